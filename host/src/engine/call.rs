@@ -1,0 +1,199 @@
+//! One call: inputs, the documents they touch, and the effects that the guest has asked for so far.
+//!
+//! Effects are buffered and documents are copied at their first write, so a call that fails is undone by dropping
+//! the copies, and a refused input by applying the others' operations once more.
+
+use std::sync::Arc;
+
+use super::runner::Settings;
+use crate::model::{Document, End, Event, EventRef, InputOutcome, LogLine, Lsn, Match, Op, Reply, Span, Window, WindowSpec};
+
+/// One event for one key, routed.
+#[derive(Clone)]
+pub struct Input {
+    pub lsn: Lsn,
+    pub event: Arc<Event>,
+    pub subscription: u32,
+    pub key: Arc<str>,
+    /// Index of the key's document in the call.
+    pub document: usize,
+    /// The selected data, where it is not simply all or nothing of it.
+    pub data: Option<Box<str>>,
+}
+
+/// One question about one key.
+#[derive(Clone)]
+pub struct QueryInput {
+    pub name: Box<str>,
+    pub key: Box<str>,
+    pub parameters: Box<str>,
+    /// Milliseconds: expiry is judged by it.
+    pub time: u64,
+}
+
+/// A document as it was before the call and, once written, as it is now.
+pub(super) struct Slot {
+    base: Document,
+    current: Option<Document>,
+}
+
+/// What one input has asked for.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub ops: Vec<Op>,
+    pub matches: Vec<Match>,
+    pub reply: Option<Reply>,
+    pub logs: Vec<LogLine>,
+    pub late: bool,
+    pub refused: Option<(Box<str>, Box<str>)>,
+    /// Per window number: the window that `observe` answered.
+    pub spans: Vec<(u32, Span)>,
+}
+
+/// A host call broke a limit, a schema or a permission: ends the call, and the input alone is refused by this code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    pub code: &'static str,
+    pub message: String,
+}
+
+pub(super) struct Call {
+    pub settings: Arc<Settings>,
+    pub inputs: Arc<Vec<Input>>,
+    /// Set instead of inputs: then only a reply is allowed.
+    pub query: Option<QueryInput>,
+    pub slots: Vec<Slot>,
+    pub effects: Vec<Effects>,
+    pub violation: Option<Violation>,
+    last_at: usize,
+}
+
+impl Call {
+    pub fn new(settings: Arc<Settings>, inputs: Arc<Vec<Input>>, documents: Vec<Document>) -> Call {
+        let effects = inputs.iter().map(|_| Effects::default()).collect();
+        let slots = documents.into_iter().map(|base| Slot { base, current: None }).collect();
+        Call { settings, inputs, query: None, slots, effects, violation: None, last_at: 0 }
+    }
+
+    pub fn for_query(settings: Arc<Settings>, query: QueryInput, document: Document) -> Call {
+        let slots = vec![Slot { base: document, current: None }];
+        let effects = vec![Effects::default()];
+        Call { settings, inputs: Arc::new(Vec::new()), query: Some(query), slots, effects, violation: None, last_at: 0 }
+    }
+
+    /// Checks an `at`; the error is a trap.
+    pub fn at(&mut self, at: u32) -> Result<usize, String> {
+        let index = at as usize;
+        if index >= self.effects.len() {
+            return Err(format!("`at` {at} is out of range: the call has {} inputs", self.effects.len()));
+        }
+        if index < self.last_at {
+            return Err(format!("`at` fell from {} to {at}: it may only rise", self.last_at));
+        }
+        if self.effects[index].refused.is_some() {
+            return Err(format!("`at` {at} was used after the input was refused"));
+        }
+        self.last_at = index;
+        Ok(index)
+    }
+
+    /// Milliseconds by which expiry and windows of this input are judged.
+    pub fn time(&self, at: usize) -> u64 {
+        match &self.query {
+            Some(query) => query.time,
+            None => self.inputs[at].event.time,
+        }
+    }
+
+    pub fn event(&self, at: usize) -> Option<&Arc<Event>> {
+        self.inputs.get(at).map(|input| &input.event)
+    }
+
+    pub fn document(&self, at: usize) -> &Document {
+        let slot = &self.slots[self.slot(at)];
+        slot.current.as_ref().unwrap_or(&slot.base)
+    }
+
+    fn slot(&self, at: usize) -> usize {
+        self.inputs.get(at).map_or(0, |input| input.document)
+    }
+
+    /// Applies a change to the input's document and remembers it.
+    pub fn change(&mut self, at: usize, op: Op) {
+        let index = self.slot(at);
+        let slot = &mut self.slots[index];
+        slot.current.get_or_insert_with(|| slot.base.clone()).apply(op.clone());
+        self.effects[at].ops.push(op);
+    }
+
+    /// Undoes all that the input did.
+    pub fn refuse(&mut self, at: usize, code: Box<str>, message: Box<str>) {
+        let wrote = !self.effects[at].ops.is_empty();
+        let late = self.effects[at].late;
+        self.effects[at] = Effects { refused: Some((code, message)), late, ..Effects::default() };
+        if wrote {
+            self.rebuild(self.slot(at));
+        }
+    }
+
+    /// A slot's document anew: its base and what the inputs that still stand did to it.
+    fn rebuild(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let mut document = slot.base.clone();
+        let own = self.inputs.iter().zip(&self.effects).filter(|(input, _)| input.document == index);
+        own.flat_map(|(_, effects)| &effects.ops).for_each(|op| document.apply(op.clone()));
+        slot.current = Some(document);
+    }
+
+    /// The window of this number in the plan.
+    pub fn window_spec(&self, window: u32) -> Result<WindowSpec, String> {
+        let windows = &self.settings.configured.plan.windows;
+        windows.get(window as usize).cloned().ok_or_else(|| format!("the plan has no window {window}"))
+    }
+
+    /// The window's entries are those around the input: what its `observe` answered, else what ends at its time.
+    pub fn span(&self, at: usize, window: u32, length_ms: u64) -> Span {
+        let answered = self.effects[at].spans.iter().find(|(number, _)| *number == window);
+        let time = self.time(at);
+        answered.map_or(Span { first: time.saturating_sub(length_ms), last: time }, |(_, span)| *span)
+    }
+
+    /// The events behind a match: the input's own and those of the named windows, by (time, position), each once.
+    pub fn events_of(&self, at: usize, windows: &[u32]) -> Result<Vec<EventRef>, String> {
+        let mut found: Vec<(u64, EventRef)> = Vec::new();
+        if let Some(input) = self.inputs.get(at) {
+            let event = &input.event;
+            found.push((event.time, EventRef { lsn: input.lsn, source: event.source.clone(), id: event.id.clone() }));
+        }
+        for number in windows {
+            let spec = self.window_spec(*number)?;
+            let span = self.span(at, *number, spec.length_ms);
+            let entries = self.document(at).window(&spec.name).map_or(&[][..], |window: &Window| window.entries(span));
+            found.extend(entries.iter().map(|entry| (entry.time, entry.event.clone())));
+        }
+        found.sort_by_key(|(time, event)| (*time, event.lsn));
+        found.dedup_by(|a, b| a.1.lsn == b.1.lsn);
+        Ok(found.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// The call has ended well: outcomes, and documents as they are now.
+    pub fn finish(self) -> (Vec<InputOutcome>, Vec<Document>) {
+        let documents = self.slots.into_iter().map(|slot| slot.current.unwrap_or(slot.base)).collect();
+        (self.effects.into_iter().map(Effects::into_outcome).collect(), documents)
+    }
+
+    /// The call has failed: documents as they were.
+    pub fn undo(self) -> Vec<Document> {
+        self.slots.into_iter().map(|slot| slot.base).collect()
+    }
+}
+
+impl Effects {
+    fn into_outcome(self) -> InputOutcome {
+        let end = match self.refused {
+            Some((code, message)) => End::Refused { code, message },
+            None => End::Done,
+        };
+        InputOutcome { end, ops: self.ops, matches: self.matches, reply: self.reply, late: self.late, logs: self.logs }
+    }
+}

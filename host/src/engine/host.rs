@@ -1,0 +1,278 @@
+//! The imports: what a guest may ask of the host. Each checks its arguments, then reads the call or buffers an effect.
+//!
+//! Two ways to end badly: a trap (a misuse that only a broken module makes) and a violation (a limit, schema or
+//! permission; the input alone is then refused by its name).
+
+use std::sync::Arc;
+
+use wasmtime::component::HasData;
+use wasmtime::error::Error;
+
+use super::bindings::imports::fishpond::plugin::{inputs, logging, matches, replies, state, windows};
+use super::call::{Call, Violation};
+use super::instance::Bounds;
+use crate::model::{Entry, EventRef, Limits, LogLine, Match, Op, Reply, Value};
+
+/// The data of a store. `call` is there while a handler runs.
+pub(super) struct HostState {
+    pub bounds: Bounds,
+    pub call: Option<Call>,
+    limits: Arc<Limits>,
+}
+
+impl HasData for HostState {
+    type Data<'a> = &'a mut HostState;
+}
+
+type Answer<T> = wasmtime::Result<T>;
+
+impl HostState {
+    pub fn new(bounds: Bounds, limits: Arc<Limits>) -> HostState {
+        HostState { bounds, call: None, limits }
+    }
+
+    /// The call and the checked index of an input.
+    fn enter(&mut self, at: u32) -> Answer<(&mut Call, usize)> {
+        let call = self.call.as_mut().ok_or_else(|| trap("describe and configure may not call the host"))?;
+        let index = call.at(at).map_err(trap)?;
+        Ok((call, index))
+    }
+
+    /// As [`Self::enter`], for effects that a query may not have.
+    fn enter_writing(&mut self, at: u32, what: &str) -> Answer<(&mut Call, usize)> {
+        if self.call.as_ref().is_some_and(|call| call.query.is_some()) {
+            return Err(trap(format!("a query may only read and reply, not {what}")));
+        }
+        self.enter(at)
+    }
+
+    /// Ends the call; the input alone is refused by this code.
+    fn violation<T>(&mut self, code: &'static str, message: String) -> Answer<T> {
+        let error = trap(message.clone());
+        if let Some(call) = &mut self.call {
+            call.violation = Some(Violation { code, message });
+        }
+        Err(error)
+    }
+
+    fn bounded(&mut self, code: &'static str, bytes: usize, limit: u64) -> Answer<()> {
+        if bytes as u64 > limit {
+            return self.violation(code, format!("{bytes} bytes are over the limit of {limit} (`{code}`)"));
+        }
+        Ok(())
+    }
+
+    /// After a write: the document must still fit.
+    fn check_document(&mut self, at: usize) -> Answer<()> {
+        let bytes = self.call.as_ref().map_or(0, |call| call.document(at).bytes());
+        self.bounded("document_bytes", bytes, self.limits.document_bytes)
+    }
+}
+
+fn trap(message: impl Into<String>) -> Error {
+    Error::msg(message.into())
+}
+
+/// Cuts a text at a character border.
+fn cut(mut text: String, limit: u64) -> Box<str> {
+    let mut end = text.len().min(limit as usize);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text.into()
+}
+
+impl inputs::Host for HostState {
+    fn attribute(&mut self, at: u32, name: String) -> Answer<Option<String>> {
+        let (call, at) = self.enter(at)?;
+        if !call.settings.configured.plan.attributes.iter().any(|declared| **declared == *name) {
+            let message = format!("the plan does not list the attribute `{name}` under `attributes`");
+            return self.violation("undeclared_attribute", message);
+        }
+        let Some(event) = call.event(at) else { return Ok(None) };
+        Ok(match &*name {
+            "time" => Some(event.time.to_string()),
+            "receivedat" => Some(event.received.to_string()),
+            "time-replaced" => Some(event.time_replaced.to_string()),
+            "late" => Some(call.effects[at].late.to_string()),
+            other => event.attribute(other).map(str::to_owned),
+        })
+    }
+
+    fn refuse(&mut self, at: u32, code: String, message: String) -> Answer<()> {
+        let limit = self.limits.log_bytes;
+        let (call, at) = self.enter(at)?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if code.is_empty() || code.len() > 64 || !code.chars().all(plain) {
+            return Err(trap(format!("`{}` is no refusal code: use 1 to 64 of a-z, 0-9 and _", cut(code, 80))));
+        }
+        call.refuse(at, code.into(), cut(message, limit));
+        Ok(())
+    }
+}
+
+impl state::Host for HostState {
+    fn get(&mut self, at: u32, name: String) -> Answer<Option<Vec<u8>>> {
+        let (call, at) = self.enter(at)?;
+        let value = call.document(at).value(&name, call.time(at));
+        Ok(value.map(|value| value.bytes.to_vec()))
+    }
+
+    fn set(&mut self, at: u32, name: String, value: Vec<u8>, expires: Option<u64>) -> Answer<()> {
+        self.bounded("value_name_bytes", name.len(), self.limits.value_name_bytes)?;
+        let (call, at) = self.enter_writing(at, "set state")?;
+        call.change(at, Op::Set { name: name.into(), value: Value { bytes: value.into(), expires } });
+        self.check_document(at)
+    }
+
+    fn remove(&mut self, at: u32, name: String) -> Answer<()> {
+        let (call, at) = self.enter_writing(at, "remove state")?;
+        if call.document(at).values().contains_key(&*name) {
+            call.change(at, Op::Remove { name: name.into() });
+        }
+        Ok(())
+    }
+}
+
+impl windows::Host for HostState {
+    fn observe(&mut self, at: u32, window: u32, member: String, amount: i64) -> Answer<windows::Totals> {
+        self.bounded("member_bytes", member.len(), self.limits.member_bytes)?;
+        let (call, at) = self.enter_writing(at, "observe")?;
+        let spec = call.window_spec(window).map_err(trap)?;
+        let input = &call.inputs[at];
+        let (time, received) = (input.event.time, input.event.received);
+        if call.document(at).window(&spec.name).is_some_and(|kept| kept.is_late(time, spec.length_ms)) {
+            call.effects[at].late = true;
+            return Ok(windows::Totals { count: 0, distinct: 0, sum: 0 });
+        }
+        let event = EventRef { lsn: input.lsn, source: input.event.source.clone(), id: input.event.id.clone() };
+        let entry = Entry { time, amount, member: member.into(), event };
+        call.change(at, Op::Observe { window: spec.name.clone(), length_ms: spec.length_ms, received, entry });
+        let kept = call.document(at).window(&spec.name);
+        let (span, totals) = kept.map_or((call.span(at, window, spec.length_ms), Default::default()), |kept| {
+            let span = kept.around(time, spec.length_ms);
+            (span, kept.totals(span))
+        });
+        call.effects[at].spans.retain(|(number, _)| *number != window);
+        call.effects[at].spans.push((window, span));
+        self.check_document(at)?;
+        Ok(windows::Totals { count: totals.count, distinct: totals.distinct, sum: totals.sum })
+    }
+
+    fn current(&mut self, at: u32, window: u32) -> Answer<windows::Totals> {
+        let (call, at) = self.enter(at)?;
+        let spec = call.window_spec(window).map_err(trap)?;
+        let last = call.time(at);
+        let span = crate::model::Span { first: last.saturating_sub(spec.length_ms), last };
+        let totals = call.document(at).window(&spec.name).map(|kept| kept.totals(span)).unwrap_or_default();
+        Ok(windows::Totals { count: totals.count, distinct: totals.distinct, sum: totals.sum })
+    }
+
+    fn entries(&mut self, at: u32, window: u32, limit: u32) -> Answer<Vec<windows::Entry>> {
+        let most = limit.min(self.limits.window_entries as u32) as usize;
+        let (call, at) = self.enter(at)?;
+        let spec = call.window_spec(window).map_err(trap)?;
+        let span = call.span(at, window, spec.length_ms);
+        let entries = call.document(at).window(&spec.name).map_or(&[][..], |kept| kept.entries(span));
+        let entry = |entry: &Entry| windows::Entry { time: entry.time, member: entry.member.to_string(), amount: entry.amount };
+        Ok(entries.iter().take(most).map(entry).collect())
+    }
+
+    fn remove(&mut self, at: u32, window: u32, member: String) -> Answer<()> {
+        self.forget(at, window, Some(member.into()))
+    }
+
+    fn clear(&mut self, at: u32, window: u32) -> Answer<()> {
+        self.forget(at, window, None)
+    }
+}
+
+impl HostState {
+    fn forget(&mut self, at: u32, window: u32, member: Option<Box<str>>) -> Answer<()> {
+        let (call, at) = self.enter_writing(at, "change a window")?;
+        let spec = call.window_spec(window).map_err(trap)?;
+        if call.document(at).window(&spec.name).is_some_and(|kept| !kept.all().is_empty()) {
+            let until = call.time(at);
+            call.change(at, Op::Forget { window: spec.name, member, until });
+        }
+        Ok(())
+    }
+}
+
+impl matches::Host for HostState {
+    fn emit(
+        &mut self,
+        at: u32,
+        name: String,
+        person: String,
+        fields: String,
+        windows: Vec<u32>,
+        also: Vec<String>,
+        once: Option<String>,
+    ) -> Answer<()> {
+        let limits = self.limits.clone();
+        self.bounded("match_bytes", fields.len(), limits.match_bytes)?;
+        self.bounded("attribute_bytes", person.len().max(once.as_ref().map_or(0, String::len)), limits.attribute_bytes)?;
+        let (call, at) = self.enter_writing(at, "emit a match")?;
+        let settings = call.settings.clone();
+        let emitted = call.effects[at].matches.len() as u64;
+        if !settings.permissions.iter().any(|granted| **granted == *"matches") {
+            return self.violation("not_permitted", "not_permitted: matches. Grant it in the deployment's permissions".to_owned());
+        }
+        if emitted >= limits.matches_per_input {
+            return self.violation("matches_per_input", format!("more than {} matches of one input", limits.matches_per_input));
+        }
+        if also.len() as u64 > limits.match_also || windows.len() > settings.configured.plan.windows.len() {
+            return self.violation("match_also", format!("a match may name {} further ids and each window once", limits.match_also));
+        }
+        if person.is_empty() {
+            return self.violation("match_schema", "a match needs a person".to_owned());
+        }
+        if let Err((code, message)) = settings.check_match(&name, &fields) {
+            return self.violation(code, message);
+        }
+        let (call, at) = self.enter(at as u32)?;
+        let events = call.events_of(at, &windows).map_err(trap)?;
+        call.effects[at].matches.push(Match {
+            name: name.into(),
+            person: person.into(),
+            fields: fields.into(),
+            events,
+            also: also.into_iter().map(Box::from).collect(),
+            once: once.map(Box::from),
+        });
+        Ok(())
+    }
+}
+
+impl replies::Host for HostState {
+    fn reply(&mut self, at: u32, status: String, body: String, retry: bool) -> Answer<()> {
+        self.bounded("reply_bytes", body.len(), self.limits.reply_bytes)?;
+        let (call, at) = self.enter(at)?;
+        if call.effects[at].reply.is_some() {
+            return Err(trap("a second reply to one input"));
+        }
+        if call.query.is_none() {
+            return Err(trap("an event is not answered: `replies.reply` is for queries"));
+        }
+        if serde_json::from_str::<serde::de::IgnoredAny>(&body).is_err() {
+            return Err(trap("the reply's body is not JSON"));
+        }
+        call.effects[at].reply = Some(Reply { status: cut(status, 64), body: body.into(), retry });
+        Ok(())
+    }
+}
+
+impl logging::Host for HostState {
+    fn write(&mut self, at: u32, level: String, message: String) -> Answer<()> {
+        let limits = self.limits.clone();
+        let (call, at) = self.enter(at)?;
+        let lines = &mut call.effects[at].logs;
+        if (lines.len() as u64) < limits.log_lines {
+            let level = ["debug", "info", "warn", "error"].into_iter().find(|known| *known == level).unwrap_or("info");
+            lines.push(LogLine { level, message: cut(message, limits.log_bytes) });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! One uploaded module: checked against the contract, compiled, pre-linked, described.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Instance, InstancePre};
+
+use super::bindings::{events, lifecycle, queries};
+use super::compile::Engine;
+use super::contract::{self, Description};
+use super::error::{ConfigureError, HostFailure, UploadError};
+use super::host::HostState;
+use super::instance;
+use crate::model::{Digest, Plan};
+
+const PACKAGE: &str = "fishpond:plugin/";
+const VERSION: &str = "@0.1.";
+const IMPORTS: [&str; 6] = ["inputs", "state", "windows", "matches", "replies", "logging"];
+const EXPORTS: [&str; 3] = ["lifecycle", "events", "queries"];
+
+/// Immutable; shared by all deployments and workers.
+pub struct Module {
+    pub digest: Digest,
+    pub description: Description,
+    /// The component as it was uploaded or made, for storing.
+    pub component: Vec<u8>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) exports: Exports,
+    pre: InstancePre<HostState>,
+}
+
+/// Where the exports are; found once per module.
+pub(super) struct Exports {
+    pub lifecycle: lifecycle::ExportsLifecycleIndices,
+    pub events: Option<events::ExportsEventsIndices>,
+    pub queries: Option<queries::ExportsQueriesIndices>,
+}
+
+/// An accepted configuration.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    pub plan: Plan,
+    /// The plan's text: every instance must answer the same.
+    pub json: String,
+}
+
+impl Configured {
+    /// A plan that was accepted before.
+    pub fn stored(json: &str) -> Result<Configured, String> {
+        Ok(Configured { plan: contract::parse_plan(json)?, json: json.to_owned() })
+    }
+}
+
+impl Module {
+    pub(super) fn link(engine: Arc<Engine>, wasm: Vec<u8>, digest: Digest, native: Component) -> Result<Module, UploadError> {
+        check_names(&engine, &native)?;
+        let pre = engine.linker.instantiate_pre(&native).map_err(|error| UploadError::Contract(format!("{error:#}")))?;
+        let exports = Exports {
+            lifecycle: lifecycle::ExportsLifecycleIndices::new(&pre).map_err(|error| UploadError::Contract(format!("{error:#}")))?,
+            events: events::ExportsEventsIndices::new(&pre).ok(),
+            queries: queries::ExportsQueriesIndices::new(&pre).ok(),
+        };
+        check_shapes(&engine, &native, &exports)?;
+        let description = describe(&engine, &pre, &exports)?;
+        Ok(Module { digest, description, component: wasm, engine, exports, pre })
+    }
+
+    /// Asks the module whether it accepts a configuration, on an instance of its own.
+    pub fn configure(&self, envelope: &str) -> Result<Configured, ConfigureError> {
+        let failed = |error: HostFailure| ConfigureError::Failed(error.0);
+        let (mut store, instance) = self.instantiate().map_err(failed)?;
+        let json = self.call_configure(&mut store, &instance, envelope).map_err(ConfigureError::Failed)?;
+        let json = json.map_err(|diagnostics| ConfigureError::Refused(contract::parse_diagnostics(&diagnostics)))?;
+        let plan = contract::parse_plan(&json).map_err(ConfigureError::BadPlan)?;
+        if !plan.subscriptions.is_empty() && self.exports.events.is_none() {
+            return Err(ConfigureError::BadPlan("it subscribes to events, but the module exports no `events`".to_owned()));
+        }
+        if !plan.queries.is_empty() && self.exports.queries.is_none() {
+            return Err(ConfigureError::BadPlan("it has queries, but the module exports no `queries`".to_owned()));
+        }
+        Ok(Configured { plan, json })
+    }
+
+    pub(super) fn instantiate(&self) -> Result<(Store<HostState>, Instance), HostFailure> {
+        let mut store = instance::new_store(&self.engine);
+        let made = self.pre.instantiate(&mut store);
+        let instance = made.map_err(|error| HostFailure(format!("the module could not be instantiated: {error:#}")))?;
+        Ok((store, instance))
+    }
+
+    /// The inner result is the module's: its plan or its diagnostics.
+    pub(super) fn call_configure(
+        &self,
+        store: &mut Store<HostState>,
+        instance: &Instance,
+        envelope: &str,
+    ) -> Result<Result<String, String>, String> {
+        instance::arm(store, &self.engine, self.engine.limits.fuel_configure);
+        let exports = self.exports.lifecycle.load(&mut *store, instance).map_err(|error| format!("{error:#}"))?;
+        let answer = exports.fishpond_plugin_lifecycle().call_configure(&mut *store, envelope);
+        let answer = answer.map_err(|error| instance::describe_error(&error))?;
+        let bytes = match &answer {
+            Ok(text) | Err(text) => text.len() as u64,
+        };
+        let limit = self.engine.limits.description_bytes;
+        if bytes > limit {
+            return Err(format!("it answered {bytes} bytes, at most {limit} are allowed (`description_bytes`)"));
+        }
+        Ok(answer)
+    }
+}
+
+/// Refuses unknown imports and exports by name, before linking says it in its own words.
+fn check_names(engine: &Engine, native: &Component) -> Result<(), UploadError> {
+    let kind = native.component_type();
+    for (name, _) in kind.imports(&engine.wasm) {
+        if !known(name, &IMPORTS) {
+            return Err(UploadError::UnknownImport { name: name.to_owned(), remedy: remedy(name) });
+        }
+    }
+    let mut lifecycle = false;
+    for (name, _) in kind.exports(&engine.wasm) {
+        if name.starts_with(PACKAGE) && !known(name, &EXPORTS) {
+            return Err(UploadError::UnknownExport { name: name.to_owned() });
+        }
+        lifecycle |= known(name, &["lifecycle"]);
+    }
+    if lifecycle { Ok(()) } else { Err(UploadError::NoLifecycle) }
+}
+
+/// An export that has the right name but could not be found by its indices has the wrong shape.
+fn check_shapes(engine: &Engine, native: &Component, exports: &Exports) -> Result<(), UploadError> {
+    let kind = native.component_type();
+    let found = [("events", exports.events.is_some()), ("queries", exports.queries.is_some())];
+    for (name, item) in kind.exports(&engine.wasm) {
+        let misfit = found.iter().find(|(interface, found)| !found && known(name, &[interface]));
+        if let (Some((interface, _)), ComponentItem::ComponentInstance(_)) = (misfit, item.ty) {
+            let message = format!("the export `{interface}` has other functions or records than `wit/{interface}.wit`");
+            return Err(UploadError::Contract(message));
+        }
+    }
+    Ok(())
+}
+
+fn known(name: &str, interfaces: &[&str]) -> bool {
+    let Some((interface, version)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')) else {
+        return false;
+    };
+    interfaces.contains(&interface) && VERSION[1..].strip_suffix('.').is_some_and(|line| version.starts_with(line))
+}
+
+fn remedy(name: &str) -> String {
+    let remedy = if name.starts_with("wasi:") || name.starts_with("wasi_") {
+        "Modules have no WASI: no clock, no entropy, no files. Build for `wasm32-unknown-unknown` instead of a WASI \
+         target, and take times from the input"
+    } else if name.starts_with(PACKAGE) {
+        "It belongs to a later contract than 0.1: upgrade the host, or build against this host's `wit/`"
+    } else {
+        "Modules may import only `fishpond:plugin`: remove what needs it"
+    };
+    remedy.to_owned()
+}
+
+fn describe(engine: &Arc<Engine>, pre: &InstancePre<HostState>, exports: &Exports) -> Result<Description, UploadError> {
+    let mut store = instance::new_store(engine);
+    instance::arm(&mut store, engine, engine.limits.fuel_configure);
+    let failed = |error: wasmtime::Error| UploadError::Describe(instance::describe_error(&error));
+    let instance = pre.instantiate(&mut store).map_err(failed)?;
+    let guest = exports.lifecycle.load(&mut store, &instance).map_err(failed)?;
+    let json = guest.fishpond_plugin_lifecycle().call_describe(&mut store).map_err(failed)?;
+    Description::parse(&json).map_err(UploadError::Describe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_contract_are_known_in_every_patch() {
+        assert!(known("fishpond:plugin/events@0.1.0", &EXPORTS));
+        assert!(known("fishpond:plugin/events@0.1.7", &EXPORTS));
+        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/timers@0.1.0", "wasi:io/poll@0.2.0", "events"] {
+            assert!(!known(other, &EXPORTS), "{other}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Runs batches of one deployment revision on a long-lived instance, and falls back to single runs on fresh ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jsonschema::Validator;
+use wasmtime::Store;
+
+use super::bindings::events::exports::fishpond::plugin::events::Event as EventRecord;
+use super::bindings::queries::exports::fishpond::plugin::queries::Query as QueryRecord;
+use super::bindings::{events, queries};
+use super::call::{Call, Input, QueryInput, Violation};
+use super::error::{ConfigureError, HostFailure};
+use super::host::HostState;
+use super::instance::{self, Failed};
+use super::module::{Configured, Module};
+use crate::model::{Attribute, Document, End, InputOutcome, Reply, Select};
+
+/// What all instances of one deployment revision share.
+pub(super) struct Settings {
+    pub configured: Configured,
+    pub permissions: Vec<Box<str>>,
+    match_schemas: BTreeMap<Box<str>, Validator>,
+    query_schemas: BTreeMap<Box<str>, Validator>,
+}
+
+impl Settings {
+    /// A match must be one of the plan's and fit its schema.
+    pub fn check_match(&self, name: &str, fields: &str) -> Result<(), (&'static str, String)> {
+        let Some(schema) = self.match_schemas.get(name) else {
+            return Err(("unknown_match", format!("the plan has no match `{name}`")));
+        };
+        check_json(schema, fields).map_err(|message| ("match_schema", format!("match `{name}`: {message}")))
+    }
+}
+
+fn check_json(schema: &Validator, text: &str) -> Result<(), String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    if !value.is_object() {
+        return Err("not a JSON object".to_owned());
+    }
+    schema.validate(&value).map_err(|error| format!("{error} at `{}`", error.instance_path()))
+}
+
+/// What a batch came to. Documents are where they were put, changed or not.
+pub struct Ran {
+    pub outcomes: Vec<InputOutcome>,
+    /// Guest time of all calls, failed ones included.
+    pub guest_time: Duration,
+    pub fuel: u64,
+    /// Calls into the guest: 1 when nothing failed.
+    pub calls: u32,
+}
+
+/// A query that was not answered. Never counts against the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueryFailure {
+    NoQuery { known: String },
+    Refused { code: Box<str>, message: Box<str> },
+    Host(String),
+}
+
+/// One per worker and deployment revision.
+pub struct Runner {
+    module: Arc<Module>,
+    settings: Arc<Settings>,
+    envelope: Box<str>,
+    instance: Option<Instance>,
+    /// Instances made so far: the seed of the next one's life.
+    generation: u64,
+    /// Every input alone on a fresh instance: what a module that keeps no state in globals cannot tell apart.
+    singly: bool,
+}
+
+struct Instance {
+    store: Store<HostState>,
+    events: Option<events::ExportsEvents>,
+    queries: Option<queries::ExportsQueries>,
+    calls_left: u64,
+}
+
+enum CallEnd {
+    Finished(Vec<InputOutcome>),
+    Failed(Failed),
+    Violated(Violation),
+}
+
+impl Runner {
+    /// The plan is the stored one; an instance that answers another is refused.
+    pub fn new(module: Arc<Module>, envelope: &str, configured: Configured, permissions: Vec<Box<str>>) -> Result<Runner, ConfigureError> {
+        let compile = |schemas: &BTreeMap<Box<str>, Box<str>>| {
+            let one = |(name, text): (&Box<str>, &Box<str>)| Ok((name.clone(), schema(name, text)?));
+            schemas.iter().map(one).collect::<Result<BTreeMap<_, _>, ConfigureError>>()
+        };
+        let match_schemas = compile(&configured.plan.matches)?;
+        let query_schemas = compile(&configured.plan.queries)?;
+        let settings = Settings { configured, permissions, match_schemas, query_schemas };
+        Ok(Runner { module, settings: Arc::new(settings), envelope: envelope.into(), instance: None, generation: 0, singly: false })
+    }
+
+    /// Makes every input run alone on a fresh instance: the checker mode of the scenario runner.
+    pub fn run_singly(&mut self) {
+        self.singly = true;
+    }
+
+    /// Tries the module once as a worker will: instance, `configure`, equal plan.
+    pub fn smoke(&mut self) -> Result<(), HostFailure> {
+        self.instance = Some(self.instantiate()?);
+        Ok(())
+    }
+
+    /// Runs inputs in order. `documents` are those that the inputs index; after an error they are as they were.
+    ///
+    /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
+    /// fresh instance: what fails again is that input's outcome.
+    pub fn run(&mut self, inputs: Vec<Input>, documents: &mut Vec<Document>) -> Result<Ran, HostFailure> {
+        let started = Instant::now();
+        let mut ran = Ran { outcomes: Vec::new(), guest_time: Duration::ZERO, fuel: 0, calls: 0 };
+        let whole = if self.singly { None } else { self.try_batch(&inputs, documents, &mut ran)? };
+        match whole {
+            Some(outcomes) => ran.outcomes = outcomes,
+            None => self.run_each(inputs, documents, &mut ran)?,
+        }
+        ran.guest_time = started.elapsed();
+        Ok(ran)
+    }
+
+    fn try_batch(&mut self, inputs: &[Input], documents: &mut Vec<Document>, ran: &mut Ran) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
+        match self.call(Arc::new(inputs.to_vec()), documents, ran)? {
+            CallEnd::Finished(outcomes) => Ok(Some(outcomes)),
+            CallEnd::Failed(_) | CallEnd::Violated(_) => Ok(None),
+        }
+    }
+
+    fn run_each(&mut self, inputs: Vec<Input>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<(), HostFailure> {
+        let before = documents.clone();
+        for input in inputs {
+            match self.run_alone(input, documents, ran) {
+                Ok(outcome) => ran.outcomes.push(outcome),
+                Err(failure) => {
+                    *documents = before;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_alone(&mut self, mut input: Input, documents: &mut [Document], ran: &mut Ran) -> Result<InputOutcome, HostFailure> {
+        self.instance = None;
+        let index = std::mem::take(&mut input.document);
+        let mut own = vec![std::mem::take(&mut documents[index])];
+        let end = self.call(Arc::new(vec![input]), &mut own, ran);
+        documents[index] = own.pop().unwrap_or_default();
+        Ok(match end? {
+            CallEnd::Finished(mut outcomes) => outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done)),
+            CallEnd::Failed(Failed::Fuel) => {
+                InputOutcome::without_effects(End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input })
+            }
+            CallEnd::Failed(Failed::Trap(message)) => InputOutcome::without_effects(End::Trapped { message: message.into() }),
+            CallEnd::Failed(Failed::Watchdog) => return Err(self.watchdog()),
+            CallEnd::Violated(violation) => InputOutcome::without_effects(End::Refused {
+                code: violation.code.into(),
+                message: violation.message.into(),
+            }),
+        })
+    }
+
+    fn watchdog(&self) -> HostFailure {
+        let limit = self.module.engine.limits.watchdog_ms;
+        HostFailure(format!("a call took longer than {limit} ms by the wall clock (`watchdog_ms`)"))
+    }
+
+    /// One call into the guest. An instance survives only a call that finished.
+    fn call(&mut self, inputs: Arc<Vec<Input>>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<CallEnd, HostFailure> {
+        let mut instance = self.take_instance()?;
+        let Some(guest) = &instance.events else {
+            return Err(HostFailure("the module exports no `events`".to_owned()));
+        };
+        let fuel = self.module.engine.limits.fuel_per_input;
+        instance::arm(&mut instance.store, &self.module.engine, fuel);
+        instance.store.data_mut().call = Some(Call::new(self.settings.clone(), inputs.clone(), std::mem::take(documents)));
+        let records: Vec<EventRecord<'_>> = inputs.iter().map(|input| self.record(input)).collect();
+        let called = guest.fishpond_plugin_events().call_handle(&mut instance.store, &records);
+        ran.calls += 1;
+        ran.fuel += fuel - instance.store.get_fuel().unwrap_or(0);
+        let Some(call) = instance.store.data_mut().call.take() else {
+            return Err(HostFailure("the call was lost".to_owned()));
+        };
+        match called {
+            Ok(()) => {
+                let (outcomes, changed) = call.finish();
+                *documents = changed;
+                self.keep(instance);
+                Ok(CallEnd::Finished(outcomes))
+            }
+            Err(error) => {
+                let violation = call.violation.clone();
+                *documents = call.undo();
+                let failed = instance::classify(&error);
+                match violation {
+                    _ if failed == Failed::Watchdog && inputs.len() == 1 => Err(self.watchdog()),
+                    Some(violation) => Ok(CallEnd::Violated(violation)),
+                    None => Ok(CallEnd::Failed(failed)),
+                }
+            }
+        }
+    }
+
+    /// The record carries what the subscription selects, borrowed from the event.
+    fn record<'a>(&self, input: &'a Input) -> EventRecord<'a> {
+        let subscription = &self.settings.configured.plan.subscriptions[input.subscription as usize];
+        let event = &*input.event;
+        let pick = |attribute: Attribute, text: &'a str| if subscription.select.contains(&attribute) { text } else { "" };
+        EventRecord {
+            subscription: input.subscription,
+            time: event.time,
+            key: &input.key,
+            event_type: pick(Attribute::Type, &event.kind),
+            subject: pick(Attribute::Subject, &event.subject),
+            actor: pick(Attribute::Actor, &event.actor),
+            source: pick(Attribute::Source, &event.source),
+            id: pick(Attribute::Id, &event.id),
+            data: match (&input.data, &subscription.data) {
+                (Some(selected), _) => selected,
+                (None, Select::All) => &event.data,
+                (None, _) => "",
+            },
+        }
+    }
+
+    /// Answers a question about a document; nothing is changed and nothing is kept.
+    pub fn query(&mut self, query: QueryInput, document: Document) -> Result<Reply, QueryFailure> {
+        let Some(schema) = self.settings.query_schemas.get(&query.name) else {
+            let known: Vec<&str> = self.settings.query_schemas.keys().map(|name| &**name).collect();
+            return Err(QueryFailure::NoQuery { known: known.join(", ") });
+        };
+        if let Err(message) = check_json(schema, &query.parameters) {
+            return Err(QueryFailure::Refused { code: "bad_parameters".into(), message: message.into() });
+        }
+        let mut instance = self.take_instance().map_err(|failure| QueryFailure::Host(failure.0))?;
+        let Some(guest) = &instance.queries else {
+            return Err(QueryFailure::Host("the module exports no `queries`".to_owned()));
+        };
+        instance::arm(&mut instance.store, &self.module.engine, self.module.engine.limits.fuel_per_input);
+        instance.store.data_mut().call = Some(Call::for_query(self.settings.clone(), query.clone(), document));
+        let record = QueryRecord { key: &query.key, name: &query.name, user: "", time: query.time, parameters: &query.parameters };
+        let called = guest.fishpond_plugin_queries().call_handle(&mut instance.store, &[record]);
+        let call = instance.store.data_mut().call.take();
+        let violation = call.as_ref().and_then(|call| call.violation.clone());
+        let effects = call.and_then(|call| call.finish().0.pop());
+        if let Err(error) = called {
+            let (code, message) = match (violation, instance::classify(&error)) {
+                (Some(violation), _) => (violation.code, violation.message),
+                (None, Failed::Fuel) => ("fuel", "the query used up its fuel (`fuel_per_input`)".to_owned()),
+                (None, Failed::Trap(message)) => ("trap", message),
+                (None, Failed::Watchdog) => return Err(QueryFailure::Host(self.watchdog().0)),
+            };
+            return Err(QueryFailure::Refused { code: code.into(), message: message.into() });
+        }
+        self.keep(instance);
+        let Some(outcome) = effects else { return Err(QueryFailure::Host("the call was lost".to_owned())) };
+        if let End::Refused { code, message } = outcome.end {
+            return Err(QueryFailure::Refused { code, message });
+        }
+        let no_reply = QueryFailure::Refused { code: "no_reply".into(), message: "the module did not reply".into() };
+        outcome.reply.ok_or(no_reply)
+    }
+
+    fn take_instance(&mut self) -> Result<Instance, HostFailure> {
+        match self.instance.take() {
+            Some(instance) => Ok(instance),
+            None => self.instantiate(),
+        }
+    }
+
+    /// Puts an instance back, unless it is due for replacement.
+    fn keep(&mut self, mut instance: Instance) {
+        instance.calls_left -= 1;
+        let grown = instance.memory_bytes() > self.module.engine.limits.instance_memory_bytes as usize;
+        if instance.calls_left > 0 && !grown {
+            self.instance = Some(instance);
+        }
+    }
+
+    fn instantiate(&mut self) -> Result<Instance, HostFailure> {
+        let (mut store, wasm) = self.module.instantiate()?;
+        let answer = self.module.call_configure(&mut store, &wasm, &self.envelope).map_err(HostFailure)?;
+        match answer {
+            Ok(plan) if plan == self.settings.configured.json => {}
+            Ok(_) => return Err(HostFailure("`configure` answered another plan than the stored one".to_owned())),
+            Err(_) => return Err(HostFailure("`configure` refuses the configuration that it had accepted".to_owned())),
+        }
+        let missing = |error: wasmtime::Error| HostFailure(format!("an export is gone: {error:#}"));
+        let events = self.module.exports.events.as_ref().map(|indices| indices.load(&mut store, &wasm));
+        let queries = self.module.exports.queries.as_ref().map(|indices| indices.load(&mut store, &wasm));
+        Ok(Instance {
+            events: events.transpose().map_err(missing)?,
+            queries: queries.transpose().map_err(missing)?,
+            calls_left: self.next_life(),
+            store,
+        })
+    }
+
+    /// Calls until replacement: seeded by the module and the generation, so that instances of one host do not all
+    /// end at once and a run can be repeated.
+    fn next_life(&mut self) -> u64 {
+        self.generation += 1;
+        let most = self.module.engine.limits.instance_calls.max(2);
+        let mut seed = self.module.digest.0.to_vec();
+        seed.extend(self.generation.to_le_bytes());
+        most / 2 + xxhash_rust::xxh3::xxh3_64(&seed) % (most / 2)
+    }
+}
+
+impl Instance {
+    fn memory_bytes(&self) -> usize {
+        self.store.data().bounds.memory_used
+    }
+}
+
+fn schema(name: &str, text: &str) -> Result<Validator, ConfigureError> {
+    let bad = |error: String| ConfigureError::BadPlan(format!("the JSON Schema of `{name}`: {error}"));
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    jsonschema::validator_for(&value).map_err(|error| bad(error.to_string()))
+}

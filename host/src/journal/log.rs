@@ -1,0 +1,249 @@
+//! [`Log`]: the journal with its frames decoded, and the recent ones in memory for those who read along.
+//!
+//! The tail holds frames as they were appended, durable or not: readers may run ahead of the disk, because what they
+//! make of a frame is appended behind it and a crash loses only a suffix. A frame leaves the tail only when it is
+//! durable, so whatever is not in the tail is in the files.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::error::Error;
+use super::handle::Journal;
+use super::reader::Reader;
+use crate::codec::{CodecError, Interner, decode_frame, encode_frame};
+use crate::model::{Frame, Lsn};
+use crate::tasks::Bell;
+
+/// Memory of a frame beside its texts, roughly: structures and allocator.
+const FRAME_OVERHEAD_BYTES: usize = 256;
+
+/// Proof that a position is durable. Only the journal can make one, so nothing can be acknowledged without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Committed(Lsn);
+
+impl Committed {
+    pub fn lsn(self) -> Lsn {
+        self.0
+    }
+}
+
+/// A frame ready to be appended: encoding needs no lock.
+pub struct Encoded {
+    frame: Frame,
+    bytes: Vec<u8>,
+}
+
+impl Encoded {
+    pub fn new(frame: Frame) -> Encoded {
+        Encoded { bytes: encode_frame(&frame), frame }
+    }
+}
+
+/// A frame cannot be read: the file is damaged, or another version wrote it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Journal(#[from] Error),
+    #[error("frame {lsn}: {error}")]
+    Codec { lsn: Lsn, error: CodecError },
+}
+
+/// The journal and its tail. Clones are the same log.
+#[derive(Clone)]
+pub struct Log {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    journal: Journal,
+    tail: Mutex<Tail>,
+    tail_bytes: usize,
+    interner_limit: usize,
+    bell: Arc<Bell>,
+}
+
+/// Consecutive frames up to the last one appended.
+struct Tail {
+    frames: VecDeque<(Frame, usize)>,
+    /// Position of the first one, or of the next if there is none.
+    first: Lsn,
+    bytes: usize,
+}
+
+impl Log {
+    /// `tail_bytes`: memory for recent frames. `sources`: texts that a reader shares between frames.
+    pub fn new(journal: Journal, tail_bytes: u64, sources: u64) -> Log {
+        let tail = Tail { frames: VecDeque::new(), first: journal.last().next(), bytes: 0 };
+        Log {
+            inner: Arc::new(Inner {
+                tail: Mutex::new(tail),
+                tail_bytes: tail_bytes as usize,
+                interner_limit: sources as usize,
+                bell: Arc::new(Bell::default()),
+                journal,
+            }),
+        }
+    }
+
+    /// Appends one frame; blocks while the queue is full.
+    pub fn append(&self, frame: Frame) -> Result<Lsn, Error> {
+        self.append_all(vec![Encoded::new(frame)])
+    }
+
+    /// Appends frames side by side and answers the first one's position; blocks while the queue is full.
+    pub fn append_all(&self, frames: Vec<Encoded>) -> Result<Lsn, Error> {
+        let batch = self.inner.journal.begin()?;
+        self.fill(batch, frames)
+    }
+
+    /// As [`Self::append_all`], but never waits for room.
+    pub fn try_append_all(&self, frames: Vec<Encoded>) -> Result<Lsn, Error> {
+        let batch = self.inner.journal.try_begin()?;
+        self.fill(batch, frames)
+    }
+
+    fn fill(&self, mut batch: super::Batch<'_>, frames: Vec<Encoded>) -> Result<Lsn, Error> {
+        let first = batch.next_lsn();
+        let mut kept = Vec::with_capacity(frames.len());
+        for Encoded { frame, bytes } in frames {
+            kept.push((frame, bytes.len() + FRAME_OVERHEAD_BYTES));
+            batch.push(bytes)?;
+        }
+        // The tail grows under the append lock, so its order is the journal's.
+        let mut tail = self.tail();
+        batch.commit();
+        kept.into_iter().for_each(|frame| tail.push(frame));
+        tail.trim(self.inner.journal.durable(), self.inner.tail_bytes);
+        drop(tail);
+        self.inner.bell.ring();
+        Ok(first)
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.inner.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rings when there is something new to read.
+    pub fn bell(&self) -> Arc<Bell> {
+        self.inner.bell.clone()
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.inner.journal
+    }
+
+    /// The highest position given.
+    pub fn last(&self) -> Lsn {
+        self.inner.journal.last()
+    }
+
+    /// Waits until a position is durable.
+    pub async fn committed(&self, lsn: Lsn) -> Result<Committed, Error> {
+        let mut watch = self.inner.journal.watch();
+        let durable = watch.wait_for(|durable| durable.lsn >= lsn || durable.health != super::Health::Running).await;
+        match durable {
+            Ok(durable) if durable.lsn >= lsn => Ok(Committed(lsn)),
+            Ok(durable) => Err(durable.health.check().err().unwrap_or(Error::Closed)),
+            Err(_) => Err(Error::Closed),
+        }
+    }
+
+    /// As [`Self::committed`], for threads.
+    pub fn wait_committed(&self, lsn: Lsn) -> Result<Committed, Error> {
+        self.inner.journal.wait_durable(lsn).map(|()| Committed(lsn))
+    }
+
+    /// Reads along from a position, ahead of the disk if need be.
+    pub fn follow(&self, from: Lsn) -> Follower {
+        Follower { log: self.clone(), next: from.max(Lsn(1)), file: None }
+    }
+
+    /// Durable frames from a position on, decoded, up to what is durable when it gets there.
+    pub fn scan(&self, from: Lsn) -> Scan {
+        Scan { reader: self.inner.journal.read_from(from), interner: Interner::new(self.inner.interner_limit) }
+    }
+}
+
+impl Tail {
+    fn push(&mut self, frame: (Frame, usize)) {
+        self.bytes += frame.1;
+        self.frames.push_back(frame);
+    }
+
+    fn trim(&mut self, durable: Lsn, limit: usize) {
+        while self.bytes > limit && self.first <= durable {
+            let Some((_, bytes)) = self.frames.pop_front() else { break };
+            self.bytes -= bytes;
+            self.first = self.first.next();
+        }
+    }
+}
+
+/// Durable frames in order.
+pub struct Scan {
+    reader: Reader,
+    interner: Interner,
+}
+
+impl Iterator for Scan {
+    type Item = Result<(Lsn, Frame), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.reader.next()?;
+        Some(item.map_err(ReadError::from).and_then(|(lsn, bytes)| {
+            let frame = decode_frame(&bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
+            Ok((lsn, frame))
+        }))
+    }
+}
+
+/// A reader of its own pace: from the tail where that reaches back far enough, else from the files.
+pub struct Follower {
+    log: Log,
+    next: Lsn,
+    file: Option<Scan>,
+}
+
+impl Follower {
+    /// The position that is read next.
+    pub fn next(&self) -> Lsn {
+        self.next
+    }
+
+    /// Goes back (or ahead) to a position.
+    pub fn seek(&mut self, next: Lsn) {
+        if next != self.next {
+            self.next = next.max(Lsn(1));
+            self.file = None;
+        }
+    }
+
+    /// Puts up to `limit` frames into `into`; none if there is nothing new.
+    pub fn read(&mut self, limit: usize, into: &mut Vec<(Lsn, Frame)>) -> Result<(), ReadError> {
+        if self.read_tail(limit, into) {
+            self.file = None;
+            return Ok(());
+        }
+        let file = self.file.get_or_insert_with(|| self.log.scan(self.next));
+        for item in file.take(limit) {
+            let (lsn, frame) = item?;
+            into.push((lsn, frame));
+            self.next = lsn.next();
+        }
+        Ok(())
+    }
+
+    /// False if the tail does not reach back to the position.
+    fn read_tail(&mut self, limit: usize, into: &mut Vec<(Lsn, Frame)>) -> bool {
+        let tail = self.log.tail();
+        if self.next < tail.first {
+            return false;
+        }
+        let skip = (self.next.0 - tail.first.0) as usize;
+        for (frame, _) in tail.frames.iter().skip(skip).take(limit) {
+            into.push((self.next, frame.clone()));
+            self.next = self.next.next();
+        }
+        true
+    }
+}

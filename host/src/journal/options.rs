@@ -1,0 +1,153 @@
+//! What a journal can be told when it is opened: its limits, its clock and the
+//! failpoints of crash tests.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::error::Error;
+use super::group::GROUP_HEADER_BYTES;
+use super::segment::PAGE_BYTES;
+use crate::model::Lsn;
+
+/// Default size of a segment file in bytes (`journal.segment_bytes`).
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Default payload limit of one write group in bytes (`journal.group_bytes`).
+pub const GROUP_BYTES: usize = 4 << 20;
+/// Default limit of one frame in bytes (`journal.frame_bytes`).
+pub const FRAME_BYTES: usize = 1 << 20;
+/// Default limit of what may wait for the writer, in bytes (`journal.queue_bytes`).
+pub const QUEUE_BYTES: usize = 32 << 20;
+/// Default pause after which the journal counts as idle and proves its last
+/// group by an empty one. It delays no append: it only keeps a steady trickle
+/// of appends from paying for a second sync each.
+pub const IDLE_AFTER: Duration = Duration::from_millis(10);
+
+/// How a journal is opened. Sizes of existing segments come from their headers,
+/// so `segment_bytes` may change between two opens.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Size of a new segment file, a multiple of 4,096 bytes.
+    pub segment_bytes: u64,
+    /// Most payload bytes in one group: what is written and synced at once, and
+    /// what a reader holds in memory.
+    pub group_bytes: usize,
+    /// Largest frame; `append` refuses what is larger by this limit's name.
+    pub frame_bytes: usize,
+    /// `append` blocks while this many bytes wait for the writer. It is also the
+    /// most that one batch may bring.
+    pub queue_bytes: usize,
+    /// See [`IDLE_AFTER`].
+    pub idle_after: Duration,
+    /// Where the time in headers comes from.
+    pub clock: Clock,
+    /// None by default; see [`Failpoints`].
+    pub failpoints: Failpoints,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            segment_bytes: SEGMENT_BYTES,
+            group_bytes: GROUP_BYTES,
+            frame_bytes: FRAME_BYTES,
+            queue_bytes: QUEUE_BYTES,
+            idle_after: IDLE_AFTER,
+            clock: Clock::default(),
+            failpoints: Failpoints::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Every frame must fit a group, every group a segment.
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        let page = PAGE_BYTES as u64;
+        let framed = self.frame_bytes as u64 + 4;
+        let group = (self.group_bytes as u64 + GROUP_HEADER_BYTES as u64).next_multiple_of(page);
+        let refuse = |why: String| Err(Error::Options(why));
+        if !self.segment_bytes.is_multiple_of(page) {
+            return refuse(format!(
+                "journal.segment_bytes ({}) must be a multiple of {page}",
+                self.segment_bytes
+            ));
+        }
+        if framed > self.group_bytes as u64 {
+            return refuse(format!(
+                "journal.group_bytes ({}) must be at least journal.frame_bytes + 4 ({framed})",
+                self.group_bytes
+            ));
+        }
+        if self.group_bytes > u32::MAX as usize || page + group > self.segment_bytes {
+            return refuse(format!(
+                "journal.segment_bytes ({}) must be at least {}, so that a group of \
+                 journal.group_bytes fits, and journal.group_bytes below 4 GiB",
+                self.segment_bytes,
+                page + group
+            ));
+        }
+        if self.queue_bytes < self.frame_bytes {
+            return refuse(format!(
+                "journal.queue_bytes ({}) must be at least journal.frame_bytes ({})",
+                self.queue_bytes, self.frame_bytes
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Wall-clock milliseconds since 1970 for the headers. Only `position_at` reads
+/// them back; no decision about damage depends on time.
+#[derive(Clone)]
+pub struct Clock(pub Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Clock {
+    pub(super) fn now_ms(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock(Arc::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            since.map_or(0, |d| d.as_millis() as u64)
+        }))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// A hook on the writer thread. It may block (hold the write or the sync) or
+/// return an error, which is treated exactly like one of the file system.
+pub type Failpoint = Arc<dyn Fn(Lsn) -> io::Result<()> + Send + Sync>;
+
+/// Hooks for crash tests, called with the last LSN of the group at hand (for an
+/// empty group: the LSN that is durable already).
+#[derive(Clone, Default)]
+pub struct Failpoints {
+    /// Before a group is written; everything before it has been synced.
+    pub before_write: Option<Failpoint>,
+    /// After a group was written, before it is synced.
+    pub before_sync: Option<Failpoint>,
+}
+
+impl Failpoints {
+    pub(super) fn pass(point: &Option<Failpoint>, lsn: Lsn) -> io::Result<()> {
+        point.as_ref().map_or(Ok(()), |hook| hook(lsn))
+    }
+}
+
+impl fmt::Debug for Failpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failpoints")
+            .field("before_write", &self.before_write.is_some())
+            .field("before_sync", &self.before_sync.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading durable frames again: for catch-up, redo, capture. A reader has its
+//! own file handle and buffer; neither the writer nor other readers wait for it.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::error::{Damage, Error, Proof};
+use super::group::{GROUP_HEADER_BYTES, split_frame};
+use super::handle::Shared;
+use super::index::{GroupPlace, SegmentPlace};
+use super::walk::{Position, read_group};
+use crate::model::Lsn;
+
+/// An iterator over durable frames from a position on. `None` means that the
+/// durable position is reached; calling `next` later goes on from there. Every
+/// group is verified again as it is read; after an error the reader is at its
+/// end for good.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    next: Lsn,
+    open: Option<(Arc<SegmentPlace>, File)>,
+    /// The current group and where its next frame starts.
+    group: Vec<u8>,
+    at: usize,
+    /// First LSN behind the current group.
+    group_end: Lsn,
+    broken: bool,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, from: Lsn) -> Reader {
+        let next = from.max(Lsn(1));
+        let group_end = Lsn::ZERO;
+        Reader { shared, next, open: None, group: Vec::new(), at: 0, group_end, broken: false }
+    }
+
+    /// The position of the frame that `next` would answer.
+    pub fn position(&self) -> Lsn {
+        self.next
+    }
+
+    /// Loads the group of `self.next`; false if that is not durable yet.
+    fn load(&mut self) -> Result<bool, Error> {
+        let Some(place) = self.shared.index().locate(self.next) else { return Ok(false) };
+        let segment = &place.segment;
+        let file = match self.open.take() {
+            Some((current, file)) if Arc::ptr_eq(&current, segment) => file,
+            _ => File::open(&segment.path).map_err(Error::io("open", &segment.path))?,
+        };
+        let at = Position { next: place.first, chain: place.previous, wall_ms: 0 };
+        let len = file.metadata().map_err(Error::io("read", &segment.path))?.len();
+        let len = len.min(segment.bytes);
+        let header = read_group(&file, len, place.offset, segment.salt, &at, &mut self.group)
+            .map_err(Error::io("read", &segment.path))?
+            .map_err(|fault| damaged(&place, fault))?;
+        self.open = Some((place.segment, file));
+        self.group.truncate(GROUP_HEADER_BYTES + header.payload_bytes as usize);
+        self.group_end = header.end();
+        self.at = GROUP_HEADER_BYTES;
+        for _ in header.first.0..self.next.0 {
+            self.take_frame();
+        }
+        Ok(true)
+    }
+
+    /// The frame at `self.at`; lengths were verified when the group was read.
+    fn take_frame(&mut self) -> &[u8] {
+        let (frame, rest) = split_frame(&self.group[self.at..]).unwrap_or_default();
+        self.at = self.group.len() - rest.len();
+        frame
+    }
+
+    fn read_next(&mut self) -> Result<Option<(Lsn, Vec<u8>)>, Error> {
+        if self.next >= self.group_end && !self.load()? {
+            return Ok(None);
+        }
+        let lsn = self.next;
+        let frame = self.take_frame().to_vec();
+        self.next = lsn.next();
+        Ok(Some((lsn, frame)))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<(Lsn, Vec<u8>), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.broken {
+            return None;
+        }
+        let item = self.read_next();
+        self.broken = item.is_err();
+        item.transpose()
+    }
+}
+
+fn damaged(place: &GroupPlace, fault: super::error::Fault) -> Error {
+    Error::Damaged(Box::new(Damage {
+        segment: place.segment.path.clone(),
+        offset: place.offset,
+        lsn: place.first,
+        fault,
+        proof: Proof::Opened,
+    }))
+}

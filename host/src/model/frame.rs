@@ -1,0 +1,106 @@
+//! What the journal holds, in one order: inputs, control changes, outcomes, and checkpoint marks.
+
+use std::sync::Arc;
+
+use super::{DeploymentId, Digest, Event, InputOutcome, Lsn, ShardSet};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Frame {
+    Input(Arc<Event>),
+    Control(Arc<Control>),
+    Outcome(Arc<Outcome>),
+    Mark(Mark),
+}
+
+/// A change of what runs, and who made it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Control {
+    /// Wall clock at the host, milliseconds.
+    pub at: u64,
+    /// Token name or `host`.
+    pub by: Box<str>,
+    pub change: Change,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    ModuleUploaded { business: Box<str>, digest: Digest, name: Box<str>, version: Box<str> },
+    /// Inputs below this frame's position run on the revision before, from it on on this one, however late.
+    DeploymentRevised {
+        business: Box<str>,
+        name: Box<str>,
+        /// From 1; 1 creates the deployment, whose id is this frame's position.
+        revision: u32,
+        digest: Digest,
+        /// JSON, as the operator gave it.
+        configuration: Box<str>,
+        /// JSON, as `configure` answered it.
+        plan: Box<str>,
+        permissions: Vec<Box<str>>,
+        on_error: OnError,
+        /// Where revision 1 begins to read.
+        start: Start,
+    },
+    /// Acts at each reader's own position at once.
+    Paused { deployment: DeploymentId, shards: ShardSet, reason: Box<str> },
+    Resumed { deployment: DeploymentId, shards: ShardSet },
+}
+
+/// What a trap or spent fuel does to the deployment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnError {
+    /// The input is recorded as failed, the next one runs.
+    #[default]
+    Skip,
+    /// The failing shard stops before the input and waits for an operator.
+    Pause,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Start {
+    /// Events accepted after the deployment.
+    #[default]
+    Latest,
+    /// Everything that the journal still has.
+    Earliest,
+}
+
+/// One atomic unit: inputs consumed, what they changed, what they found, and how far the reader is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    pub deployment: DeploymentId,
+    pub revision: u32,
+    pub digest: Digest,
+    /// For these shards all inputs up to `position` are finished.
+    pub shards: ShardSet,
+    pub position: Lsn,
+    /// In journal order.
+    pub inputs: Vec<InputRecord>,
+    /// Documents at their first change after a mark, whole and as they are after this frame.
+    pub wholes: Vec<Whole>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct InputRecord {
+    pub lsn: Lsn,
+    /// The input's own time, milliseconds.
+    pub time: u64,
+    pub subscription: u32,
+    /// Empty where the key could not be found (then `end` says so).
+    pub key: Box<str>,
+    pub outcome: InputOutcome,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Whole {
+    pub key: Box<str>,
+    /// Encoded document.
+    pub bytes: Box<[u8]>,
+}
+
+/// A checkpoint begins: the first change of each document after it is logged whole. Whoever needs documents without
+/// a base, needs the journal from here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    pub shards: ShardSet,
+}

@@ -1,0 +1,96 @@
+//! Every bound of the host: one table with names, units and defaults. What exceeds one is refused by its name.
+
+/// Declares the fields, their defaults and the printable table from one list.
+macro_rules! limits {
+    ($($name:ident = $default:expr, $unit:literal, $text:literal;)*) => {
+        /// The bounds in force. Configuration sets them under `[limits]`, `fishpond limits` prints them.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub struct Limits { $(#[doc = $text] pub $name: u64,)* }
+
+        impl Default for Limits {
+            fn default() -> Limits { Limits { $($name: $default,)* } }
+        }
+
+        impl Limits {
+            /// Name, value in force, default, unit, meaning; in the order of an event's way.
+            pub fn table(&self) -> Vec<(&'static str, u64, u64, &'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name, $default, $unit, $text),)*]
+            }
+
+            /// The bound of this name, to be set.
+            pub fn get_mut(&mut self, name: &str) -> Option<&mut u64> {
+                match name { $(stringify!($name) => Some(&mut self.$name),)* _ => None }
+            }
+        }
+    };
+}
+
+limits! {
+    request_bytes = 8 << 20, "bytes", "body of one HTTP request (uploads have module_bytes)";
+    request_ms = 30_000, "ms", "one HTTP request, from its first byte to its answer";
+    connections = 1_024, "connections", "open HTTP connections; more wait in the listener's queue";
+    batch_events = 10_000, "events", "one batch of events";
+    event_bytes = 256 << 10, "bytes", "one event with all attributes";
+    data_bytes = 64 << 10, "bytes", "an event's data";
+    attribute_bytes = 256, "bytes", "one attribute of an event, and a key";
+    extensions = 32, "attributes", "extension attributes of one event";
+    skew_past_ms = 7 * 24 * 3_600_000, "ms", "an older event time is replaced by the receive time";
+    skew_future_ms = 5 * 60_000, "ms", "a later event time is replaced by the receive time";
+    dedup_ids = 1 << 20, "ids", "identities that are remembered for finding duplicates, per host";
+    dedup_horizon_ms = 10 * 60_000, "ms", "how long an identity is remembered, unless dedup_ids is reached first";
+    sources = 4_096, "sources", "different event sources whose names are shared in memory";
+    journal_frame_bytes = 1 << 20, "bytes", "one frame of the journal";
+    journal_segment_bytes = 64 << 20, "bytes", "one segment file of the journal, preallocated";
+    journal_queue_bytes = 32 << 20, "bytes", "frames that wait for the disk; beyond it intake answers 429";
+    journal_tail_bytes = 64 << 20, "bytes", "recent frames kept in memory for readers";
+    module_bytes = 32 << 20, "bytes", "an uploaded module";
+    modules = 1_000, "modules", "stored modules, per host";
+    deployments = 1_000, "deployments", "deployments, per host";
+    description_bytes = 256 << 10, "bytes", "what describe or configure answers";
+    configuration_bytes = 256 << 10, "bytes", "a deployment's configuration";
+    guest_memory_bytes = 64 << 20, "bytes", "linear memory of one instance";
+    guest_table_elements = 20_000, "elements", "one table of an instance";
+    guest_instances = 64, "core instances", "core instances, memories and tables inside one instance";
+    guest_stack_bytes = 512 << 10, "bytes", "stack of a call";
+    host_call_bytes = 1 << 20, "bytes", "what a guest may hand over in one host call";
+    fuel_per_input = 50_000_000, "fuel", "one call, batch or single (some 25 ms)";
+    fuel_configure = 500_000_000, "fuel", "describe or configure";
+    watchdog_ms = 10_000, "ms", "one call by the wall clock: a host failure, retried, never a verdict";
+    host_retries = 3, "tries", "after host failures, with back-off; then the deployment pauses";
+    instance_calls = 1_000_000, "calls", "an instance is replaced after about this many calls";
+    instance_memory_bytes = 32 << 20, "bytes", "an instance that has grown beyond it is replaced";
+    batch_us = 1_000, "us", "guest time that a batch is sized to";
+    batch_inputs = 4_096, "inputs", "one batch";
+    batch_bytes = 256 << 10, "bytes", "texts of one batch";
+    document_bytes = 64 << 10, "bytes", "state and windows of one (deployment, key)";
+    value_name_bytes = 64, "bytes", "name of a state value";
+    member_bytes = 256, "bytes", "member of a window";
+    window_entries = 1_000, "entries", "entries that one call answers";
+    matches_per_input = 16, "matches", "matches of one input";
+    match_bytes = 16 << 10, "bytes", "fields of one match";
+    match_also = 100, "ids", "further events that a match names";
+    reply_bytes = 64 << 10, "bytes", "body of a reply";
+    log_lines = 8, "lines", "log lines of one input";
+    log_bytes = 1 << 10, "bytes", "one log line, and the message of a refusal";
+    query_bytes = 16 << 10, "bytes", "parameters of a query";
+    documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
+    write_back_rows = 2_000, "rows", "one batch of the write-back";
+    checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
+    trace_items = 1_000, "items", "events and matches of one trace, newest kept";
+    page_items = 1_000, "items", "one page of a list";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_can_be_set_by_its_name() {
+        let mut limits = Limits::default();
+        for (name, value, ..) in Limits::default().table() {
+            *limits.get_mut(name).expect(name) = value + 1;
+        }
+        assert!(limits.table().iter().all(|(_, value, default, ..)| *value == default + 1));
+        assert!(limits.get_mut("no_such_limit").is_none());
+    }
+}

@@ -1,0 +1,89 @@
+//! What running one input yields: a value. Nothing of it has happened until somebody else commits it.
+
+use super::{EventRef, Op};
+
+/// How an input ended. Everything but `Done` leaves no trace in the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    Done,
+    /// By the module (`inputs.refuse`, `bad_event`) or by a limit, schema or permission of the host. Never counts
+    /// against the module.
+    Refused { code: Box<str>, message: Box<str> },
+    Trapped { message: Box<str> },
+    OutOfFuel { limit: u64 },
+}
+
+impl End {
+    /// The code under which it is counted and listed.
+    pub fn code(&self) -> &str {
+        match self {
+            End::Done => "done",
+            End::Refused { code, .. } => code,
+            End::Trapped { .. } => "trap",
+            End::OutOfFuel { .. } => "fuel",
+        }
+    }
+
+    pub fn message(&self) -> String {
+        match self {
+            End::Done => String::new(),
+            End::Refused { message, .. } | End::Trapped { message } => message.to_string(),
+            End::OutOfFuel { limit } => format!("the input used up its fuel limit of {limit} units (`fuel_per_input`)"),
+        }
+    }
+
+    /// Does it count against the module (and `on_error` decide)?
+    pub fn is_fault(&self) -> bool {
+        matches!(self, End::Trapped { .. } | End::OutOfFuel { .. })
+    }
+}
+
+/// A named, typed fact about one person, with the events that made it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Match {
+    pub name: Box<str>,
+    pub person: Box<str>,
+    /// JSON object.
+    pub fields: Box<str>,
+    /// The input's own event and those of the windows that the module named, oldest first, each once.
+    pub events: Vec<EventRef>,
+    /// Ids of further events that the module named.
+    pub also: Vec<Box<str>>,
+    /// Repeats with the same key are one fact for whoever acts on them.
+    pub once: Option<Box<str>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    pub status: Box<str>,
+    /// JSON text.
+    pub body: Box<str>,
+    pub retry: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogLine {
+    pub level: &'static str,
+    pub message: Box<str>,
+}
+
+/// The outcome of one input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InputOutcome {
+    pub end: End,
+    /// On the document of the input's key, in order.
+    pub ops: Vec<Op>,
+    pub matches: Vec<Match>,
+    pub reply: Option<Reply>,
+    /// An `observe` found the input older than its window accepts.
+    pub late: bool,
+    /// For the log, not for the journal.
+    pub logs: Vec<LogLine>,
+}
+
+impl InputOutcome {
+    /// An input that ended without any effect.
+    pub fn without_effects(end: End) -> InputOutcome {
+        InputOutcome { end, ops: Vec::new(), matches: Vec::new(), reply: None, late: false, logs: Vec::new() }
+    }
+}

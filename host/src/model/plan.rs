@@ -1,0 +1,89 @@
+//! What a deployment needs, as its module's `configure` answered it (`wit/schema/plan.schema.json`).
+
+use std::sync::Arc;
+use std::collections::BTreeMap;
+
+/// The native half of a deployment: which events reach it, keyed how, and what the host keeps for it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Plan {
+    pub subscriptions: Vec<Subscription>,
+    pub windows: Vec<WindowSpec>,
+    /// Names that `inputs.attribute` may be asked for.
+    pub attributes: Vec<Box<str>>,
+    /// What the module asks for; the deployment's permissions decide.
+    pub permissions: Vec<Box<str>>,
+    pub state_writes: u32,
+    pub state_reads: Vec<u32>,
+    /// Match name -> JSON Schema (text) of its fields.
+    pub matches: BTreeMap<Box<str>, Box<str>>,
+    /// Query name -> JSON Schema (text) of its parameters.
+    pub queries: BTreeMap<Box<str>, Box<str>>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Subscription {
+    pub name: Box<str>,
+    pub types: Vec<Box<str>>,
+    /// Where in the event the key is found.
+    pub key: Path,
+    pub select: Vec<Attribute>,
+    pub data: Select,
+    /// All must hold; tested natively, before any call.
+    pub predicates: Vec<Predicate>,
+}
+
+/// A place in an event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Path {
+    Attribute(Attribute),
+    /// Object members below `data`.
+    Data(Vec<Box<str>>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attribute {
+    Type,
+    Subject,
+    Actor,
+    Source,
+    Id,
+    Scene,
+}
+
+/// How much of the data an event record carries.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Select {
+    None,
+    All,
+    /// An object with these paths only.
+    Paths(Vec<Vec<Box<str>>>),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Predicate {
+    pub path: Path,
+    pub test: Test,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Test {
+    OneOf(Vec<Scalar>),
+    Exists(bool),
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Scalar {
+    Text(Box<str>),
+    Number(f64),
+    Bool(bool),
+}
+
+/// A sliding window over event time. Documents keep it by name; a plan numbers it for the calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WindowSpec {
+    pub name: Arc<str>,
+    /// Milliseconds; two entries share a window if last - first <= length.
+    pub length_ms: u64,
+}

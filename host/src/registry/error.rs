@@ -1,0 +1,45 @@
+//! Why a change of the registry was refused. Nothing was changed.
+
+use crate::engine::{ConfigureError, UploadError};
+use crate::journal;
+use crate::model::NameError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    #[error(transparent)]
+    Configure(#[from] ConfigureError),
+    #[error("{name}@{version} is uploaded already with other content (digest {digest}): give the new one another version")]
+    VersionTaken { name: String, version: String, digest: String },
+    #[error("there is no module `{0}` in this business: upload it, or see `fishpond module list`")]
+    NoModule(String),
+    #[error("`{0}` names several modules: use name@version or the digest")]
+    AmbiguousModule(String),
+    #[error("there is no deployment `{0}` in this business: see `fishpond deployment list`")]
+    NoDeployment(String),
+    #[error("the deployment `{0}` is paused already")]
+    AlreadyPaused(String),
+    #[error("the deployment `{0}` is not paused")]
+    NotPaused(String),
+    #[error("the configuration is not JSON: {0}")]
+    ConfigurationJson(String),
+    #[error("the configuration has {bytes} bytes, at most {limit} are allowed (`configuration_bytes`)")]
+    ConfigurationBytes { bytes: u64, limit: u64 },
+    #[error("there is no permission `{0}`")]
+    Permission(String),
+    #[error("the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name")]
+    StateVersion { reads: Vec<u32>, stored: u32 },
+    #[error("this host holds at most {limit} {name} (`{name}`)")]
+    Limit { name: &'static str, limit: u64 },
+    #[error("the host could not start an instance: {0}")]
+    Host(String),
+    #[error("the module's file: {0}")]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    #[error("the journal holds a change that this version cannot apply: {0}")]
+    Recovery(String),
+}

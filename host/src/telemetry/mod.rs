@@ -1,0 +1,104 @@
+//! Metrics of the host, in the Prometheus text format, and the set-up of its log.
+
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+/// Every metric there is. Names end in their unit; labels are business and deployment, never a user.
+pub struct Metrics {
+    registry: Registry,
+    /// By business and result: `accepted`, `duplicate`, or the code of a refusal.
+    pub events: IntCounterVec,
+    /// By business, deployment and how the input ended: `done`, `trap`, `fuel`, or the code of a refusal.
+    pub inputs: IntCounterVec,
+    /// By business, deployment and match name.
+    pub matches: IntCounterVec,
+    /// Inputs older than their window accepts, by business and deployment.
+    pub late: IntCounterVec,
+    pub calls: IntCounterVec,
+    pub fuel: IntCounterVec,
+    pub guest_microseconds: IntCounterVec,
+    /// Positions still to be read by the slowest shard, by business and deployment.
+    pub lag_events: IntGaugeVec,
+    pub paused_shards: IntGaugeVec,
+    pub documents: IntGauge,
+    pub document_bytes: IntGauge,
+    pub dirty_documents: IntGauge,
+    pub write_back_rows: IntCounterVec,
+    pub dedup_ids: IntGauge,
+    /// Age of the oldest remembered identity: what `dedup_horizon_ms` and `dedup_ids` come to.
+    pub dedup_horizon_ms: IntGauge,
+    pub journal_last: IntGauge,
+    pub journal_durable: IntGauge,
+    pub journal_queue_bytes: IntGauge,
+    pub journal_syncs: IntGauge,
+    /// By HTTP route and status.
+    pub requests: HistogramVec,
+}
+
+impl Metrics {
+    pub fn new() -> Result<Metrics, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok::<_, prometheus::Error>(vec)
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok::<_, prometheus::Error>(vec)
+        };
+        let deployment = &["business", "deployment"][..];
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
+        let options = HistogramOpts::new("fishpond_http_request_seconds", "HTTP requests by route and status").buckets(buckets);
+        let requests = HistogramVec::new(options, &["route", "status"])?;
+        registry.register(Box::new(requests.clone()))?;
+        Ok(Metrics {
+            events: counter("fishpond_events_total", "Events received, by result", &["business", "result"])?,
+            inputs: counter("fishpond_inputs_total", "Inputs handled, by how they ended", &["business", "deployment", "end"])?,
+            matches: counter("fishpond_matches_total", "Matches emitted", &["business", "deployment", "match"])?,
+            late: counter("fishpond_late_inputs_total", "Inputs older than their window accepts", deployment)?,
+            calls: counter("fishpond_guest_calls_total", "Calls into guests", deployment)?,
+            fuel: counter("fishpond_guest_fuel_total", "Fuel used by guests", deployment)?,
+            guest_microseconds: counter("fishpond_guest_microseconds_total", "Time in guests", deployment)?,
+            lag_events: gauges("fishpond_lag_events", "Positions the slowest shard still has to read", deployment)?,
+            paused_shards: gauges("fishpond_paused_shards", "Shards that stand still", deployment)?,
+            documents: gauge("fishpond_documents", "Documents in memory")?,
+            document_bytes: gauge("fishpond_document_bytes", "Size of the documents in memory")?,
+            dirty_documents: gauge("fishpond_dirty_documents", "Documents in memory that are newer than the store")?,
+            write_back_rows: counter("fishpond_write_back_rows_total", "Rows written to the store", &[])?,
+            dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
+            dedup_horizon_ms: gauge("fishpond_dedup_horizon_milliseconds", "Age of the oldest remembered identity")?,
+            journal_last: gauge("fishpond_journal_last_position", "Highest position given")?,
+            journal_durable: gauge("fishpond_journal_durable_position", "Highest durable position")?,
+            journal_queue_bytes: gauge("fishpond_journal_queue_bytes", "Frames that wait for the disk")?,
+            journal_syncs: gauge("fishpond_journal_syncs", "Syncs since the start")?,
+            requests,
+            registry,
+        })
+    }
+
+    /// The Prometheus text format.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_render_with_their_labels() {
+        let metrics = Metrics::new().expect("metrics");
+        metrics.matches.with_label_values(&["demo", "risk", "high_risk"]).inc();
+        let text = metrics.render().expect("text");
+        assert!(text.contains(r#"fishpond_matches_total{business="demo",deployment="risk",match="high_risk"} 1"#), "{text}");
+    }
+}

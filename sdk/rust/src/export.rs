@@ -1,0 +1,68 @@
+//! Why: one line makes a crate a module. The macro runs in the rule's crate, because name, version and summary are
+//! that package's, and because the instance's rule is a static of that type.
+
+/// Exports a [`Rule`](crate::Rule) as the crate's module: `export!(MyRule);`, or `export!(MyRule with queries);` for
+/// one that implements [`Queries`](crate::Queries) as well. The type must be `pub`.
+#[macro_export]
+macro_rules! export {
+    ($rule:ident $(with $queries:ident)?) => {
+        // Natively there is nothing to export; a missing implementation is an error all the same.
+        const _: fn() = || {
+            fn is_a_rule<R: $crate::Rule>() {}
+            is_a_rule::<$rule>();
+            $( $crate::__export_more!(check $queries $rule); )?
+        };
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "exported symbols are unsafe attributes; wit-bindgen writes them")]
+        const _: () = {
+            static RULE: ::std::sync::OnceLock<$rule> = ::std::sync::OnceLock::new();
+            const IDENTITY: $crate::Identity = $crate::Identity {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                summary: env!("CARGO_PKG_DESCRIPTION"),
+                authors: env!("CARGO_PKG_AUTHORS"),
+            };
+            struct Module;
+
+            impl $crate::__guest::LifecycleGuest for Module {
+                fn describe() -> ::std::string::String {
+                    $crate::__guest::describe::<$rule>(&IDENTITY)
+                }
+                fn configure(
+                    envelope: ::std::string::String,
+                ) -> ::std::result::Result<::std::string::String, ::std::string::String> {
+                    $crate::__guest::configure(&RULE, &envelope)
+                }
+            }
+
+            impl $crate::__guest::EventsGuest for Module {
+                fn handle(events: ::std::vec::Vec<$crate::__guest::WireEvent>) {
+                    $crate::__guest::handle_events(&RULE, events);
+                }
+            }
+
+            $crate::__guest::export_lifecycle!(Module with_types_in $crate::__guest::lifecycle);
+            $crate::__guest::export_events!(Module with_types_in $crate::__guest::events);
+            $( $crate::__export_more!(export $queries Module); )?
+        };
+    };
+}
+
+/// What `export!(.. with queries)` adds.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_more {
+    (check queries $rule:ident) => {
+        fn answers_queries<R: $crate::Queries>() {}
+        answers_queries::<$rule>();
+    };
+    (export queries $module:ident) => {
+        impl $crate::__guest::QueriesGuest for $module {
+            fn handle(queries: ::std::vec::Vec<$crate::__guest::WireQuery>) {
+                $crate::__guest::handle_queries(&RULE, queries);
+            }
+        }
+        $crate::__guest::export_queries!($module with_types_in $crate::__guest::queries);
+    };
+}

@@ -1,0 +1,67 @@
+//! Write Fishpond rules in Rust.
+//!
+//! A rule is a type that implements [`Rule`]: `configure` takes the operator's configuration and says what the
+//! deployment needs (a [`Plan`]), `on_event` decides about one event. [`export!`] makes the crate a module.
+//! `examples/hello-rule` is the smallest one; `cargo xtask new NAME` starts another from it.
+//!
+//! The same rule runs natively against [`testing::Host`], so its tests need no Wasm.
+//!
+//! # Layout, in reading order
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `rule` | what a rule author implements |
+//! | `plan`, `subscription`, `diagnostic` | what a deployment needs, or why its configuration is refused |
+//! | `event`, `context`, `matches` | one input, what may be asked and done about it, and what a rule finds |
+//! | `lifecycle` | descriptions and plans as JSON documents of the contract |
+//! | `calls` | the port below `context`: the contract's imports as a trait |
+//! | `guest`, `export` | the port in Wasm: generated bindings and the exports (wasm32 only) |
+//! | `testing` | the port in memory: exact windows, expiry, refusals (native only) |
+//! | `arena`, `allocator` | memory that is free again after each batch (wasm32 only) |
+
+mod calls;
+mod context;
+mod diagnostic;
+mod event;
+mod export;
+mod lifecycle;
+mod matches;
+mod plan;
+mod rule;
+mod subscription;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+#[path = "guest.rs"]
+pub mod __guest;
+
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod allocator;
+#[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
+mod arena;
+
+pub use context::{Context, Level, QueryContext};
+pub use diagnostic::Diagnostic;
+pub use event::{Event, Query, Refusal, Reply};
+pub use matches::{Emission, Match};
+pub use plan::{Attribute, Plan, Window};
+pub use rule::{Identity, NoConfig, NoParameters, Queries, Rule, StateVersions};
+pub use subscription::{Field, Path, Predicate, Subscription, data};
+
+pub use calls::{Entry, Totals};
+
+/// What nearly every rule needs: `use fishpond_sdk::prelude::*;`
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+
+    pub use crate::{
+        Context, Diagnostic, Event, Field, Match, NoConfig, NoParameters, Path, Plan, Queries, Query, QueryContext,
+        Refusal, Reply, Rule, Totals, Window, data,
+    };
+}

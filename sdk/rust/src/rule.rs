@@ -1,0 +1,77 @@
+//! Why: what a rule author implements, and nothing else.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Context, Diagnostic, Event, Plan, Query, QueryContext, Refusal, Reply};
+
+/// A rule: what one deployment needs, and what it decides about one event.
+///
+/// The value is built once per instance and only read afterwards: there are many instances, they come and go, and
+/// what must be remembered belongs to the key and is kept by the host (windows and named values in [`Context`]).
+pub trait Rule: Sized + Send + Sync + 'static {
+    /// What the operator writes. Its JSON Schema becomes the form; put `#[serde(deny_unknown_fields)]` on it so that
+    /// a misspelt name is an error and not a default.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// Versions of what this module stores. Raise `writes` when older code could not read what this code stores.
+    const STATE: StateVersions = StateVersions { writes: 1, reads: &[1] };
+
+    /// Checks the configuration, enters what the deployment needs into `plan`, and keeps the handles that `plan`
+    /// answers (windows, matches) for `on_event`.
+    ///
+    /// A function of the configuration and nothing else: every instance must come to the same plan.
+    ///
+    /// # Errors
+    /// What the operator must change. What the `plan` itself finds (`plan.check`, limits) is added to it.
+    fn configure(config: Self::Config, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>>;
+
+    /// Decides about one event; what it decides, it calls on `cx`.
+    ///
+    /// # Errors
+    /// A [`Refusal`] undoes what was called for this event and is recorded as its outcome. A panic is a trap: it
+    /// counts against the module.
+    fn on_event(&self, event: &Event, cx: &mut Context<'_>) -> Result<(), Refusal>;
+}
+
+/// A rule that also answers questions about one key: `fishpond_sdk::export!(MyRule with queries);`
+pub trait Queries: Rule {
+    /// Answers one of the plan's queries. Only reading is possible here.
+    ///
+    /// # Errors
+    /// A refusal is answered to whoever asked: its code as the status, its message in the body.
+    fn on_query(&self, query: &Query, cx: &mut QueryContext<'_>) -> Result<Reply, Refusal>;
+}
+
+/// Versions of stored state: see `schema/description.schema.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateVersions {
+    /// The version that this module writes, from 1.
+    pub writes: u32,
+    /// The versions that it can read; `writes` is one of them.
+    pub reads: &'static [u32],
+}
+
+/// Who a module is: the `export!` macro takes it from the package's Cargo.toml.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// The package's name.
+    pub name: &'static str,
+    /// The package's version.
+    pub version: &'static str,
+    /// The package's `description`: one sentence for operators.
+    pub summary: &'static str,
+    /// The package's authors, joined by colons as Cargo gives them.
+    pub authors: &'static str,
+}
+
+/// The configuration of a rule that has nothing to configure.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+/// The parameters of a query that has none.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
