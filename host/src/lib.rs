@@ -1,9 +1,14 @@
 //! Fishpond.
+pub mod api;
+pub mod app;
 pub mod codec;
+pub mod config;
 pub mod engine;
 pub mod journal;
 pub mod model;
 pub mod registry;
 pub mod router;
+pub mod shards;
+pub mod store;
 pub mod tasks;
 pub mod telemetry;

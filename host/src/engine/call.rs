@@ -45,6 +45,8 @@ pub(super) struct Effects {
     pub reply: Option<Reply>,
     pub logs: Vec<LogLine>,
     pub late: bool,
+    /// Texts of the operations, bytes.
+    pub bytes: usize,
     pub refused: Option<(Box<str>, Box<str>)>,
     /// Per window number: the window that `observe` answered.
     pub spans: Vec<(u32, Span)>,
@@ -123,6 +125,7 @@ impl Call {
         let index = self.slot(at);
         let slot = &mut self.slots[index];
         slot.current.get_or_insert_with(|| slot.base.clone()).apply(op.clone());
+        self.effects[at].bytes += op.bytes();
         self.effects[at].ops.push(op);
     }
 

@@ -64,8 +64,9 @@ impl HostState {
 
     /// After a write: the document must still fit.
     fn check_document(&mut self, at: usize) -> Answer<()> {
-        let bytes = self.call.as_ref().map_or(0, |call| call.document(at).bytes());
-        self.bounded("document_bytes", bytes, self.limits.document_bytes)
+        let bytes = self.call.as_ref().map_or((0, 0), |call| (call.document(at).bytes(), call.effects[at].bytes));
+        self.bounded("document_bytes", bytes.0, self.limits.document_bytes)?;
+        self.bounded("effect_bytes", bytes.1, self.limits.effect_bytes)
     }
 }
 
@@ -131,7 +132,7 @@ impl state::Host for HostState {
         if call.document(at).values().contains_key(&*name) {
             call.change(at, Op::Remove { name: name.into() });
         }
-        Ok(())
+        self.check_document(at)
     }
 }
 
@@ -196,7 +197,7 @@ impl HostState {
             let until = call.time(at);
             call.change(at, Op::Forget { window: spec.name, member, until });
         }
-        Ok(())
+        self.check_document(at)
     }
 }
 
@@ -234,15 +235,18 @@ impl matches::Host for HostState {
         }
         let (call, at) = self.enter(at as u32)?;
         let events = call.events_of(at, &windows).map_err(trap)?;
-        call.effects[at].matches.push(Match {
+        let found = Match {
             name: name.into(),
             person: person.into(),
             fields: fields.into(),
             events,
             also: also.into_iter().map(Box::from).collect(),
             once: once.map(Box::from),
-        });
-        Ok(())
+        };
+        let effects = &mut call.effects[at];
+        effects.bytes += found.bytes();
+        effects.matches.push(found);
+        self.check_document(at)
     }
 }
 

@@ -20,4 +20,4 @@ pub use compile::Engine;
 pub use contract::{Description, Diagnostic, envelope};
 pub use error::{ConfigureError, HostFailure, UploadError};
 pub use module::{Configured, Module};
-pub use runner::{QueryFailure, Ran, Runner};
+pub use runner::{Fault, QueryFailure, Ran, Runner};

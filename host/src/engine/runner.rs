@@ -15,7 +15,7 @@ use super::error::{ConfigureError, HostFailure};
 use super::host::HostState;
 use super::instance::{self, Failed};
 use super::module::{Configured, Module};
-use crate::model::{Attribute, Document, End, InputOutcome, Reply, Select};
+use crate::model::{Attribute, Document, End, InputOutcome, Lsn, Reply, Select};
 
 /// What all instances of one deployment revision share.
 pub(super) struct Settings {
@@ -44,13 +44,25 @@ fn check_json(schema: &Validator, text: &str) -> Result<(), String> {
 }
 
 /// What a batch came to. Documents are where they were put, changed or not.
+#[derive(Default)]
 pub struct Ran {
+    /// Of all inputs, or of those before the position at which `stop_at_fault` stopped.
     pub outcomes: Vec<InputOutcome>,
+    /// The fault that stopped the batch.
+    pub fault: Option<Fault>,
     /// Guest time of all calls, failed ones included.
     pub guest_time: Duration,
     pub fuel: u64,
     /// Calls into the guest: 1 when nothing failed.
     pub calls: u32,
+}
+
+/// The input that stopped a batch, and how it ended. Nothing of its journal position has taken effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub lsn: Lsn,
+    pub key: Arc<str>,
+    pub end: End,
 }
 
 /// A query that was not answered. Never counts against the module.
@@ -113,30 +125,46 @@ impl Runner {
     /// Runs inputs in order. `documents` are those that the inputs index; after an error they are as they were.
     ///
     /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
-    /// fresh instance: what fails again is that input's outcome.
-    pub fn run(&mut self, inputs: Vec<Input>, documents: &mut Vec<Document>) -> Result<Ran, HostFailure> {
+    /// fresh instance: what fails again is that input's outcome. With `stop_at_fault` a trap or spent fuel ends the
+    /// batch before the journal position that it belongs to.
+    pub fn run(&mut self, inputs: &Arc<Vec<Input>>, documents: &mut Vec<Document>, stop_at_fault: bool) -> Result<Ran, HostFailure> {
         let started = Instant::now();
-        let mut ran = Ran { outcomes: Vec::new(), guest_time: Duration::ZERO, fuel: 0, calls: 0 };
-        let whole = if self.singly { None } else { self.try_batch(&inputs, documents, &mut ran)? };
+        let mut ran = Ran::default();
+        let whole = if self.singly { None } else { self.try_batch(inputs, documents, &mut ran)? };
         match whole {
             Some(outcomes) => ran.outcomes = outcomes,
-            None => self.run_each(inputs, documents, &mut ran)?,
+            None => self.run_each(inputs, documents, &mut ran, stop_at_fault)?,
         }
         ran.guest_time = started.elapsed();
         Ok(ran)
     }
 
-    fn try_batch(&mut self, inputs: &[Input], documents: &mut Vec<Document>, ran: &mut Ran) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
-        match self.call(Arc::new(inputs.to_vec()), documents, ran)? {
+    fn try_batch(&mut self, inputs: &Arc<Vec<Input>>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
+        match self.call(inputs.clone(), documents, ran)? {
             CallEnd::Finished(outcomes) => Ok(Some(outcomes)),
             CallEnd::Failed(_) | CallEnd::Violated(_) => Ok(None),
         }
     }
 
-    fn run_each(&mut self, inputs: Vec<Input>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<(), HostFailure> {
+    fn run_each(&mut self, inputs: &[Input], documents: &mut Vec<Document>, ran: &mut Ran, stop_at_fault: bool) -> Result<(), HostFailure> {
         let before = documents.clone();
+        // Where the current journal position began, so that a fault can undo all of it.
+        let mut begun: (Lsn, usize, Vec<(usize, Document)>) = (Lsn::ZERO, 0, Vec::new());
         for input in inputs {
-            match self.run_alone(input, documents, ran) {
+            let (lsn, key, index) = (input.lsn, input.key.clone(), input.document);
+            if stop_at_fault {
+                if begun.0 != lsn {
+                    begun = (lsn, ran.outcomes.len(), Vec::new());
+                }
+                begun.2.push((index, documents[index].clone()));
+            }
+            match self.run_alone(input.clone(), documents, ran) {
+                Ok(outcome) if stop_at_fault && outcome.end.is_fault() => {
+                    begun.2.into_iter().rev().for_each(|(index, document)| documents[index] = document);
+                    ran.outcomes.truncate(begun.1);
+                    ran.fault = Some(Fault { lsn, key, end: outcome.end });
+                    return Ok(());
+                }
                 Ok(outcome) => ran.outcomes.push(outcome),
                 Err(failure) => {
                     *documents = before;

@@ -47,7 +47,10 @@ pub(super) struct Commit {
 
 impl Commit {
     pub(super) fn new(lsn: Lsn) -> Commit {
-        let start = Durable { lsn, health: Health::Running };
+        let start = Durable {
+            lsn,
+            health: Health::Running,
+        };
         Commit {
             state: Mutex::new(start.clone()),
             changed: Condvar::new(),
@@ -81,7 +84,10 @@ impl Commit {
         let mut state = self.lock();
         while state.lsn < lsn {
             state.health.check()?;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
     }

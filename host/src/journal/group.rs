@@ -42,7 +42,14 @@ impl GroupHeader {
 
     fn words(&self) -> [u64; 6] {
         let sizes = u64::from(self.count) | u64::from(self.payload_bytes) << 32;
-        [MAGIC, self.first.0, self.durable.0, self.wall_ms, sizes, self.chain]
+        [
+            MAGIC,
+            self.first.0,
+            self.durable.0,
+            self.wall_ms,
+            sizes,
+            self.chain,
+        ]
     }
 
     fn encode(&self, salt: u64, into: &mut [u8]) {
@@ -55,6 +62,7 @@ impl GroupHeader {
 
     /// The header at the start of `page` if its own checksum holds.
     pub(super) fn decode(page: &[u8], salt: u64) -> Option<GroupHeader> {
+        let page = page.get(..GROUP_HEADER_BYTES)?;
         let word = |i: usize| u64::from_le_bytes(std::array::from_fn(|b| page[i * 8 + b]));
         let sum = xxh3_64_with_seed(&page[..GROUP_HEADER_BYTES - 8], salt);
         if word(0) != MAGIC || word(6) != sum {
@@ -117,7 +125,11 @@ pub(super) fn check(bytes: &[u8], header: &GroupHeader, previous: u64, salt: u64
             None => return Some(Fault::Frames),
         }
     }
-    if rest.is_empty() { None } else { Some(Fault::Frames) }
+    if rest.is_empty() {
+        None
+    } else {
+        Some(Fault::Frames)
+    }
 }
 
 /// The first frame of a payload and what follows it.

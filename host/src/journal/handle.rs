@@ -113,7 +113,10 @@ impl Journal {
             .spawn(move || writer.run())
             .map_err(Error::io("start the writer thread of", dir))?;
         let running = Mutex::new(Some((thread, lock)));
-        let owner = Arc::new(Owner { shared: shared.clone(), running });
+        let owner = Arc::new(Owner {
+            shared: shared.clone(),
+            running,
+        });
         Ok((Journal { shared, owner }, recovered.opened))
     }
 
@@ -200,7 +203,9 @@ impl Journal {
 
     /// Counters since the journal was opened.
     pub fn stats(&self) -> Stats {
-        self.shared.counters.snapshot(self.shared.queue.bytes() as u64)
+        self.shared
+            .counters
+            .snapshot(self.shared.queue.bytes() as u64)
     }
 
     /// Refuses further appends (of every clone), makes what is queued durable,

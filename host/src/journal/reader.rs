@@ -32,7 +32,15 @@ impl Reader {
     pub(super) fn new(shared: Arc<Shared>, from: Lsn) -> Reader {
         let next = from.max(Lsn(1));
         let group_end = Lsn::ZERO;
-        Reader { shared, next, open: None, group: Vec::new(), at: 0, group_end, broken: false }
+        Reader {
+            shared,
+            next,
+            open: None,
+            group: Vec::new(),
+            at: 0,
+            group_end,
+            broken: false,
+        }
     }
 
     /// The position of the frame that `next` would answer.
@@ -42,20 +50,30 @@ impl Reader {
 
     /// Loads the group of `self.next`; false if that is not durable yet.
     fn load(&mut self) -> Result<bool, Error> {
-        let Some(place) = self.shared.index().locate(self.next) else { return Ok(false) };
+        let Some(place) = self.shared.index().locate(self.next) else {
+            return Ok(false);
+        };
         let segment = &place.segment;
         let file = match self.open.take() {
             Some((current, file)) if Arc::ptr_eq(&current, segment) => file,
             _ => File::open(&segment.path).map_err(Error::io("open", &segment.path))?,
         };
-        let at = Position { next: place.first, chain: place.previous, wall_ms: 0 };
-        let len = file.metadata().map_err(Error::io("read", &segment.path))?.len();
+        let at = Position {
+            next: place.first,
+            chain: place.previous,
+            wall_ms: 0,
+        };
+        let len = file
+            .metadata()
+            .map_err(Error::io("read", &segment.path))?
+            .len();
         let len = len.min(segment.bytes);
         let header = read_group(&file, len, place.offset, segment.salt, &at, &mut self.group)
             .map_err(Error::io("read", &segment.path))?
             .map_err(|fault| damaged(&place, fault))?;
         self.open = Some((place.segment, file));
-        self.group.truncate(GROUP_HEADER_BYTES + header.payload_bytes as usize);
+        self.group
+            .truncate(GROUP_HEADER_BYTES + header.payload_bytes as usize);
         self.group_end = header.end();
         self.at = GROUP_HEADER_BYTES;
         for _ in header.first.0..self.next.0 {

@@ -1,7 +1,7 @@
 //! A segment file: its name, its header page, how it is created.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,13 @@ impl SegmentHeader {
         let mut page = [0; PAGE_BYTES];
         page[..8].copy_from_slice(&MAGIC);
         page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        let words = [self.salt, self.first.0, self.created_ms, self.chain, self.bytes];
+        let words = [
+            self.salt,
+            self.first.0,
+            self.created_ms,
+            self.chain,
+            self.bytes,
+        ];
         for (place, word) in page[24..].chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
@@ -92,7 +98,11 @@ pub(super) fn path(dir: &Path, first: Lsn) -> PathBuf {
 fn first_of(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(EXTENSION)?;
     let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
-    if plain { digits.parse().ok().map(Lsn) } else { None }
+    if plain {
+        digits.parse().ok().map(Lsn)
+    } else {
+        None
+    }
 }
 
 /// All segment files in LSN order; other files are none of the journal's business.
@@ -122,7 +132,8 @@ pub(super) fn create(dir: &Path, header: &SegmentHeader) -> Result<File, Error> 
         .open(&path)
         .map_err(Error::io("create", &path))?;
     extend(&file, header.bytes).map_err(Error::io("reserve space for", &path))?;
-    file.write_all_at(&header.encode(), 0).map_err(Error::io("write the header of", &path))?;
+    file.write_all_at(&header.encode(), 0)
+        .map_err(Error::io("write the header of", &path))?;
     file.sync_all().map_err(Error::io("sync", &path))?;
     sync_dir(dir)?;
     Ok(file)
@@ -139,12 +150,14 @@ pub(super) fn extend(file: &File, bytes: u64) -> io::Result<()> {
 
 /// Syncs the directory entries.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(Error::io("sync", dir))
+    File::open(dir)
+        .and_then(|d| d.sync_all())
+        .map_err(Error::io("sync", dir))
 }
 
 /// A new salt.
 pub(super) fn salt() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|e| io::Error::new(ErrorKind::Other, e.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|e| io::Error::other(e.to_string()))?;
     Ok(u64::from_le_bytes(bytes))
 }

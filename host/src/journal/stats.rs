@@ -6,10 +6,10 @@ use std::time::Duration;
 /// Steps per doubling of the latency histogram: a quantile is at most a quarter
 /// too high.
 const STEPS: u64 = 4;
-/// Doublings above the finest bucket: up to some 67 s.
-const DOUBLINGS: u64 = 22;
-/// Upper bound of the first buckets' range in microseconds.
+/// What lies below this many microseconds is one range of `STEPS` buckets.
 const FLOOR_US: u64 = 16;
+/// Doublings above it: up to some 67 s.
+const DOUBLINGS: u64 = 22;
 const BUCKETS: usize = ((DOUBLINGS + 1) * STEPS) as usize;
 
 /// Live counters, written by the writer thread only.
@@ -85,7 +85,10 @@ impl Latency {
     /// (upper bound in microseconds, observations in this bucket), ascending;
     /// the last bucket also holds what is above its bound.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts.iter().enumerate().map(|(i, n)| (upper_us(i), *n))
+        self.counts
+            .iter()
+            .enumerate()
+            .map(|(i, n)| (upper_us(i), *n))
     }
 
     /// Number of observations.
@@ -107,13 +110,13 @@ impl Latency {
 
 /// Buckets are linear within each doubling, as in an HDR histogram.
 fn bucket(us: u64) -> usize {
+    let us = us.min(upper_us(BUCKETS - 1));
     if us <= FLOOR_US {
         return (us.saturating_sub(1) * STEPS / FLOOR_US) as usize;
     }
     let doubling = ((us - 1) / FLOOR_US).ilog2() as u64;
     let base = FLOOR_US << doubling;
-    let index = (doubling + 1) * STEPS + (us - 1 - base) * STEPS / base;
-    (index as usize).min(BUCKETS - 1)
+    ((doubling + 1) * STEPS + (us - 1 - base) * STEPS / base) as usize
 }
 
 fn upper_us(bucket: usize) -> u64 {
@@ -133,7 +136,10 @@ mod tests {
         for us in (0..5_000).chain([60_000_000, 67_000_000]) {
             let i = bucket(us);
             assert!(us <= upper_us(i), "{us} us above bucket {i}");
-            assert!(i == 0 || us > upper_us(i - 1), "{us} us belongs below bucket {i}");
+            assert!(
+                i == 0 || us > upper_us(i - 1),
+                "{us} us belongs below bucket {i}"
+            );
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
     }

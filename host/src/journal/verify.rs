@@ -56,9 +56,22 @@ pub(super) fn verify(
     for (_, path) in &files {
         bytes_total += fs::metadata(path).map_err(Error::io("read", path))?.len();
     }
-    let found = Verified { index: Index::default(), at: Position::START, end: None, torn: None };
-    let done = Progress { bytes_done: 0, bytes_total };
-    let mut scan = Scan { files: &files, progress, done, found };
+    let found = Verified {
+        index: Index::default(),
+        at: Position::START,
+        end: None,
+        torn: None,
+    };
+    let done = Progress {
+        bytes_done: 0,
+        bytes_total,
+    };
+    let mut scan = Scan {
+        files: &files,
+        progress,
+        done,
+        found,
+    };
     for i in 0..files.len() {
         scan.segment(i)?;
     }
@@ -113,7 +126,11 @@ impl Scan<'_> {
     fn groups(&mut self, segment: SegmentFile, header: SegmentHeader) -> Result<(), Error> {
         let found = &mut self.found;
         let (salt, bytes) = (header.salt, header.bytes);
-        found.index.add_segment(SegmentPlace { path: segment.path.clone(), salt, bytes });
+        found.index.add_segment(SegmentPlace {
+            path: segment.path.clone(),
+            salt,
+            bytes,
+        });
         let (base, mut proved) = (self.done.bytes_done, false);
         let mut walk = Walk::new(&segment, &header, found.at);
         let fault = loop {
@@ -132,7 +149,13 @@ impl Scan<'_> {
         found.at = walk.at;
         self.done.bytes_done = base + segment.len;
         (self.progress)(self.done);
-        found.end = Some(End { segment, header, offset, fault, proved });
+        found.end = Some(End {
+            segment,
+            header,
+            offset,
+            fault,
+            proved,
+        });
         Ok(())
     }
 }
@@ -159,7 +182,13 @@ impl Verified {
         let lsn = self.at.next;
         let by_store = (evidence >= lsn).then_some(Proof::Store(evidence));
         if let (Some(torn), Some(proof)) = (&self.torn, &by_store) {
-            return Err(damage(&torn.path, 0, lsn, Fault::SegmentHeader, proof.clone()));
+            return Err(damage(
+                &torn.path,
+                0,
+                lsn,
+                Fault::SegmentHeader,
+                proof.clone(),
+            ));
         }
         let Some(end) = &self.end else {
             let missing = segment::path(dir, lsn);
@@ -178,8 +207,7 @@ impl End {
     /// A group further on that was written when `lsn` was durable.
     fn later_group(&self, lsn: Lsn) -> Result<Option<Proof>, Error> {
         self.segment.scan(self.offset, |offset, page| {
-            let whole = page.len() == PAGE_BYTES;
-            let durable = GroupHeader::decode(page, self.header.salt).filter(|_| whole)?.durable;
+            let durable = GroupHeader::decode(page, self.header.salt)?.durable;
             (durable >= lsn).then_some(Proof::LaterGroup { offset, durable })
         })
     }
@@ -195,12 +223,21 @@ impl End {
 /// Pages that the kernel failed to write stay in its cache and read well until
 /// they are dropped. A restart after a failed sync must see what the disk has.
 fn read_from_disk(segment: &SegmentFile) -> Result<(), Error> {
-    segment.file.sync_data().map_err(Error::io("sync", &segment.path))?;
+    segment
+        .file
+        .sync_data()
+        .map_err(Error::io("sync", &segment.path))?;
     fadvise(&segment.file, 0, None, Advice::DontNeed)
         .map_err(|e| Error::io("drop cached pages of", &segment.path)(e.into()))
 }
 
 fn damage(segment: &Path, offset: u64, lsn: Lsn, fault: Fault, proof: Proof) -> Error {
     let segment = segment.to_path_buf();
-    Error::Damaged(Box::new(Damage { segment, offset, lsn, fault, proof }))
+    Error::Damaged(Box::new(Damage {
+        segment,
+        offset,
+        lsn,
+        fault,
+        proof,
+    }))
 }

@@ -52,7 +52,11 @@ impl Active {
     }
 
     pub(super) fn place(&self) -> SegmentPlace {
-        SegmentPlace { path: self.path.clone(), salt: self.salt, bytes: self.bytes }
+        SegmentPlace {
+            path: self.path.clone(),
+            salt: self.salt,
+            bytes: self.bytes,
+        }
     }
 }
 
@@ -70,7 +74,14 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, dir: &Path, options: Options, tail: Tail) -> Writer {
         let Tail { active, at, proved } = tail;
-        Writer { shared, dir: dir.to_path_buf(), options, active, at, proved }
+        Writer {
+            shared,
+            dir: dir.to_path_buf(),
+            options,
+            active,
+            at,
+            proved,
+        }
     }
 
     /// Runs until the journal is closed or has failed.
@@ -128,8 +139,11 @@ impl Writer {
             self.roll()?;
         }
         let header = self.seal(chunk);
-        let Active { path, file, offset, .. } = &self.active;
-        file.write_all_at(&chunk.buffer, *offset).map_err(Error::io("write", path))?;
+        let Active {
+            path, file, offset, ..
+        } = &self.active;
+        file.write_all_at(&chunk.buffer, *offset)
+            .map_err(Error::io("write", path))?;
         Failpoints::pass(&points.before_sync, last).map_err(Error::io("sync", path))?;
         file.sync_data().map_err(Error::io("sync", path))?;
         self.synced(&header);
@@ -150,11 +164,20 @@ impl Writer {
     }
 
     fn synced(&mut self, header: &GroupHeader) {
-        self.shared.index_mut().add_group(header, self.active.offset, self.at.chain);
+        self.shared
+            .index_mut()
+            .add_group(header, self.active.offset, self.at.chain);
         self.active.offset += header.total_bytes();
-        self.at = Position { next: header.end(), chain: header.chain, wall_ms: header.wall_ms };
+        self.at = Position {
+            next: header.end(),
+            chain: header.chain,
+            wall_ms: header.wall_ms,
+        };
         self.shared.counters.syncs.fetch_add(1, Relaxed);
-        self.shared.counters.bytes.fetch_add(header.total_bytes(), Relaxed);
+        self.shared
+            .counters
+            .bytes
+            .fetch_add(header.total_bytes(), Relaxed);
     }
 
     /// Goes on in a new segment.

@@ -25,6 +25,19 @@ pub enum Op {
     Forget { window: Arc<str>, member: Option<Box<str>>, until: u64 },
 }
 
+impl Op {
+    /// Upper bound of the encoded size, bytes.
+    pub fn bytes(&self) -> usize {
+        ITEM_BYTES
+            + match self {
+                Op::Set { name, value } => value_bytes(name, value),
+                Op::Remove { name } => name.len(),
+                Op::Observe { window, entry, .. } => window.len() + entry_bytes(entry),
+                Op::Forget { window, member, .. } => window.len() + member.as_ref().map_or(0, |member| member.len()),
+            }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Document {
     values: BTreeMap<Box<str>, Value>,

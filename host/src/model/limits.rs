@@ -39,7 +39,7 @@ limits! {
     dedup_ids = 1 << 20, "ids", "identities that are remembered for finding duplicates, per host";
     dedup_horizon_ms = 10 * 60_000, "ms", "how long an identity is remembered, unless dedup_ids is reached first";
     sources = 4_096, "sources", "different event sources whose names are shared in memory";
-    journal_frame_bytes = 1 << 20, "bytes", "one frame of the journal";
+    journal_frame_bytes = 3840 << 10, "bytes", "one frame of the journal: an outcome of 32 subscriptions at effect_bytes each fits";
     journal_segment_bytes = 64 << 20, "bytes", "one segment file of the journal, preallocated";
     journal_queue_bytes = 32 << 20, "bytes", "frames that wait for the disk; beyond it intake answers 429";
     journal_tail_bytes = 64 << 20, "bytes", "recent frames kept in memory for readers";
@@ -66,6 +66,7 @@ limits! {
     value_name_bytes = 64, "bytes", "name of a state value";
     member_bytes = 256, "bytes", "member of a window";
     window_entries = 1_000, "entries", "entries that one call answers";
+    effect_bytes = 96 << 10, "bytes", "changes and matches, with the events behind them, that one input asks for";
     matches_per_input = 16, "matches", "matches of one input";
     match_bytes = 16 << 10, "bytes", "fields of one match";
     match_also = 100, "ids", "further events that a match names";

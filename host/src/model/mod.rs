@@ -13,7 +13,7 @@ pub mod window;
 pub use document::{Document, Op, Value};
 pub use event::{Event, EventRef};
 pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Whole};
-pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, ShardId, ShardSet, check_name, shard_of};
+pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
 pub use plan::{Attribute, Path, Plan, Predicate, Scalar, Select, Subscription, Test, WindowSpec};

@@ -53,6 +53,19 @@ pub struct Match {
     pub once: Option<Box<str>>,
 }
 
+/// Fixed cost of a match or an event in it beside its texts.
+const ITEM_BYTES: usize = 32;
+
+impl Match {
+    /// Upper bound of the encoded size, bytes.
+    pub fn bytes(&self) -> usize {
+        let events = self.events.iter().map(|event| ITEM_BYTES + event.source.len() + event.id.len());
+        let also = self.also.iter().map(|id| ITEM_BYTES + id.len());
+        let once = self.once.as_ref().map_or(0, |once| once.len());
+        ITEM_BYTES + self.name.len() + self.person.len() + self.fields.len() + once + events.chain(also).sum::<usize>()
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
     pub status: Box<str>,

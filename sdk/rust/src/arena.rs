@@ -200,9 +200,9 @@ mod tests {
 
     #[test]
     fn no_live_byte_is_ever_handed_out_again() {
-        for seed in 1..60 {
+        for seed in 1..60_u64 {
             let gaps = if seed % 3 == 0 { vec![640, 0, 128, 0, 0] } else { Vec::new() };
-            let mut random = Random(seed * 0x9e37_79b9_7f4a_7c15);
+            let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let mut shadow = Shadow { arena: arena(gaps), memory: Vec::new(), live: Vec::new(), fill: 0, seed };
             for step in 0..600 {
                 match random.below(10) {

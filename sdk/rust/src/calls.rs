@@ -40,10 +40,10 @@ pub(crate) struct Emit<'a> {
     pub once: Option<&'a str>,
 }
 
-/// The contract's imports. Limits and errors are those of `wit/*.wit`; `at` is the index of the input.
+/// The contract's imports that a context offers. Limits and errors are those of `wit/*.wit`; `at` is the index of the
+/// input. Refusals and replies are what a rule returns, so they are no calls here.
 pub(crate) trait Calls {
     fn attribute(&mut self, at: u32, name: &str) -> Option<String>;
-    fn refuse(&mut self, at: u32, code: &str, message: &str);
     fn get(&mut self, at: u32, name: &str) -> Option<Vec<u8>>;
     fn set(&mut self, at: u32, name: &str, value: &[u8], expires: Option<u64>);
     fn remove(&mut self, at: u32, name: &str);
@@ -53,6 +53,5 @@ pub(crate) trait Calls {
     fn remove_member(&mut self, at: u32, window: u32, member: &str);
     fn clear(&mut self, at: u32, window: u32);
     fn emit(&mut self, at: u32, emit: &Emit<'_>);
-    fn reply(&mut self, at: u32, status: &str, body: &str, retry: bool);
     fn log(&mut self, at: u32, level: &str, message: &str);
 }

@@ -24,7 +24,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 fn small() -> Options {
     Options {
-        segment_bytes: 16 * PAGE_BYTES as u64,
+        segment_bytes: 8 * PAGE_BYTES as u64,
         group_bytes: 4 * PAGE_BYTES,
         frame_bytes: 5000,
         queue_bytes: 1 << 20,
@@ -53,7 +53,9 @@ fn frame(life: u64, lsn: u64) -> Vec<u8> {
 fn append_groups(journal: &Journal, life: u64, sizes: &[u64]) {
     for size in sizes {
         let first = journal.last().0 + 1;
-        let range = journal.append((first..first + size).map(|l| frame(life, l))).expect("append");
+        let range = journal
+            .append((first..first + size).map(|l| frame(life, l)))
+            .expect("append");
         journal.wait_durable(*range.end()).expect("durable");
     }
 }
@@ -85,7 +87,9 @@ type Image = BTreeMap<PathBuf, Vec<u8>>;
 
 fn image(dir: &Path) -> Image {
     let files = segment::list(dir).expect("list").into_iter();
-    files.map(|(_, path)| (path.clone(), fs::read(path).expect("read"))).collect()
+    files
+        .map(|(_, path)| (path.clone(), fs::read(path).expect("read")))
+        .collect()
 }
 
 fn restore(dir: &Path, image: &Image) {
@@ -124,7 +128,11 @@ fn groups(dir: &Path) -> Vec<Found> {
         loop {
             let offset = walk.offset;
             match walk.step().expect("read") {
-                Ok(header) => found.push(Found { path: path.clone(), offset, header }),
+                Ok(header) => found.push(Found {
+                    path: path.clone(),
+                    offset,
+                    header,
+                }),
                 Err(_) => break,
             }
         }

@@ -1,0 +1,103 @@
+//! What the journal tells: events, matches, failed inputs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// An accepted event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventView {
+    pub position: u64,
+    pub source: String,
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scene: String,
+    pub time: String,
+    pub received: String,
+    /// Its own time was absent or beyond the skew bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub time_replaced: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extensions: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
+}
+
+/// An event that a match was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedEventView {
+    pub source: String,
+    pub id: String,
+    pub position: u64,
+    /// Only in a trace, and only if the journal still has the event.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+}
+
+/// One match, with what made it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MatchView {
+    /// Of the frame that it was committed with; other matches may share it.
+    pub position: u64,
+    /// Position of the event that completed it.
+    pub input: u64,
+    pub deployment: String,
+    pub revision: u32,
+    pub digest: String,
+    pub name: String,
+    pub person: String,
+    pub fields: Box<RawValue>,
+    /// Oldest first.
+    pub events: Vec<UsedEventView>,
+    /// Ids of further events that the module named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// Repeats with the same text are one fact for whoever acts on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
+    /// Of the event that completed it.
+    pub time: String,
+}
+
+/// `GET /v1/{business}/matches`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MatchPage {
+    pub matches: Vec<MatchView>,
+    /// What `after` is for the next page, also when this one is empty.
+    pub next: u64,
+}
+
+/// An input that was refused, trapped or ran out of fuel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FailedView {
+    /// Of the event.
+    pub position: u64,
+    pub deployment: String,
+    pub revision: u32,
+    pub digest: String,
+    /// Empty where it could not be found.
+    pub key: String,
+    /// `trap`, `fuel`, or the code of the refusal.
+    pub code: String,
+    pub reason: String,
+    /// Absent if the journal no longer has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventView>,
+}
+
+/// `GET /v1/{business}/failed-events`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FailedPage {
+    pub failed: Vec<FailedView>,
+    /// What `after` is for the next page, also when this one is empty.
+    pub next: u64,
+}

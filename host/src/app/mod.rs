@@ -1,0 +1,5 @@
+//! The only wiring: which part gets which, in what order things start and stop.
+
+mod open;
+
+pub use open::{Host, OpenOptions, Report, Step, open};

@@ -1,0 +1,87 @@
+//! Opens a data folder: store, journal, engine, registry, recovery; in the order in which one proves the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::engine::Engine;
+use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
+use crate::model::{Limits, Lsn};
+use crate::registry::Registry;
+use crate::shards::{Batching, Intake, Parts, Station, recover};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// How a folder is opened.
+pub struct OpenOptions {
+    pub limits: Limits,
+    /// Wall clock, milliseconds.
+    pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub failpoints: Failpoints,
+    pub batching: Batching,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions { limits: Limits::default(), clock: Clock::default().0, failpoints: Failpoints::default(), batching: Batching::ByTime }
+    }
+}
+
+/// A host with everything but threads for its worker and doors to the outside.
+pub struct Host {
+    pub parts: Parts,
+    pub intake: Arc<Intake>,
+    pub station: Station,
+    pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub report: Report,
+}
+
+/// What opening found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub journal: Opened,
+    pub frames: u64,
+    pub redone: u64,
+    pub seconds: f64,
+}
+
+/// A long step of opening.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// The journal's checksums.
+    Verify(Progress),
+    /// Rebuilding what lives in memory, up to this position of the last.
+    Redo { position: Lsn, last: Lsn },
+}
+
+/// Opens or makes a data folder and brings everything to where the journal ends.
+pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -> anyhow::Result<Host> {
+    let started = std::time::Instant::now();
+    let limits = Arc::new(options.limits);
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    let journal_options = Options {
+        segment_bytes: limits.journal_segment_bytes,
+        frame_bytes: limits.journal_frame_bytes as usize,
+        queue_bytes: limits.journal_queue_bytes as usize,
+        clock: Clock(options.clock.clone()),
+        failpoints: options.failpoints,
+        ..Options::default()
+    };
+    // The store first: its highest row proves how far the journal must reach.
+    let store = Arc::new(Store::open(&data.join("store"))?);
+    let evidence = store.highest()?;
+    let (journal, opened) = Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
+    let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
+    let metrics = Arc::new(Metrics::new()?);
+    let engine = Arc::new(Engine::new(&data.join("native"), limits.clone())?);
+    let registry = Registry::new(log.clone(), engine, data.join("modules"), limits.clone(), options.clock.clone());
+    let registry = Arc::new(registry.context("cannot use the folder of modules")?);
+    let last = opened.last;
+    let recovery = recover(&log, &registry, &store, &limits, |position| progress(Step::Redo { position, last }))?;
+    let report = Report { journal: opened, frames: recovery.frames, redone: recovery.redone, seconds: started.elapsed().as_secs_f64() };
+    let parts = Parts { log: log.clone(), registry, store, metrics: metrics.clone(), limits: limits.clone() };
+    let intake = Arc::new(Intake::new(log, recovery.dedup, &limits, metrics));
+    let station = Station::new(parts.clone(), recovery.deployments, recovery.mark, options.batching).context("cannot start the write-back")?;
+    Ok(Host { parts, intake, station, clock: options.clock, report })
+}

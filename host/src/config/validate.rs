@@ -1,0 +1,168 @@
+//! From the tree to checked settings: each value by itself, then those that must fit each other.
+
+use std::path::Path;
+
+use tracing_subscriber::EnvFilter;
+
+use super::tree::{LIMITS, Setting, Tree, Value};
+use super::{Config, DEFAULT_LISTEN, Error, LogFormat};
+use crate::journal;
+use crate::model::Limits;
+
+/// No limit may be larger, so that no sum of two can overflow.
+const GREATEST: u64 = 1 << 53;
+/// Limits that switch something off when they are zero. Any other zero would refuse everything.
+const MAY_BE_ZERO: [&str; 8] = [
+    "extensions",
+    "skew_past_ms",
+    "skew_future_ms",
+    "dedup_ids",
+    "dedup_horizon_ms",
+    "host_retries",
+    "log_lines",
+    "match_also",
+];
+/// The journal writes pages of this many bytes.
+const PAGE_BYTES: u64 = 4_096;
+/// Length and checksum around a frame, and the page that begins a group and a segment, generously.
+const FRAME_OVERHEAD_BYTES: u64 = 16;
+const SEGMENT_OVERHEAD_BYTES: u64 = 4 * PAGE_BYTES;
+/// What holds what: the first must not be greater than the second.
+const HOLDS: [(&str, &str); 8] = [
+    ("data_bytes", "event_bytes"),
+    ("event_bytes", "request_bytes"),
+    ("event_bytes", "journal_frame_bytes"),
+    ("document_bytes", "journal_frame_bytes"),
+    ("match_bytes", "journal_frame_bytes"),
+    ("configuration_bytes", "journal_frame_bytes"),
+    ("journal_frame_bytes", "journal_queue_bytes"),
+    ("instance_memory_bytes", "guest_memory_bytes"),
+];
+
+pub(super) fn check(tree: &Tree) -> Result<Config, Error> {
+    let mut config = Config::default();
+    for setting in tree.settings() {
+        read(&mut config, setting).map_err(|reason| invalid(setting, reason))?;
+    }
+    check_journal(tree, &config.limits)?;
+    check_fit(tree)?;
+    Ok(config)
+}
+
+fn read(config: &mut Config, setting: &Setting) -> Result<(), String> {
+    match (&*setting.key, &setting.value) {
+        ("data", Value::Text(text)) => config.data = data(text)?.to_owned(),
+        ("listen", Value::Text(text)) => {
+            let wanted = || format!("it must be an IP address and a port, as {DEFAULT_LISTEN} or [::1]:7878");
+            config.listen = text.parse().map_err(|_| wanted())?;
+        }
+        ("log", Value::Text(text)) => {
+            let checked = EnvFilter::try_new(text);
+            checked.map_err(|error| format!("{error}; write a level, as info, or `info,fishpond::journal=debug`"))?;
+            config.log = text.clone();
+        }
+        ("log_format", Value::Text(text)) => config.log_format = log_format(text)?,
+        (key, Value::Number(number)) => limit(&mut config.limits, key, *number)?,
+        (key, Value::Text(_)) => return Err(format!("nothing reads the key `{key}`")),
+    }
+    Ok(())
+}
+
+fn data(text: &str) -> Result<&Path, String> {
+    let path = Path::new(text);
+    if text.is_empty() {
+        return Err("it must name a folder".to_owned());
+    }
+    if path.exists() && !path.is_dir() {
+        return Err("it is a file, not a folder".to_owned());
+    }
+    Ok(path)
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("it must be `text` or `json`".to_owned()),
+    }
+}
+
+fn limit(limits: &mut Limits, key: &str, number: u64) -> Result<(), String> {
+    let name = key.strip_prefix(LIMITS).unwrap_or(key);
+    if number == 0 && !MAY_BE_ZERO.contains(&name) {
+        return Err("it must be at least 1".to_owned());
+    }
+    if number > GREATEST {
+        return Err(format!("it must be at most {GREATEST}"));
+    }
+    *limits.get_mut(name).ok_or_else(|| format!("there is no limit `{name}`"))? = number;
+    Ok(())
+}
+
+/// What the journal demands of its sizes, said by the names of the settings.
+fn check_journal(tree: &Tree, limits: &Limits) -> Result<(), Error> {
+    let group = journal::GROUP_BYTES as u64;
+    if limits.journal_frame_bytes + FRAME_OVERHEAD_BYTES > group {
+        let most = group - FRAME_OVERHEAD_BYTES;
+        return Err(refuse(tree, "journal_frame_bytes", format!("it must be at most {most}: a write group holds it")));
+    }
+    if !limits.journal_segment_bytes.is_multiple_of(PAGE_BYTES) {
+        return Err(refuse(tree, "journal_segment_bytes", format!("it must be a multiple of {PAGE_BYTES}")));
+    }
+    let least = group + SEGMENT_OVERHEAD_BYTES;
+    if limits.journal_segment_bytes < least {
+        return Err(refuse(tree, "journal_segment_bytes", format!("it must be at least {least}: it holds a write group")));
+    }
+    Ok(())
+}
+
+fn check_fit(tree: &Tree) -> Result<(), Error> {
+    for (small, large) in HOLDS {
+        let (Some(inner), Some(outer)) = (number(tree, small), number(tree, large)) else { continue };
+        if inner > outer {
+            // Blames what somebody set; a default is blamed only if both are.
+            let blamed = if *tree.origin(&format!("{LIMITS}{small}")) == super::Origin::Default { large } else { small };
+            return Err(refuse(tree, blamed, format!("{small} ({inner}) must not be greater than {large} ({outer})")));
+        }
+    }
+    Ok(())
+}
+
+fn setting<'a>(tree: &'a Tree, name: &str) -> Option<&'a Setting> {
+    tree.settings().iter().find(|setting| setting.key.strip_prefix(LIMITS) == Some(name))
+}
+
+fn number(tree: &Tree, name: &str) -> Option<u64> {
+    match setting(tree, name)?.value {
+        Value::Number(number) => Some(number),
+        Value::Text(_) => None,
+    }
+}
+
+fn refuse(tree: &Tree, name: &str, reason: String) -> Error {
+    let value = number(tree, name).unwrap_or_default().to_string();
+    let key = format!("{LIMITS}{name}");
+    Error::Invalid { origin: tree.origin(&key).clone(), key, value, reason }
+}
+
+fn invalid(setting: &Setting, reason: String) -> Error {
+    Error::Invalid { key: setting.key.clone(), value: setting.value.show(), origin: setting.origin.clone(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_in_the_tables_is_a_limit() {
+        let mut limits = Limits::default();
+        for name in MAY_BE_ZERO.into_iter().chain(HOLDS.into_iter().flat_map(|(small, large)| [small, large])) {
+            assert!(limits.get_mut(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_pass() {
+        assert_eq!(check(&Tree::default()).expect("defaults"), Config::default());
+    }
+}

@@ -1,0 +1,133 @@
+//! Checkpoints: every document that was dirty at the mark is written back, then the store may say so.
+//!
+//! A mark frame goes into the journal first: from it on, the first change of each document is logged whole.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::deployment::Active;
+use super::worker::Parts;
+use super::writeback::{Done, Job, WriteBack};
+use crate::journal;
+use crate::model::{DeploymentId, Frame, Lsn, Mark, ShardSet};
+
+pub struct Checkpointer {
+    write_back: WriteBack,
+    /// The last mark in the journal.
+    mark: Lsn,
+    /// Journal bytes written when it was made.
+    bytes_at_mark: u64,
+    requested: bool,
+    pass: Option<Pass>,
+    failed: bool,
+}
+
+struct Pass {
+    pending: VecDeque<(DeploymentId, Arc<str>)>,
+    /// Jobs that were handed over and not reported done.
+    in_flight: usize,
+    /// A job that found the thread busy.
+    waiting: Option<Job>,
+    /// The checkpoint record itself was handed over.
+    closing: bool,
+}
+
+impl Checkpointer {
+    /// `mark`: the last one in the journal.
+    pub fn new(write_back: WriteBack, mark: Lsn) -> Checkpointer {
+        Checkpointer { write_back, mark, bytes_at_mark: 0, requested: false, pass: None, failed: false }
+    }
+
+    pub fn mark(&self) -> Lsn {
+        self.mark
+    }
+
+    /// Asks for a checkpoint soon, unless one is under way.
+    pub fn request(&mut self) {
+        self.requested |= self.pass.is_none();
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.pass.is_some() && !self.failed
+    }
+
+    /// Begins a checkpoint that is due, and hands over as much as the write-back takes.
+    pub fn advance(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>) -> Result<(), journal::Error> {
+        if self.failed {
+            return Ok(());
+        }
+        if self.pass.is_none() && (self.requested || self.is_due(parts)) {
+            self.begin(parts, active)?;
+        }
+        let rows = parts.limits.write_back_rows as usize;
+        let Some(pass) = &mut self.pass else { return Ok(()) };
+        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(active, rows, self.mark)) {
+            if let Err(job) = self.write_back.offer(job) {
+                pass.waiting = Some(job);
+                break;
+            }
+            pass.in_flight += 1;
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, parts: &Parts) -> bool {
+        parts.log.journal().stats().bytes.saturating_sub(self.bytes_at_mark) >= parts.limits.checkpoint_bytes
+    }
+
+    fn begin(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>) -> Result<(), journal::Error> {
+        self.requested = false;
+        self.mark = parts.log.append(Frame::Mark(Mark { shards: ShardSet::ALL }))?;
+        self.bytes_at_mark = parts.log.journal().stats().bytes;
+        let dirty = active.iter().flat_map(|(id, active)| active.documents.dirty().into_iter().map(|key| (*id, key)));
+        let pending: VecDeque<_> = dirty.collect();
+        parts.metrics.dirty_documents.set(pending.len() as i64);
+        self.pass = Some(Pass { pending, in_flight: 0, waiting: None, closing: false });
+        Ok(())
+    }
+
+    /// Takes note of what the write-back has done.
+    pub fn done(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>, done: Done) {
+        if let Some(pass) = &mut self.pass {
+            pass.in_flight -= 1;
+        }
+        match done {
+            Done::Rows(rows) => {
+                parts.metrics.write_back_rows.with_label_values(&[] as &[&str]).inc_by(rows.len() as u64);
+                for (id, key, lsn) in rows {
+                    if let Some(active) = active.get_mut(&id) {
+                        active.documents.written(&key, lsn);
+                    }
+                }
+                let left = self.pass.as_ref().map_or(0, |pass| pass.pending.len());
+                parts.metrics.dirty_documents.set(left as i64);
+            }
+            Done::Checkpoint(lsn) => {
+                tracing::info!(position = %lsn, "checkpoint complete");
+                self.pass = None;
+            }
+            Done::Failed(_) => self.failed = true,
+        }
+    }
+}
+
+impl Pass {
+    /// The next rows, or the closing record once all rows are on disk.
+    fn next_job(&mut self, active: &BTreeMap<DeploymentId, Active>, limit: usize, mark: Lsn) -> Option<Job> {
+        let (mut rows, mut keys) = (Vec::new(), Vec::new());
+        while rows.len() < limit {
+            let Some((id, key)) = self.pending.pop_front() else { break };
+            if let Some(row) = active.get(&id).and_then(|active| active.documents.snapshot(&key)) {
+                rows.push(row);
+                keys.push((id, key));
+            }
+        }
+        if !rows.is_empty() {
+            return Some(Job::Rows { rows, keys });
+        }
+        if self.in_flight > 0 || std::mem::replace(&mut self.closing, true) {
+            return None;
+        }
+        Some(Job::Checkpoint(mark))
+    }
+}

@@ -1,0 +1,195 @@
+//! One deployment as a worker runs it: readers, runners of the revisions in use, documents, meters.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::Batch;
+use super::documents::Documents;
+use super::meters::Meters;
+use super::progress::Board;
+use super::reader::Reader;
+use super::recovery::Recovered;
+use super::worker::Parts;
+use crate::engine::{HostFailure, Ran, Runner};
+use crate::journal::Log;
+use crate::model::{Document, Lsn, OnError, ShardSet};
+use crate::registry::{Deployment, Revision};
+use crate::router::Router;
+
+/// Runners that are kept: the current revision's and, while readers are apart, an older one's.
+const RUNNERS: usize = 2;
+
+pub struct Active {
+    pub deployment: Arc<Deployment>,
+    /// Together all shards, each once.
+    pub readers: Vec<Reader>,
+    pub loaded: Vec<Loaded>,
+    pub documents: Documents,
+    pub meters: Meters,
+    /// Host failures in a row.
+    pub failures: u32,
+    pub retry_at: Option<Instant>,
+    singly: bool,
+}
+
+/// A revision, ready to run.
+pub struct Loaded {
+    pub revision: Arc<Revision>,
+    pub runner: Runner,
+    pub router: Router,
+}
+
+impl Active {
+    /// A deployment that has read nothing yet.
+    pub fn new(deployment: Arc<Deployment>, parts: &Parts) -> Active {
+        let documents = Documents::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
+        let reader = Reader::new(&parts.log, ShardSet::ALL, deployment.start);
+        Active::with(deployment, parts, vec![reader], documents)
+    }
+
+    /// A deployment where the journal left it.
+    pub fn recovered(deployment: Arc<Deployment>, parts: &Parts, recovered: Recovered) -> Active {
+        let groups = recovered.by_position();
+        let reader = |(position, shards): (Lsn, Vec<crate::model::ShardId>)| {
+            let shards = shards.into_iter().fold(ShardSet::EMPTY, |set, shard| set.union(ShardSet::one(shard)));
+            Reader::new(&parts.log, shards, position)
+        };
+        let readers = groups.into_iter().map(reader).collect();
+        Active::with(deployment, parts, readers, recovered.documents)
+    }
+
+    fn with(deployment: Arc<Deployment>, parts: &Parts, readers: Vec<Reader>, documents: Documents) -> Active {
+        let meters = Meters::new(&deployment.business, &deployment.name, parts.metrics.clone());
+        let mut active = Active {
+            deployment: deployment.clone(),
+            readers,
+            loaded: Vec::new(),
+            documents,
+            meters,
+            failures: 0,
+            retry_at: None,
+            singly: false,
+        };
+        active.follow(deployment, &parts.log);
+        active
+    }
+
+    /// Takes over a change of the registry: shards that are paused get readers of their own.
+    pub fn follow(&mut self, deployment: Arc<Deployment>, log: &Log) {
+        let paused = deployment.paused.shards;
+        let mut split = Vec::new();
+        for reader in &mut self.readers {
+            let stopping = ShardSet(reader.shards.0 & paused.0);
+            if !stopping.is_empty() && stopping != reader.shards {
+                split.push(reader.split(log, stopping));
+            }
+        }
+        self.readers.extend(split);
+        for reader in &mut self.readers {
+            reader.paused = reader.shards.intersects(paused);
+        }
+        self.deployment = deployment;
+    }
+
+    /// Readers that are at the same place become one again.
+    pub fn merge_readers(&mut self) {
+        let mut index = 0;
+        while index < self.readers.len() {
+            let (next, paused) = (self.readers[index].next(), self.readers[index].paused);
+            let twin = (index + 1..self.readers.len()).find(|other| {
+                let other = &self.readers[*other];
+                other.next() == next && other.paused == paused
+            });
+            match twin {
+                Some(twin) => {
+                    let gone = self.readers.swap_remove(twin);
+                    self.readers[index].shards = self.readers[index].shards.union(gone.shards);
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    /// Index of the runner of the revision that handles a position; made if need be.
+    pub fn load(&mut self, parts: &Parts, at: Lsn) -> Result<usize, HostFailure> {
+        let revision = self.deployment.revision_at(at).clone();
+        if let Some(index) = self.loaded.iter().position(|loaded| loaded.revision.number == revision.number) {
+            return Ok(index);
+        }
+        let mut runner = parts.registry.runner(&revision).map_err(|error| HostFailure(error.to_string()))?;
+        if self.singly {
+            runner.run_singly();
+        }
+        let router = Router::new(&revision.configured.plan, parts.limits.attribute_bytes as usize);
+        if self.loaded.len() == RUNNERS {
+            self.loaded.remove(0);
+        }
+        self.loaded.push(Loaded { revision, runner, router });
+        Ok(self.loaded.len() - 1)
+    }
+
+    /// Where the next revision takes over.
+    pub fn next_revision_after(&self, at: Lsn) -> Option<Lsn> {
+        self.deployment.revisions.iter().map(|revision| revision.from).find(|from| *from > at)
+    }
+
+    /// Runs a batch on its documents. After a failure they are back in their place, unchanged.
+    pub fn execute(&mut self, loaded: usize, batch: &Batch) -> Result<(Ran, Vec<Document>), HostFailure> {
+        let mut documents = Vec::with_capacity(batch.keys.len());
+        for key in &batch.keys {
+            match self.documents.take(key) {
+                Ok(document) => documents.push(document),
+                Err(error) => {
+                    self.give_back(batch, documents);
+                    return Err(HostFailure(error.to_string()));
+                }
+            }
+        }
+        if batch.inputs.is_empty() {
+            return Ok((Ran::default(), documents));
+        }
+        let sizes: Vec<usize> = documents.iter().map(Document::bytes).collect();
+        // Judged by what the operator said last, also for inputs of an older revision: that is how one gets past it.
+        let stop_at_fault = self.deployment.newest().on_error == OnError::Pause;
+        match self.loaded[loaded].runner.run(&batch.inputs, &mut documents, stop_at_fault) {
+            Ok(ran) => {
+                self.documents.resized(sizes, &documents);
+                Ok((ran, documents))
+            }
+            Err(failure) => {
+                self.give_back(batch, documents);
+                Err(failure)
+            }
+        }
+    }
+
+    fn give_back(&mut self, batch: &Batch, documents: Vec<Document>) {
+        batch.keys.iter().zip(documents).for_each(|(key, document)| self.documents.put(key, document));
+    }
+
+    /// Documents after their outcome was appended.
+    pub fn put_back(&mut self, batch: &Batch, mut documents: Vec<Document>, changed: &[Option<(Lsn, u64)>]) {
+        for (document, change) in documents.iter_mut().zip(changed) {
+            if let Some((lsn, time)) = change {
+                document.stamp(*lsn, *time);
+            }
+        }
+        self.give_back(batch, documents);
+    }
+
+    /// The last position that all shards have finished.
+    pub fn position(&self) -> Lsn {
+        self.readers.iter().map(Reader::position).min().unwrap_or_default()
+    }
+
+    pub fn publish(&self, board: &Board) {
+        board.publish(self.deployment.id, self.position());
+        self.meters.paused(self.deployment.paused.shards.len());
+    }
+
+    /// Every input alone on a fresh instance, in this and all later revisions.
+    pub fn run_singly(&mut self) {
+        self.singly = true;
+        self.loaded.iter_mut().for_each(|loaded| loaded.runner.run_singly());
+    }
+}

@@ -1,0 +1,172 @@
+//! The documents of one deployment in memory: loaded at first use, changed by outcomes, written back behind the
+//! journal, evicted only when clean.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+
+use crate::codec::{Interner, decode_document, encode_document};
+use crate::model::{Document, Lsn, Op, Whole};
+use crate::store::{self, Row, Store, row_key};
+
+/// Memory of a document beside its size: map entry, key, vectors.
+const OVERHEAD_BYTES: usize = 160;
+
+/// A document cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the stored document of key `{key}`: {error}")]
+    Codec { key: Box<str>, error: crate::codec::CodecError },
+}
+
+struct Cached {
+    document: Document,
+    /// Position up to which the store has it.
+    stored: Lsn,
+    /// The mark since which it was logged whole.
+    whole_since: Lsn,
+    /// Used since the last look for something to evict.
+    used: bool,
+}
+
+impl Cached {
+    fn is_clean(&self) -> bool {
+        self.document.lsn() <= self.stored
+    }
+}
+
+pub struct Documents {
+    business: Arc<str>,
+    deployment: Arc<str>,
+    store: Arc<Store>,
+    cached: HashMap<Arc<str>, Cached, FxBuildHasher>,
+    /// Sizes and overheads of what is in memory.
+    bytes: usize,
+    interner: Interner,
+}
+
+impl Documents {
+    pub fn new(business: Arc<str>, deployment: Arc<str>, store: Arc<Store>) -> Documents {
+        let interner = Interner::new(1_024);
+        Documents { business, deployment, store, cached: HashMap::default(), bytes: 0, interner }
+    }
+
+    /// Takes a document out for a call; [`Self::put`] brings it back.
+    pub fn take(&mut self, key: &Arc<str>) -> Result<Document, Error> {
+        let cached = self.fetch(key)?;
+        cached.used = true;
+        Ok(std::mem::take(&mut cached.document))
+    }
+
+    /// Brings back a document that was taken.
+    pub fn put(&mut self, key: &Arc<str>, document: Document) {
+        if let Some(cached) = self.cached.get_mut(key) {
+            cached.document = document;
+        }
+    }
+
+    /// Keeps the memory count when documents that are out have changed their sizes.
+    pub fn resized(&mut self, before: Vec<usize>, documents: &[Document]) {
+        let after: usize = documents.iter().map(Document::bytes).sum();
+        self.bytes = self.bytes + after - before.into_iter().sum::<usize>();
+    }
+
+    /// Of a copy, for questions.
+    pub fn look(&mut self, key: &str) -> Result<Document, Error> {
+        self.fetch(&key.into()).map(|cached| cached.document.clone())
+    }
+
+    fn fetch(&mut self, key: &Arc<str>) -> Result<&mut Cached, Error> {
+        match self.cached.entry(key.clone()) {
+            Entry::Occupied(found) => Ok(found.into_mut()),
+            Entry::Vacant(place) => {
+                let row = self.store.get(&row_key(&self.business, &self.deployment, key))?;
+                let decoded = row.map_or(Ok(Document::default()), |bytes| decode_document(&bytes, &mut self.interner));
+                let document = decoded.map_err(|error| Error::Codec { key: (&**key).into(), error })?;
+                self.bytes += document.bytes() + OVERHEAD_BYTES + key.len();
+                Ok(place.insert(Cached { stored: document.lsn(), document, whole_since: Lsn::ZERO, used: true }))
+            }
+        }
+    }
+
+    /// A document's whole, if this change is its first since the mark.
+    pub fn whole_after(&mut self, key: &Arc<str>, document: &Document, mark: Lsn) -> Option<Whole> {
+        let cached = self.cached.get_mut(key)?;
+        if cached.whole_since >= mark {
+            return None;
+        }
+        cached.whole_since = mark;
+        Some(Whole { key: (&**key).into(), bytes: encode_document(document).into() })
+    }
+
+    /// Redo: applies an outcome's changes of one document, unless the store has them already.
+    pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, whole: Option<&Whole>, ops: Vec<(u64, Op)>) -> Result<(), Error> {
+        let mut document = self.take(key)?;
+        let before = document.bytes();
+        if document.lsn() < lsn {
+            let time = ops.last().map_or(0, |(time, _)| *time);
+            match whole {
+                Some(whole) => {
+                    let decoded = decode_document(&whole.bytes, &mut self.interner);
+                    document = decoded.map_err(|error| Error::Codec { key: whole.key.clone(), error })?;
+                }
+                None => ops.into_iter().for_each(|(_, op)| document.apply(op)),
+            }
+            document.stamp(lsn, time);
+        }
+        self.resized(vec![before], std::slice::from_ref(&document));
+        self.put(key, document);
+        Ok(())
+    }
+
+    /// Keys whose store row is behind.
+    pub fn dirty(&self) -> Vec<Arc<str>> {
+        self.cached.iter().filter(|(_, cached)| !cached.is_clean()).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// A row to be written, or None if the store has it already.
+    pub fn snapshot(&self, key: &str) -> Option<Row> {
+        let cached = self.cached.get(key).filter(|cached| !cached.is_clean())?;
+        let document = &cached.document;
+        Some(Row {
+            key: row_key(&self.business, &self.deployment, key),
+            bytes: encode_document(document),
+            lsn: document.lsn(),
+        })
+    }
+
+    /// The store has the key up to this position.
+    pub fn written(&mut self, key: &str, lsn: Lsn) {
+        if let Some(cached) = self.cached.get_mut(key) {
+            cached.stored = cached.stored.max(lsn);
+        }
+    }
+
+    /// Drops clean documents that were not used since the last call, until `bytes` are free or all were looked at.
+    pub fn evict(&mut self, bytes: usize) -> usize {
+        let before = self.bytes;
+        let floor = before.saturating_sub(bytes);
+        let mut left = before;
+        self.cached.retain(|key, cached| {
+            let keep = left <= floor || std::mem::take(&mut cached.used) || !cached.is_clean();
+            if !keep {
+                left -= cached.document.bytes() + OVERHEAD_BYTES + key.len();
+            }
+            keep
+        });
+        self.bytes = left;
+        before - left
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn len(&self) -> usize {
+        self.cached.len()
+    }
+}

@@ -1,0 +1,116 @@
+//! Intake: finds duplicates, gives positions, appends. One lock covers look-up and append, so of two posts of one
+//! identity exactly one is accepted.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::dedup::{Dedup, Known};
+use crate::codec::Interner;
+use crate::journal::{Encoded, Error, Log};
+use crate::model::ports::{Submit, SubmitError, Submitted};
+use crate::model::{Event, Frame, Limits, Lsn};
+use crate::telemetry::Metrics;
+
+pub struct Intake {
+    log: Log,
+    dedup: Mutex<Dedup>,
+    interner: Mutex<Interner>,
+    metrics: Arc<Metrics>,
+}
+
+/// An event ready to be appended: hashing and encoding need no lock.
+struct Prepared {
+    event: Arc<Event>,
+    identity: u128,
+    content: u64,
+    encoded: Option<Encoded>,
+}
+
+impl Intake {
+    /// `dedup` as recovery has rebuilt it.
+    pub fn new(log: Log, dedup: Dedup, limits: &Limits, metrics: Arc<Metrics>) -> Intake {
+        let interner = Mutex::new(Interner::new(limits.sources as usize));
+        Intake { log, dedup: Mutex::new(dedup), interner, metrics }
+    }
+
+    fn prepare(&self, events: Vec<Event>) -> Vec<Prepared> {
+        let mut events = events;
+        {
+            let mut interner = self.interner.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in &mut events {
+                event.business = interner.get(&event.business);
+                event.source = interner.get(&event.source);
+                event.kind = interner.get(&event.kind);
+            }
+        }
+        let prepare = |event: Event| {
+            let event = Arc::new(event);
+            let encoded = Some(Encoded::new(Frame::Input(event.clone())));
+            Prepared { identity: event.identity(), content: event.content(), event, encoded }
+        };
+        events.into_iter().map(prepare).collect()
+    }
+}
+
+impl Submit for Intake {
+    fn submit(&self, events: Vec<Event>) -> Result<Vec<Submitted>, SubmitError> {
+        let mut prepared = self.prepare(events);
+        let mut dedup = self.dedup.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut frames = Vec::with_capacity(prepared.len());
+        // Identities of this very batch: index of the frame that they will get, and their content.
+        let mut fresh: HashMap<u128, (u64, u64)> = HashMap::new();
+        let mut found = Vec::with_capacity(prepared.len());
+        for item in &mut prepared {
+            let earlier = dedup.get(item.identity).map(|known| (Place::Known(known.lsn), known.content));
+            let earlier = earlier.or_else(|| fresh.get(&item.identity).map(|(index, content)| (Place::Fresh(*index), *content)));
+            found.push(match earlier {
+                Some((place, content)) => (place, Some(content == item.content)),
+                None => {
+                    let index = frames.len() as u64;
+                    fresh.insert(item.identity, (index, item.content));
+                    frames.extend(item.encoded.take());
+                    (Place::Fresh(index), None)
+                }
+            });
+        }
+        let first = if frames.is_empty() { Lsn::ZERO } else { self.log.try_append_all(frames).map_err(refused)? };
+        let mut answers = Vec::with_capacity(found.len());
+        for (item, (place, earlier)) in prepared.iter().zip(found) {
+            let lsn = place.lsn(first);
+            answers.push(match earlier {
+                None => {
+                    dedup.insert(&item.event, item.identity, Known { lsn, content: item.content });
+                    Submitted::Accepted(lsn)
+                }
+                Some(true) => Submitted::Duplicate(lsn),
+                Some(false) => Submitted::IdReused(lsn),
+            });
+        }
+        self.metrics.dedup_ids.set(dedup.len() as i64);
+        self.metrics.dedup_horizon_ms.set(dedup.effective_horizon_ms() as i64);
+        Ok(answers)
+    }
+}
+
+/// Where the first event of an identity is.
+enum Place {
+    Known(Lsn),
+    /// Index among this batch's frames.
+    Fresh(u64),
+}
+
+impl Place {
+    fn lsn(&self, first: Lsn) -> Lsn {
+        match self {
+            Place::Known(lsn) => *lsn,
+            Place::Fresh(index) => Lsn(first.0 + index),
+        }
+    }
+}
+
+fn refused(error: Error) -> SubmitError {
+    match error {
+        Error::Full { .. } | Error::BatchTooLarge { .. } => SubmitError::Full,
+        other => SubmitError::Failed(other.to_string()),
+    }
+}

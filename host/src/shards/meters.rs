@@ -1,0 +1,88 @@
+//! What one deployment does, for metrics and for the size of its batches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::Ran;
+use crate::model::InputRecord;
+use crate::telemetry::Metrics;
+
+/// Weight of the newest batch in the running mean.
+const WEIGHT: f64 = 0.2;
+
+/// Until something is known: a batch that even a slow module finishes in time.
+const FIRST_US: f64 = 100.0;
+
+pub struct Meters {
+    business: Arc<str>,
+    deployment: Arc<str>,
+    metrics: Arc<Metrics>,
+    /// Running mean of guest time per input, microseconds.
+    us_per_input: f64,
+}
+
+impl Meters {
+    pub fn new(business: &Arc<str>, deployment: &Arc<str>, metrics: Arc<Metrics>) -> Meters {
+        Meters { business: business.clone(), deployment: deployment.clone(), metrics, us_per_input: FIRST_US }
+    }
+
+    /// Inputs that are expected to take this much guest time.
+    pub fn inputs_per(&self, us: u64) -> usize {
+        (us as f64 / self.us_per_input) as usize
+    }
+
+    pub fn ran(&mut self, ran: &Ran, inputs: usize) {
+        let us = ran.guest_time.as_micros() as u64;
+        if inputs > 0 {
+            let mean = us as f64 / inputs as f64;
+            self.us_per_input = (self.us_per_input * (1.0 - WEIGHT) + mean * WEIGHT).max(0.01);
+        }
+        let labels = [&*self.business, &*self.deployment];
+        self.metrics.guest_microseconds.with_label_values(&labels).inc_by(us);
+        self.metrics.fuel.with_label_values(&labels).inc_by(ran.fuel);
+        self.metrics.calls.with_label_values(&labels).inc_by(u64::from(ran.calls));
+    }
+
+    pub fn records(&self, records: &[InputRecord]) {
+        let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut matches: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut late = 0;
+        for record in records {
+            let outcome = &record.outcome;
+            *ends.entry(outcome.end.code()).or_default() += 1;
+            outcome.matches.iter().for_each(|found| *matches.entry(&found.name).or_default() += 1);
+            late += u64::from(outcome.late);
+            self.log(record);
+        }
+        let (business, deployment) = (&*self.business, &*self.deployment);
+        for (end, count) in ends {
+            self.metrics.inputs.with_label_values(&[business, deployment, end]).inc_by(count);
+        }
+        for (name, count) in matches {
+            self.metrics.matches.with_label_values(&[business, deployment, name]).inc_by(count);
+        }
+        self.metrics.late.with_label_values(&[business, deployment]).inc_by(late);
+    }
+
+    /// What the module wrote, and why an input failed.
+    fn log(&self, record: &InputRecord) {
+        let (business, deployment, input, key) = (&*self.business, &*self.deployment, record.lsn.0, &*record.key);
+        for line in &record.outcome.logs {
+            let message = &*line.message;
+            match line.level {
+                "error" => tracing::error!(target: "guest", business, deployment, input, key, message),
+                "warn" => tracing::warn!(target: "guest", business, deployment, input, key, message),
+                "info" => tracing::info!(target: "guest", business, deployment, input, key, message),
+                _ => tracing::debug!(target: "guest", business, deployment, input, key, message),
+            }
+        }
+        if record.outcome.end.is_fault() {
+            let (code, reason) = (record.outcome.end.code(), record.outcome.end.message());
+            tracing::warn!(business, deployment, input, key, code, reason, "an input failed");
+        }
+    }
+
+    pub fn paused(&self, shards: u32) {
+        self.metrics.paused_shards.with_label_values(&[&*self.business, &*self.deployment]).set(i64::from(shards));
+    }
+}

@@ -1,0 +1,197 @@
+//! Where events become outcomes: intake, the worker and its readers, documents, write-back, recovery.
+//!
+//! In the order of an event's way: `intake` (with `dedup`) appends it; `worker` meets it through a `reader`, gathers a
+//! `batch`, runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
+//! documents to the store; `recovery` rebuilds all of it from the journal. `questions` are answered in between,
+//! `progress` says how far everybody is.
+
+mod batch;
+mod checkpoint;
+mod commit;
+mod dedup;
+mod deployment;
+mod documents;
+mod intake;
+mod meters;
+mod progress;
+mod questions;
+mod reader;
+mod recovery;
+mod worker;
+mod writeback;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use intake::Intake;
+pub use progress::Board;
+pub use recovery::{Error as RecoveryError, Recovered, Recovery, recover};
+pub use worker::{Batching, Fatal, Parts, Worker};
+
+use crate::model::{DeploymentId, Lsn};
+use crate::model::ports::{Answer, AskError, DocumentView, Question};
+use crate::tasks::{Bell, Thread};
+use checkpoint::Checkpointer;
+use questions::Ask;
+use writeback::{Done, WriteBack};
+
+/// Longest sleep of a worker that has nothing to do; every ring ends it early.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What reaches a worker besides the journal.
+enum Message {
+    Ask(Ask),
+    Done(Done),
+}
+
+/// A worker with its mailbox, not yet on a thread: tests and scenario files drive it step by step.
+pub struct Station {
+    pub worker: Worker,
+    mail: Receiver<Message>,
+    bell: Arc<Bell>,
+    pub board: Arc<Board>,
+    sender: Sender<Message>,
+}
+
+impl Station {
+    /// A worker for all shards behind a recovery.
+    pub fn new(parts: Parts, deployments: BTreeMap<DeploymentId, Recovered>, mark: Lsn, batching: Batching) -> std::io::Result<Station> {
+        let bell = parts.log.bell();
+        let (sender, mail) = channel();
+        let (done_mail, done_bell) = (sender.clone(), bell.clone());
+        let write_back = WriteBack::start(parts.log.clone(), parts.store.clone(), move |done| {
+            // The worker may be gone already: then nobody needs to know.
+            let _ = done_mail.send(Message::Done(done));
+            done_bell.ring();
+        })?;
+        let board = Arc::new(Board::new(parts.log.clone()));
+        let checkpoint = Checkpointer::new(write_back, mark);
+        let worker = Worker::new(parts, deployments, checkpoint, board.clone(), batching);
+        Ok(Station { worker, mail, bell, board, sender })
+    }
+
+    /// Takes what is in the mailbox.
+    fn take_mail(&mut self) {
+        while let Ok(message) = self.mail.try_recv() {
+            match message {
+                Message::Ask(ask) => self.worker.answer(ask),
+                Message::Done(done) => self.worker.written(done),
+            }
+        }
+    }
+
+    /// Steps until every reader has read all there is. Answers the number of batches.
+    pub fn run_to_rest(&mut self) -> Result<u64, Fatal> {
+        let mut batches = 0;
+        loop {
+            self.take_mail();
+            let seen = self.bell.rings();
+            if self.worker.step()? {
+                batches += 1;
+            } else if let Some(at) = self.worker.next_retry() {
+                self.bell.wait(seen, at.saturating_duration_since(Instant::now()));
+            } else {
+                return Ok(batches);
+            }
+        }
+    }
+
+    /// Brings everything to the store and waits for it.
+    pub fn checkpoint(&mut self) -> Result<(), Fatal> {
+        self.worker.begin_checkpoint()?;
+        loop {
+            let seen = self.bell.rings();
+            self.take_mail();
+            if !self.worker.checkpointing()? {
+                return Ok(());
+            }
+            self.bell.wait(seen, IDLE);
+        }
+    }
+
+    /// A way to ask this worker.
+    pub fn asker(&self) -> Asker {
+        Asker { mail: Mutex::new(self.sender.clone()), bell: self.bell.clone() }
+    }
+}
+
+/// Puts questions into the worker's mailbox.
+pub struct Asker {
+    mail: Mutex<Sender<Message>>,
+    bell: Arc<Bell>,
+}
+
+impl Asker {
+    fn post(&self, ask: Ask) {
+        // A worker that is gone drops the question, and with it whoever waits learns that there is no answer.
+        let _ = self.mail.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Ask(ask));
+        self.bell.ring();
+    }
+}
+
+impl crate::model::ports::Ask for Asker {
+    fn query(&self, question: Question, answer: Box<dyn FnOnce(Result<Answer, AskError>) + Send>) {
+        self.post(Ask::Query(question, answer));
+    }
+
+    fn documents(&self, business: &str, key: &str, answer: Box<dyn FnOnce(Vec<DocumentView>) + Send>) {
+        self.post(Ask::Documents { business: business.into(), key: key.into(), answer });
+    }
+}
+
+/// The worker on its thread.
+pub struct Shards {
+    thread: Thread<()>,
+    stop: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+}
+
+impl Shards {
+    pub fn start(station: Station) -> std::io::Result<Shards> {
+        let (stop, bell) = (Arc::new(AtomicBool::new(false)), station.bell.clone());
+        let stopping = stop.clone();
+        let thread = Thread::spawn("worker", move || station.run(&stopping))?;
+        Ok(Shards { thread, stop, bell })
+    }
+
+    /// Reads what the journal holds, brings all documents to the store, and ends. Answers whether that worked.
+    pub fn stop(self) -> bool {
+        self.stop.store(true, Ordering::Release);
+        self.bell.ring();
+        self.thread.join().is_some()
+    }
+}
+
+impl Station {
+    fn run(mut self, stop: &AtomicBool) {
+        if let Err(fatal) = self.run_until(stop) {
+            tracing::error!(%fatal, "the worker stands still until the host is restarted");
+            self.board.fail(fatal.to_string());
+        }
+        // After a failure durable data can still be asked for.
+        while !stop.load(Ordering::Acquire) {
+            let seen = self.bell.rings();
+            self.take_mail();
+            self.bell.wait(seen, IDLE);
+        }
+    }
+
+    fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Fatal> {
+        loop {
+            let seen = self.bell.rings();
+            self.take_mail();
+            if self.worker.step()? {
+                continue;
+            }
+            if stop.load(Ordering::Acquire) {
+                self.run_to_rest()?;
+                return self.checkpoint();
+            }
+            let due = self.worker.next_retry().map(|at| at.saturating_duration_since(Instant::now()));
+            self.bell.wait(seen, due.unwrap_or(IDLE).min(IDLE));
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! One worker: reads the journal for each deployment at its own pace, runs batches, appends outcomes.
+//!
+//! A worker is a state machine: [`Worker::step`] runs one batch of one deployment and never waits for the disk, so
+//! the same code runs on a thread, in scenario files and in crash tests. What it makes of a frame is appended behind
+//! it; visible to others it becomes only when that is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::batch::{Batch, Size};
+use super::checkpoint::Checkpointer;
+use super::commit::Frames;
+use super::deployment::{Active, Loaded};
+use super::progress::Board;
+use super::recovery::Recovered;
+use super::writeback::Done;
+use crate::engine::{Fault, HostFailure, Ran};
+use crate::journal::{self, Log, ReadError};
+use crate::model::{DeploymentId, Document, Limits, Lsn, Outcome, ShardSet, shard_of};
+use crate::registry::{self, Registry};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// First wait after a host failure; doubles with each further one.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// The worker can do nothing more: the journal failed, or cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+}
+
+/// How many inputs a batch takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Batching {
+    /// As many as fit `batch_us` of guest time.
+    ByTime,
+    /// Seeded numbers from 1 to `most`, for tests: outcomes may not depend on them.
+    Seeded { seed: u64, most: usize },
+}
+
+/// What all parts of a host share with its workers.
+#[derive(Clone)]
+pub struct Parts {
+    pub log: Log,
+    pub registry: Arc<Registry>,
+    pub store: Arc<Store>,
+    pub metrics: Arc<Metrics>,
+    pub limits: Arc<Limits>,
+}
+
+pub struct Worker {
+    pub(super) parts: Parts,
+    pub(super) active: BTreeMap<DeploymentId, Active>,
+    checkpoint: Checkpointer,
+    board: Arc<Board>,
+    batching: Batching,
+    generation: u64,
+    /// The deployment whose turn was last.
+    last: DeploymentId,
+}
+
+impl Worker {
+    /// A worker for all shards, where recovery has left them.
+    pub fn new(
+        parts: Parts,
+        deployments: BTreeMap<DeploymentId, Recovered>,
+        checkpoint: Checkpointer,
+        board: Arc<Board>,
+        batching: Batching,
+    ) -> Worker {
+        let mut active = BTreeMap::new();
+        for (id, recovered) in deployments {
+            if let Some(deployment) = parts.registry.by_id(id) {
+                active.insert(id, Active::recovered(deployment, &parts, recovered));
+            }
+        }
+        Worker { parts, active, checkpoint, board, batching, generation: 0, last: DeploymentId(0) }
+    }
+
+    /// Runs one batch of the next deployment that has something to read. False if none has.
+    pub fn step(&mut self) -> Result<bool, Fatal> {
+        self.refresh();
+        self.checkpoint.advance(&self.parts, &mut self.active)?;
+        let order: Vec<DeploymentId> = self.turn_order();
+        for id in order {
+            if self.run_turn(id)? {
+                self.last = id;
+                self.make_room();
+                return Ok(true);
+            }
+        }
+        self.publish_all();
+        Ok(false)
+    }
+
+    /// All deployments, beginning behind the one whose turn was last.
+    fn turn_order(&self) -> Vec<DeploymentId> {
+        let ids = self.active.keys().copied();
+        let (before, after): (Vec<_>, Vec<_>) = ids.partition(|id| *id <= self.last);
+        after.into_iter().chain(before).collect()
+    }
+
+    /// Follows the registry: new deployments, new revisions, pauses.
+    fn refresh(&mut self) {
+        let generation = self.parts.registry.generation();
+        if generation == self.generation {
+            return;
+        }
+        self.generation = generation;
+        for deployment in self.parts.registry.snapshot() {
+            match self.active.get_mut(&deployment.id) {
+                Some(active) => active.follow(deployment, &self.parts.log),
+                None => {
+                    let active = Active::new(deployment.clone(), &self.parts);
+                    self.active.insert(deployment.id, active);
+                }
+            }
+        }
+    }
+
+    /// One batch of one reader of the deployment. False if none had anything to do.
+    fn run_turn(&mut self, id: DeploymentId) -> Result<bool, Fatal> {
+        let last = self.parts.log.last();
+        let Some(active) = self.active.get_mut(&id) else { return Ok(false) };
+        if active.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(false);
+        }
+        let Some(index) = active.readers.iter().position(|reader| !reader.paused && reader.next() <= last) else {
+            return Ok(false);
+        };
+        self.run_batch(id, index)?;
+        if let Some(active) = self.active.get_mut(&id) {
+            active.merge_readers();
+            active.publish(&self.board);
+        }
+        Ok(true)
+    }
+
+    fn run_batch(&mut self, id: DeploymentId, index: usize) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        let next = active.readers[index].next();
+        let loaded = match active.load(&self.parts, next) {
+            Ok(loaded) => loaded,
+            Err(failure) => return self.host_failure(id, index, next, &failure),
+        };
+        let size = Size::new(batch_inputs(&self.batching, next, active, &self.parts.limits), &self.parts.limits);
+        let end = active.next_revision_after(next);
+        let (reader, current) = (&mut active.readers[index], &active.loaded[loaded]);
+        let plan = &current.revision.configured.plan;
+        let batch = Batch::collect(reader, &active.deployment.business, plan, &current.router, size, end)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match active.execute(loaded, &batch) {
+            Ok((ran, documents)) => {
+                active.failures = 0;
+                active.retry_at = None;
+                self.commit(id, index, loaded, batch, ran, documents)
+            }
+            Err(failure) => self.host_failure(id, index, next, &failure),
+        }
+    }
+
+    /// The host's own failure: the same inputs again after a while, and a pause when that does not help.
+    fn host_failure(&mut self, id: DeploymentId, index: usize, next: Lsn, failure: &HostFailure) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        active.readers[index].seek(next);
+        active.failures += 1;
+        tracing::warn!(deployment = %active.deployment.name, position = %next, failures = active.failures, %failure, "host failure");
+        if u64::from(active.failures) <= self.parts.limits.host_retries {
+            active.retry_at = Some(Instant::now() + BACK_OFF * 2u32.saturating_pow(active.failures - 1));
+            return Ok(());
+        }
+        active.failures = 0;
+        active.retry_at = None;
+        let reason = format!("host failure at position {next}: {failure}");
+        let shards = active.readers[index].shards;
+        self.parts.registry.pause_shards(id, shards, &reason)?;
+        Ok(())
+    }
+
+    /// Appends what the batch came to, and only then lets it be seen by the next one.
+    fn commit(&mut self, id: DeploymentId, index: usize, loaded: usize, mut batch: Batch, ran: Ran, documents: Vec<Document>) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        active.meters.ran(&ran, batch.inputs.len());
+        let stop = ran.fault.as_ref().map(|fault| fault.lsn);
+        let position = stop.map_or(batch.position, Lsn::previous);
+        let records = batch.records(ran.outcomes, stop);
+        active.meters.records(&records);
+        let head = active.outcome_head(loaded, index, position);
+        let changed = active.append(&self.parts.log, head, &batch, records, &documents, self.checkpoint.mark())?;
+        active.put_back(&batch, documents, &changed);
+        if let Some(fault) = ran.fault {
+            self.pause_at(id, index, &fault)?;
+        }
+        Ok(())
+    }
+
+    /// `on_error: pause`: the failing shard stops before the input, the others go on.
+    fn pause_at(&mut self, id: DeploymentId, index: usize, fault: &Fault) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        active.readers[index].seek(fault.lsn);
+        let reason = format!("input {} of key `{}`: {}: {}", fault.lsn, fault.key, fault.end.code(), fault.end.message());
+        tracing::error!(deployment = %active.deployment.name, reason, "paused on error");
+        self.parts.registry.pause_shards(id, ShardSet::one(shard_of(&fault.key)), &reason)?;
+        Ok(())
+    }
+
+    /// Keeps documents within their memory: clean ones leave; if too few are clean, a checkpoint makes them so.
+    fn make_room(&mut self) {
+        let limit = self.parts.limits.documents_memory_bytes as usize;
+        let used: usize = self.active.values().map(|active| active.documents.bytes()).sum();
+        let Some(over) = used.checked_sub(limit) else { return };
+        // A tenth more than needed, so that not every batch has to look.
+        let mut wanted = over + limit / 10;
+        for active in self.active.values_mut() {
+            wanted = wanted.saturating_sub(active.documents.evict(wanted));
+        }
+        if wanted > limit / 10 {
+            self.checkpoint.request();
+        }
+    }
+
+    fn publish_all(&mut self) {
+        let (mut documents, mut bytes) = (0, 0);
+        for active in self.active.values() {
+            active.publish(&self.board);
+            documents += active.documents.len();
+            bytes += active.documents.bytes();
+        }
+        self.parts.metrics.documents.set(documents as i64);
+        self.parts.metrics.document_bytes.set(bytes as i64);
+    }
+
+    /// Something was written back.
+    pub fn written(&mut self, done: Done) {
+        self.checkpoint.done(&self.parts, &mut self.active, done);
+    }
+
+    /// Begins a checkpoint, unless one is under way.
+    pub fn begin_checkpoint(&mut self) -> Result<(), Fatal> {
+        self.refresh();
+        self.checkpoint.request();
+        self.checkpoint.advance(&self.parts, &mut self.active)?;
+        Ok(())
+    }
+
+    /// Sends more of a checkpoint to the write-back; false when none is under way.
+    pub fn checkpointing(&mut self) -> Result<bool, Fatal> {
+        self.checkpoint.advance(&self.parts, &mut self.active)?;
+        Ok(self.checkpoint.is_running())
+    }
+
+    /// When a deployment that waits after a host failure is due again.
+    pub fn next_retry(&self) -> Option<Instant> {
+        self.active.values().filter_map(|active| active.retry_at).min()
+    }
+
+    /// Every input alone on a fresh instance.
+    pub fn run_singly(&mut self) {
+        self.batching = Batching::Seeded { seed: 0, most: 1 };
+        self.active.values_mut().for_each(Active::run_singly);
+    }
+
+    /// The runner and plan of the revision that handles a position.
+    pub(super) fn loaded_for<'a>(active: &'a mut Active, parts: &Parts, at: Lsn) -> Result<&'a mut Loaded, HostFailure> {
+        let index = active.load(parts, at)?;
+        Ok(&mut active.loaded[index])
+    }
+}
+
+fn batch_inputs(batching: &Batching, next: Lsn, active: &Active, limits: &Limits) -> usize {
+    match batching {
+        Batching::ByTime => active.meters.inputs_per(limits.batch_us),
+        Batching::Seeded { seed, most } => {
+            let mut bytes = seed.to_le_bytes().to_vec();
+            bytes.extend(next.0.to_le_bytes());
+            1 + (xxhash_rust::xxh3::xxh3_64(&bytes) as usize) % most
+        }
+    }
+}
+
+/// The head of an outcome frame.
+impl Active {
+    fn outcome_head(&self, loaded: usize, reader: usize, position: Lsn) -> Outcome {
+        let revision = &self.loaded[loaded].revision;
+        Outcome {
+            deployment: self.deployment.id,
+            revision: revision.number,
+            digest: revision.digest,
+            shards: self.readers[reader].shards,
+            position,
+            inputs: Vec::new(),
+            wholes: Vec::new(),
+        }
+    }
+
+    /// Appends the frames of a batch. Answers, for each document of the batch, the position and input time of its
+    /// last change.
+    fn append(
+        &mut self,
+        log: &Log,
+        head: Outcome,
+        batch: &Batch,
+        records: Vec<crate::model::InputRecord>,
+        documents: &[Document],
+        mark: Lsn,
+    ) -> Result<Vec<Option<(Lsn, u64)>>, Fatal> {
+        let mut changed: Vec<Option<(usize, u64)>> = vec![None; documents.len()];
+        if records.is_empty() {
+            return Ok(vec![None; documents.len()]);
+        }
+        let mut frames = Frames::new(head);
+        for record in records {
+            let document = (!record.outcome.ops.is_empty()).then(|| batch.document(&record.key)).flatten();
+            let time = record.time;
+            let frame = frames.push(record);
+            if let Some(document) = document {
+                changed[document] = Some((frame, time));
+            }
+        }
+        let mut wholes = Vec::new();
+        for (index, document) in documents.iter().enumerate() {
+            if let Some((frame, _)) = changed[index] {
+                wholes.extend(self.documents.whole_after(&batch.keys[index], document, mark).map(|whole| (frame, whole)));
+            }
+        }
+        let first = log.append_all(frames.finish(wholes))?;
+        let lsn = |(frame, time): (usize, u64)| (Lsn(first.0 + frame as u64), time);
+        Ok(changed.into_iter().map(|change| change.map(lsn)).collect())
+    }
+}

@@ -1,0 +1,87 @@
+//! Write-back: a thread that brings rows to the store, behind the journal and never ahead of it.
+//!
+//! Workers encode, this thread only writes: it never reads a live document.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use crate::journal::Log;
+use crate::model::{DeploymentId, Lsn};
+use crate::store::{Row, Store};
+use crate::tasks::Thread;
+
+/// Batches that may wait: one in work, one ready.
+const QUEUE: usize = 1;
+
+/// Work for the thread.
+pub enum Job {
+    Rows { rows: Vec<Row>, keys: Vec<(DeploymentId, Arc<str>)> },
+    /// All rows of the checkpoint that began at this position have been sent.
+    Checkpoint(Lsn),
+}
+
+/// What has been done.
+#[derive(Debug)]
+pub enum Done {
+    Rows(Vec<(DeploymentId, Arc<str>, Lsn)>),
+    Checkpoint(Lsn),
+    /// Nothing is written any more; the journal goes on to hold everything.
+    Failed(String),
+}
+
+pub struct WriteBack {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<Thread<()>>,
+}
+
+impl WriteBack {
+    /// `done` is called on the thread.
+    pub fn start(log: Log, store: Arc<Store>, done: impl Fn(Done) + Send + 'static) -> std::io::Result<WriteBack> {
+        let (jobs, work) = sync_channel(QUEUE);
+        let thread = Thread::spawn("write-back", move || run(&log, &store, &work, done))?;
+        Ok(WriteBack { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands over a job, or gives it back if the thread is busy.
+    pub fn offer(&self, job: Job) -> Result<(), Job> {
+        match &self.jobs {
+            Some(jobs) => jobs.try_send(job).map_err(|error| match error {
+                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
+            }),
+            None => Err(job),
+        }
+    }
+}
+
+impl Drop for WriteBack {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.thread.take().map(Thread::join);
+    }
+}
+
+fn run(log: &Log, store: &Store, work: &Receiver<Job>, done: impl Fn(Done)) {
+    for job in work {
+        let result = match job {
+            Job::Rows { rows, keys } => write(log, store, &rows).map(|()| {
+                let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
+                Done::Rows(written.collect())
+            }),
+            Job::Checkpoint(lsn) => store.set_checkpoint(lsn).map(|()| Done::Checkpoint(lsn)).map_err(|error| error.to_string()),
+        };
+        match result {
+            Ok(finished) => done(finished),
+            Err(reason) => {
+                tracing::error!(reason, "the write-back has failed");
+                return done(Done::Failed(reason));
+            }
+        }
+    }
+}
+
+/// Rows may be written only when the journal holds what they say, whatever happens next.
+fn write(log: &Log, store: &Store, rows: &[Row]) -> Result<(), String> {
+    let highest = rows.iter().map(|row| row.lsn).max().unwrap_or_default();
+    log.wait_committed(highest).map_err(|error| error.to_string())?;
+    store.write(rows).map_err(|error| error.to_string())
+}

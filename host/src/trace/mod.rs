@@ -1,0 +1,136 @@
+//! What the journal tells about the past: why a user did or did not match, which matches there are, which inputs
+//! failed.
+//!
+//! Everything here reads durable frames from the files, from a position on to the end: exact, with a cost that grows
+//! with the journal. Whoever asks gives a deadline, so that no question runs for ever.
+
+mod gather;
+mod pages;
+mod verdict;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use pages::{FailedInput, FoundMatch, Page, PageRequest, failed, matches};
+pub use verdict::{Answer, Handled, Verdict, WindowTotals};
+
+use crate::journal::{Log, ReadError};
+use crate::model::{Control, DeploymentId, Document, Event, Lsn};
+use crate::registry::Registry;
+use gather::{Gathered, gather};
+use verdict::Judge;
+use walk::Events;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("reading the journal took longer than one request may (`request_ms`)")]
+    Deadline,
+}
+
+/// Whose past, and how much of it.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub business: &'a str,
+    pub key: &'a str,
+    /// Wall clock in milliseconds: what the journal held then. Exact to one write group of the journal: a group counts
+    /// if it was written at this millisecond or before.
+    pub at: Option<u64>,
+    /// Events, newest kept.
+    pub limit: usize,
+    /// Longest key that is routed, bytes (`attribute_bytes`).
+    pub key_bytes: usize,
+    pub deadline: Instant,
+}
+
+/// All that happened to one key.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Everything up to here was looked at.
+    pub horizon: Lsn,
+    /// Older events were left out.
+    pub truncated: bool,
+    /// Oldest first: events whose subject or actor is the key, and events that a deployment handled under it.
+    pub events: Vec<TracedEvent>,
+    /// Control frames of the business up to the horizon, oldest first.
+    pub changes: Vec<(Lsn, Arc<Control>)>,
+    /// The key's documents at the horizon, rebuilt from the frames.
+    pub documents: Vec<KeptDocument>,
+    /// Events that matches were made from, as far as the journal still has them.
+    pub used: HashMap<Lsn, Arc<Event>>,
+}
+
+/// One event and what each deployment of the business made of it.
+#[derive(Clone, Debug)]
+pub struct TracedEvent {
+    pub lsn: Lsn,
+    pub event: Arc<Event>,
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What a deployment kept for the key.
+#[derive(Clone, Debug)]
+pub struct KeptDocument {
+    pub deployment: Arc<str>,
+    pub document: Document,
+    /// How far it had read in the key's shard, as its last frame says.
+    pub position: Lsn,
+}
+
+/// Traces one key.
+pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<Trace, Error> {
+    let end = log.journal().durable();
+    let horizon = question.at.map_or(end, |at| log.journal().position_at(at.saturating_add(1)).previous().min(end));
+    // After `end`: whatever is durable up to there is in the registry.
+    let judge = Judge::new(registry, question, horizon);
+    let mut gathered = gather(log, &judge, question, horizon)?;
+    gathered.fill(log, &judge, question, end)?;
+    let used = used_events(log, &gathered)?;
+    let documents = documents(&judge, &gathered, question.key);
+    let Gathered { own, events, changes, mut truncated, progress, later, .. } = gathered;
+    let mut traced = Vec::with_capacity(own.len());
+    for (lsn, handled) in own {
+        match events.get(&lsn) {
+            Some(event) => {
+                let verdicts = judge.verdicts(lsn, event, handled, &progress, &later);
+                traced.push(TracedEvent { lsn, event: event.clone(), verdicts });
+            }
+            // Handled, but the journal no longer reaches back to the event itself.
+            None => truncated = true,
+        }
+    }
+    Ok(Trace { horizon, truncated, events: traced, changes, documents, used })
+}
+
+fn documents(judge: &Judge, gathered: &Gathered, key: &str) -> Vec<KeptDocument> {
+    let shard = crate::model::shard_of(key);
+    let kept = |(id, document): (&DeploymentId, &Document)| {
+        let deployment = judge.deployment(*id)?.name.clone();
+        Some(KeptDocument { deployment, document: document.clone(), position: gathered.progress.of(*id, shard) })
+    };
+    gathered.documents.iter().filter_map(kept).collect()
+}
+
+/// The events that the matches name; those of the trace itself are at hand already.
+fn used_events(log: &Log, gathered: &Gathered) -> Result<HashMap<Lsn, Arc<Event>>, Error> {
+    let handled = gathered.own.values().flatten();
+    let named: BTreeSet<Lsn> =
+        handled.flat_map(|handled| &handled.record().outcome.matches).flat_map(|found| &found.events).map(|event| event.lsn).collect();
+    let mut files = Events::new(log);
+    let mut used = HashMap::new();
+    for lsn in named {
+        let event = match gathered.events.get(&lsn) {
+            Some(event) => Some(event.clone()),
+            None => files.get(lsn)?,
+        };
+        used.extend(event.map(|event| (lsn, event)));
+    }
+    Ok(used)
+}

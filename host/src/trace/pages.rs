@@ -1,0 +1,148 @@
+//! Matches and failed inputs of a business, page by page in the order of the journal.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Error;
+use super::walk::{Events, Walk};
+use crate::journal::Log;
+use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome};
+use crate::registry::Registry;
+
+/// Which page.
+#[derive(Clone, Debug)]
+pub struct PageRequest<'a> {
+    pub business: &'a str,
+    /// Frames behind this position.
+    pub after: Lsn,
+    /// Items; a page ends with the frame that reaches it, so it may hold a frame's worth more.
+    pub limit: usize,
+    /// A page ends there too, however few items it has.
+    pub deadline: Instant,
+}
+
+/// Some items, and from where to go on.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Everything up to here has been looked at.
+    pub next: Lsn,
+}
+
+#[derive(Clone, Debug)]
+pub struct FoundMatch {
+    /// Of the outcome frame.
+    pub lsn: Lsn,
+    /// Of the event that completed it.
+    pub input: Lsn,
+    pub deployment: Arc<str>,
+    pub revision: u32,
+    pub digest: Digest,
+    /// Of the event that completed it, milliseconds.
+    pub time: u64,
+    pub found: Match,
+}
+
+#[derive(Clone, Debug)]
+pub struct FailedInput {
+    /// Of the event.
+    pub lsn: Lsn,
+    pub deployment: Arc<str>,
+    pub revision: u32,
+    pub digest: Digest,
+    pub key: Box<str>,
+    pub end: End,
+    /// None if the journal no longer has it.
+    pub event: Option<Arc<Event>>,
+}
+
+/// Matches, of all names and persons or of one.
+pub fn matches(
+    log: &Log,
+    registry: &Registry,
+    request: &PageRequest<'_>,
+    name: Option<&str>,
+    person: Option<&str>,
+) -> Result<Page<FoundMatch>, Error> {
+    let wanted = |found: &&Match| name.is_none_or(|name| *found.name == *name) && person.is_none_or(|person| *found.person == *person);
+    page(log, registry, request, |lsn, deployment, outcome, record, items| {
+        items.extend(record.outcome.matches.iter().filter(wanted).map(|found| FoundMatch {
+            lsn,
+            input: record.lsn,
+            deployment: deployment.clone(),
+            revision: outcome.revision,
+            digest: outcome.digest,
+            time: record.time,
+            found: found.clone(),
+        }));
+    })
+}
+
+/// Inputs that were refused, trapped or ran out of fuel, of all deployments or of one.
+pub fn failed(log: &Log, registry: &Registry, request: &PageRequest<'_>, of: Option<&str>) -> Result<Page<FailedInput>, Error> {
+    let mut page = page(log, registry, request, |_, deployment, outcome, record, items| {
+        if record.outcome.end != End::Done && of.is_none_or(|name| **deployment == *name) {
+            items.push(FailedInput {
+                lsn: record.lsn,
+                deployment: deployment.clone(),
+                revision: outcome.revision,
+                digest: outcome.digest,
+                key: record.key.clone(),
+                end: record.outcome.end.clone(),
+                event: None,
+            });
+        }
+    })?;
+    let mut events = Events::new(log);
+    for item in &mut page.items {
+        item.event = events.get(item.lsn)?;
+    }
+    Ok(page)
+}
+
+/// Goes through the outcome frames of a business.
+fn page<T>(
+    log: &Log,
+    registry: &Registry,
+    request: &PageRequest<'_>,
+    mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
+) -> Result<Page<T>, Error> {
+    let mut names = Names { registry, business: request.business, known: HashMap::new() };
+    let mut page = Page { items: Vec::new(), next: request.after };
+    for item in Walk::new(log, request.after.next(), Lsn(u64::MAX), request.deadline) {
+        let (lsn, frame) = match item {
+            Ok(found) => found,
+            Err(Error::Deadline) => break,
+            Err(error) => return Err(error),
+        };
+        if let crate::model::Frame::Outcome(outcome) = frame
+            && let Some(deployment) = names.get(outcome.deployment)
+        {
+            outcome.inputs.iter().for_each(|record| take(lsn, &deployment, &outcome, record, &mut page.items));
+        }
+        page.next = lsn;
+        if page.items.len() >= request.limit {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// Deployments of one business by their ids. Asked for one by one: a deployment may be younger than the scan.
+struct Names<'a> {
+    registry: &'a Registry,
+    business: &'a str,
+    known: HashMap<DeploymentId, Option<Arc<str>>>,
+}
+
+impl Names<'_> {
+    /// None for another business's.
+    fn get(&mut self, id: DeploymentId) -> Option<Arc<str>> {
+        let find = || {
+            let deployment = self.registry.by_id(id)?;
+            (*deployment.business == *self.business).then(|| deployment.name.clone())
+        };
+        self.known.entry(id).or_insert_with(find).clone()
+    }
+}

@@ -1,0 +1,93 @@
+//! Why: where packages are found and where built components go.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// The root of the workspace (or the single package) that `dir` belongs to.
+///
+/// # Errors
+/// If there is no Cargo.toml in `dir` or above.
+pub fn workspace_root(dir: &Path) -> Result<PathBuf> {
+    let mut command = process::cargo();
+    command.args(["locate-project", "--workspace", "--message-format", "plain"]);
+    let manifest = dir.join("Cargo.toml");
+    if manifest.exists() {
+        command.arg("--manifest-path").arg(manifest);
+    } else {
+        command.current_dir(dir);
+    }
+    let manifest = process::output(&mut command).context("run this inside the Fishpond checkout")?;
+    let root = Path::new(&manifest).parent().context("cargo names a manifest in a folder")?;
+    Ok(root.to_owned())
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR`, else `target` in the workspace's root.
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) if !dir.is_empty() => root.join(dir),
+        _ => root.join("target"),
+    }
+}
+
+/// Where built components are: `components` in cargo's target folder.
+pub fn components_dir(root: &Path) -> PathBuf {
+    target_dir(root).join("components")
+}
+
+/// The guests of this workspace: all packages of `plugins/`, and those of `examples/` whose name ends with `-rule`;
+/// sorted.
+///
+/// # Errors
+/// If a folder cannot be read, or there is no guest.
+pub fn guest_packages(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut packages = packages_in(&root.join("plugins"))?;
+    let examples = packages_in(&root.join("examples"))?;
+    packages.extend(examples.into_iter().filter(|package| package.to_string_lossy().ends_with("-rule")));
+    packages.sort();
+    if packages.is_empty() {
+        bail!("no guest in {}: expected packages in plugins/ or examples/*-rule", root.display());
+    }
+    Ok(packages)
+}
+
+fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut packages = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.join("Cargo.toml").exists() {
+            packages.push(path);
+        }
+    }
+    Ok(packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn guests_are_plugins_and_example_rules() {
+        let root = tempfile::tempdir().expect("a folder");
+        for package in ["plugins/b", "plugins/no-package", "examples/a-rule", "examples/client"] {
+            let folder = root.path().join(package);
+            fs::create_dir_all(&folder).expect("a folder");
+            if package != "plugins/no-package" {
+                fs::write(folder.join("Cargo.toml"), "").expect("a file");
+            }
+        }
+        let found = guest_packages(root.path()).expect("there are some");
+        assert_eq!(found, [root.path().join("examples/a-rule"), root.path().join("plugins/b")]);
+        let nothing = tempfile::tempdir().expect("a folder");
+        let error = guest_packages(nothing.path()).expect_err("there is none");
+        assert!(error.to_string().contains("expected packages in plugins/"), "{error}");
+    }
+}

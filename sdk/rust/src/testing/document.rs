@@ -1,0 +1,28 @@
+//! Why: everything that a rule keeps for one key, so that a refused event can be undone by putting the old one back.
+
+use std::collections::BTreeMap;
+
+use super::windows::WindowEntries;
+
+/// Named values and windows of one key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Document {
+    pub values: BTreeMap<String, Value>,
+    /// By the window's number in the plan.
+    pub windows: BTreeMap<u32, WindowEntries>,
+    /// Greatest event time that this key has seen.
+    pub time: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub bytes: Vec<u8>,
+    pub expires: Option<u64>,
+}
+
+impl Value {
+    /// Whether an input at this time still sees it.
+    pub(crate) fn is_seen_at(&self, time: u64) -> bool {
+        self.expires.is_none_or(|expires| time < expires)
+    }
+}
