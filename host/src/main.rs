@@ -1,1 +1,7 @@
-fn main(){}
+//! The `fishpond` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fishpond::cli::main()
+}

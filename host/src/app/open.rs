@@ -1,6 +1,6 @@
 //! Opens a data folder: store, journal, engine, registry, recovery; in the order in which one proves the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -20,11 +20,19 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub failpoints: Failpoints,
     pub batching: Batching,
+    /// Cache of native code; None = in the data folder. Only this user may write it.
+    pub native: Option<PathBuf>,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { limits: Limits::default(), clock: Clock::default().0, failpoints: Failpoints::default(), batching: Batching::ByTime }
+        OpenOptions {
+            limits: Limits::default(),
+            clock: Clock::default().0,
+            failpoints: Failpoints::default(),
+            batching: Batching::ByTime,
+            native: None,
+        }
     }
 }
 
@@ -74,7 +82,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let (journal, opened) = Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
     let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
     let metrics = Arc::new(Metrics::new()?);
-    let engine = Arc::new(Engine::new(&data.join("native"), limits.clone())?);
+    let native = options.native.unwrap_or_else(|| data.join("native"));
+    let engine = Arc::new(Engine::new(&native, limits.clone())?);
     let registry = Registry::new(log.clone(), engine, data.join("modules"), limits.clone(), options.clock.clone());
     let registry = Arc::new(registry.context("cannot use the folder of modules")?);
     let last = opened.last;

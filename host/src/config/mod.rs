@@ -134,7 +134,8 @@ fn apply_own_file(tree: &mut Tree, data: &Path) -> Result<(), Error> {
 
 const PREFIX: &str = "FISHPOND_";
 /// Variables of commands and builds, which are no settings of the host.
-const OTHER_VARIABLES: [&str; 4] = ["FISHPOND_URL", "FISHPOND_TOKEN", "FISHPOND_BUSINESS", "FISHPOND_BLESS"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["FISHPOND_URL", "FISHPOND_TOKEN", "FISHPOND_BUSINESS", "FISHPOND_CONFIG", "FISHPOND_WASM_TOOLCHAIN"];
 /// Container platforms set these for a service that is called `fishpond`, whether one wants them or not.
 const PLATFORM_PREFIXES: [&str; 2] = ["FISHPOND_SERVICE_", "FISHPOND_PORT"];
 

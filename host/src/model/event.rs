@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::Limits;
+
 /// A CloudEvents 1.0 event after intake: bounds checked, times in milliseconds since the Unix epoch, absent
 /// attributes empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -43,6 +45,16 @@ impl Event {
         let fixed = [&*self.kind, &*self.subject, &*self.actor, &*self.scene, &*time, &*self.data];
         let extensions = self.extensions.iter().flat_map(|(name, value)| [&**name, &**value]);
         hash_parts(fixed.into_iter().chain(extensions)) as u64
+    }
+
+    /// Sets the times: an absent time, or one beyond the skew bounds around its receipt, is replaced by the receive
+    /// time, and the replacement is marked.
+    pub fn receive(&mut self, time: Option<u64>, received: u64, limits: &Limits) {
+        let within = received.saturating_sub(limits.skew_past_ms)..=received.saturating_add(limits.skew_future_ms);
+        let kept = time.filter(|time| within.contains(time));
+        self.received = received;
+        self.time_replaced = kept.is_none();
+        self.time = kept.unwrap_or(received);
     }
 
     /// A CloudEvents attribute by name; None if it is absent.
@@ -93,6 +105,19 @@ mod tests {
         assert_ne!(event("a", "bc", "").identity(), event("ab", "c", "").identity());
         assert_eq!(event("a", "1", "x").identity(), event("a", "1", "y").identity());
         assert_ne!(event("a", "1", "x").content(), event("a", "1", "y").content());
+    }
+
+    #[test]
+    fn a_time_beyond_the_skew_bounds_is_replaced_and_marked() {
+        let limits = Limits::default();
+        let received = 100 * 24 * 3_600_000;
+        let earliest = received - limits.skew_past_ms;
+        let latest = received + limits.skew_future_ms;
+        for (time, kept) in [(None, None), (Some(earliest), Some(earliest)), (Some(earliest - 1), None), (Some(latest), Some(latest)), (Some(latest + 1), None)] {
+            let mut event = Event::default();
+            event.receive(time, received, &limits);
+            assert_eq!((event.time, event.time_replaced), (kept.unwrap_or(received), kept.is_none()), "{time:?}");
+        }
     }
 
     #[test]

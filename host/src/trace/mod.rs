@@ -5,6 +5,7 @@
 //! with the journal. Whoever asks gives a deadline, so that no question runs for ever.
 
 mod gather;
+mod judge;
 mod pages;
 mod verdict;
 mod walk;
@@ -20,11 +21,14 @@ pub use pages::{FailedInput, FoundMatch, Page, PageRequest, failed, matches};
 pub use verdict::{Answer, Handled, Verdict, WindowTotals};
 
 use crate::journal::{Log, ReadError};
-use crate::model::{Control, DeploymentId, Document, Event, Lsn};
+use crate::model::{Digest, Document, Event, Lsn, shard_of};
 use crate::registry::Registry;
 use gather::{Gathered, gather};
-use verdict::Judge;
+use judge::{Judge, Routers};
 use walk::Events;
+
+/// Answers of deployments in one trace: where there are many deployments, it holds fewer events.
+const MAX_VERDICTS: usize = 100_000;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,7 @@ pub struct Question<'a> {
     pub business: &'a str,
     pub key: &'a str,
     /// Wall clock in milliseconds: what the journal held then. Exact to one write group of the journal: a group counts
-    /// if it was written at this millisecond or before.
+    /// if it was written in this millisecond or before.
     pub at: Option<u64>,
     /// Events, newest kept.
     pub limit: usize,
@@ -59,8 +63,8 @@ pub struct Trace {
     pub truncated: bool,
     /// Oldest first: events whose subject or actor is the key, and events that a deployment handled under it.
     pub events: Vec<TracedEvent>,
-    /// Control frames of the business up to the horizon, oldest first.
-    pub changes: Vec<(Lsn, Arc<Control>)>,
+    /// Of the business, from the first of the events on, oldest first.
+    pub changes: Vec<Changed>,
     /// The key's documents at the horizon, rebuilt from the frames.
     pub documents: Vec<KeptDocument>,
     /// Events that matches were made from, as far as the journal still has them.
@@ -75,54 +79,77 @@ pub struct TracedEvent {
     pub verdicts: Vec<Verdict>,
 }
 
+/// A change of what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub lsn: Lsn,
+    /// Wall clock, milliseconds.
+    pub at: u64,
+    /// Token name or `host`.
+    pub by: Box<str>,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// `name@version`.
+    Uploaded { module: String, digest: Digest },
+    Revised { deployment: Arc<str>, revision: u32, digest: Digest },
+    /// How many shards.
+    Paused { deployment: Arc<str>, shards: u32, reason: Box<str> },
+    Resumed { deployment: Arc<str>, shards: u32 },
+}
+
 /// What a deployment kept for the key.
 #[derive(Clone, Debug)]
 pub struct KeptDocument {
     pub deployment: Arc<str>,
     pub document: Document,
-    /// How far it had read in the key's shard, as its last frame says.
+    /// How far it had read in the key's shard, as its frames say.
     pub position: Lsn,
 }
 
 /// Traces one key.
 pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<Trace, Error> {
-    let end = log.journal().durable();
-    let horizon = question.at.map_or(end, |at| log.journal().position_at(at.saturating_add(1)).previous().min(end));
-    // After `end`: whatever is durable up to there is in the registry.
+    let durable = log.journal().durable();
+    let horizon = question.at.map_or(durable, |at| log.journal().position_at(at.saturating_add(1)).previous().min(durable));
+    // After the horizon was taken: the registry knows every deployment that has a frame up to there.
     let judge = Judge::new(registry, question, horizon);
-    let mut gathered = gather(log, &judge, question, horizon)?;
-    gathered.fill(log, &judge, question, end)?;
+    let limit = question.limit.min(MAX_VERDICTS / judge.deployments().len().max(1)).max(1);
+    let gathered = gather(log, &judge, question, limit, horizon)?;
     let used = used_events(log, &gathered)?;
-    let documents = documents(&judge, &gathered, question.key);
-    let Gathered { own, events, changes, mut truncated, progress, later, .. } = gathered;
+    let documents = documents(&judge, &gathered);
+    let Gathered { own, events, changes, mut truncated, facts, .. } = gathered;
+    let first = own.first_key_value().map_or(horizon, |(lsn, _)| *lsn);
+    let mut routers = Routers::new();
     let mut traced = Vec::with_capacity(own.len());
     for (lsn, handled) in own {
         match events.get(&lsn) {
             Some(event) => {
-                let verdicts = judge.verdicts(lsn, event, handled, &progress, &later);
+                let verdicts = judge.verdicts(lsn, event, handled, &facts, &mut routers);
                 traced.push(TracedEvent { lsn, event: event.clone(), verdicts });
             }
             // Handled, but the journal no longer reaches back to the event itself.
             None => truncated = true,
         }
     }
+    let changes = changes.into_iter().filter(|change| change.lsn >= first).collect();
     Ok(Trace { horizon, truncated, events: traced, changes, documents, used })
 }
 
-fn documents(judge: &Judge, gathered: &Gathered, key: &str) -> Vec<KeptDocument> {
-    let shard = crate::model::shard_of(key);
-    let kept = |(id, document): (&DeploymentId, &Document)| {
+fn documents(judge: &Judge<'_>, gathered: &Gathered) -> Vec<KeptDocument> {
+    let shard = shard_of(judge.key());
+    let kept = gathered.documents.iter().filter_map(|(id, document)| {
         let deployment = judge.deployment(*id)?.name.clone();
-        Some(KeptDocument { deployment, document: document.clone(), position: gathered.progress.of(*id, shard) })
-    };
-    gathered.documents.iter().filter_map(kept).collect()
+        Some(KeptDocument { deployment, document: document.clone(), position: gathered.facts.position(*id, shard) })
+    });
+    kept.collect()
 }
 
 /// The events that the matches name; those of the trace itself are at hand already.
 fn used_events(log: &Log, gathered: &Gathered) -> Result<HashMap<Lsn, Arc<Event>>, Error> {
-    let handled = gathered.own.values().flatten();
-    let named: BTreeSet<Lsn> =
-        handled.flat_map(|handled| &handled.record().outcome.matches).flat_map(|found| &found.events).map(|event| event.lsn).collect();
+    let matches = gathered.own.values().flatten().flat_map(|handled| &handled.record.outcome.matches);
+    let named: BTreeSet<Lsn> = matches.flat_map(|found| &found.events).map(|event| event.lsn).collect();
     let mut files = Events::new(log);
     let mut used = HashMap::new();
     for lsn in named {

@@ -1,16 +1,8 @@
-//! What a deployment made of an event, and why it made nothing of it.
+//! What a deployment made of an event.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::gather::Gathered;
-use super::{Change, Changed, Question};
-use crate::model::{
-    self, Control, DeploymentId, Digest, Document, End, Event, InputRecord, Lsn, Op, Outcome, ShardId, ShardSet, Span, Totals,
-    shard_of,
-};
-use crate::registry::{Deployment, Registry, Revision};
-use crate::router::{Routed, Router};
+use crate::model::{DeploymentId, Digest, End, InputRecord, Lsn, Totals};
 
 /// One deployment's answer to one event.
 #[derive(Clone, Debug)]
@@ -33,8 +25,9 @@ pub enum Answer {
     Filtered,
     /// It begins to read behind the event.
     DeployedLater { start: Lsn },
-    /// It had not got to the event, in the shard of the key that the event belongs to there.
+    /// Its frames reach up to this position in the shard of the key that the event has there.
     Lagging { key: Box<str>, position: Lsn },
+    /// As lagging, because it stands still.
     Paused { key: Box<str>, position: Lsn, reason: Box<str>, since: u64 },
 }
 
@@ -46,7 +39,7 @@ pub struct Handled {
     pub deployment: DeploymentId,
     pub revision: u32,
     pub digest: Digest,
-    /// `name@version`; None if the digest is unknown to the registry.
+    /// `name@version`; None if the registry does not know the digest.
     pub module: Option<Arc<str>>,
     pub subscription: Box<str>,
     pub record: InputRecord,
@@ -54,29 +47,18 @@ pub struct Handled {
     pub windows: Vec<WindowTotals>,
 }
 
+impl Handled {
+    pub(super) fn answer(&self) -> Answer {
+        match &self.record.outcome.end {
+            End::Done if self.record.outcome.matches.is_empty() => Answer::NoMatch,
+            End::Done => Answer::Matched,
+            End::Refused { .. } | End::Trapped { .. } | End::OutOfFuel { .. } => Answer::Failed,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowTotals {
     pub name: Arc<str>,
     pub totals: Totals,
-}
-
-/// Knows the deployments that were there at the horizon.
-pub(super) struct Judge<'a> {
-    question: &'a Question<'a>,
-    deployments: Vec<Arc<Deployment>>,
-    modules: HashMap<Digest, Arc<str>>,
-}
-
-impl<'a> Judge<'a> {
-    pub fn new(registry: &Registry, question: &'a Question<'a>, horizon: Lsn) -> Judge<'a> {
-        let mut deployments = registry.deployments(question.business);
-        deployments.retain(|deployment| deployment.id.0 <= horizon.0);
-        let modules = registry.modules(question.business);
-        let name = |module: &model_upload::Uploaded| (module.digest, format!("{}@{}", module.name, module.version).into());
-        Judge { question, deployments, modules: modules.iter().map(|module| name(module)).collect() }
-    }
-
-    pub fn key(&self) -> &str {
-        self.question.key
-    }
 }

@@ -29,11 +29,11 @@ fn frames_come_back_in_order_over_several_segments_and_restarts() {
         files.values().map(|f| f.len() as u64).sum::<u64>()
     );
     assert_eq!(read_all(&journal), frames(0, 360));
-    let from_200: Vec<_> = journal
-        .read_from(Lsn(200))
-        .map(|r| r.unwrap().0.0)
-        .collect();
-    assert_eq!(from_200, (200..=360).collect::<Vec<_>>());
+    for from in [2, 200, 360] {
+        let read: Vec<_> = journal.read_from(Lsn(from)).map(Result::unwrap).collect();
+        let expected: Vec<_> = (from..=360).map(|l| (Lsn(l), frame(0, l))).collect();
+        assert!(read == expected, "from {from}");
+    }
 }
 
 #[test]

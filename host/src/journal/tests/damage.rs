@@ -2,7 +2,7 @@
 //! refused with the place named, and no file is changed.
 
 use super::*;
-use crate::journal::{Fault, Proof};
+use crate::journal::{Fault, Proof, cut};
 
 /// A closed journal of several segments.
 fn several(dir: &Path) -> (Image, Vec<Found>) {
@@ -164,33 +164,25 @@ fn a_wiped_middle_segment_is_refused() {
 #[test]
 fn a_lost_empty_group_before_a_segment_border_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
-        idle_after: std::time::Duration::ZERO,
-        ..small()
-    };
-    let (journal, _) = try_open(dir.path(), options, 0).unwrap();
-    let syncs = || journal.stats().syncs;
-    while segment::list(dir.path()).unwrap().len() < 2 {
-        append_groups(&journal, 0, &[1]);
-        let written = syncs();
-        // The empty group follows by itself.
-        while syncs() == written && written % 2 == 1 {
-            std::thread::yield_now();
-        }
-    }
-    append_groups(&journal, 0, &[3]);
+    let (journal, _) = open(dir.path());
+    journal.append([vec![1; 3000], vec![2; 3000]]).unwrap();
     journal.close().unwrap();
-    let found = groups(dir.path());
-    let border = found.iter().position(|g| g.path != found[0].path).unwrap();
-    let last = &found[border - 1];
-    let mut bytes = fs::read(&last.path).unwrap();
-    bytes[last.offset as usize..].fill(0);
-    fs::write(&last.path, bytes).unwrap();
-    let damage = refused(dir.path(), 0);
+    // Each is a page, and another one for the empty group: the segment is full.
+    written(dir.path(), &[1]);
+    written(dir.path(), &[1]);
+    assert_eq!(image(dir.path()).len(), 1);
+    let empty = groups(dir.path()).pop().unwrap();
     assert_eq!(
-        (damage.offset, damage.lsn),
-        (last.offset, last.header.first)
+        (empty.header.count, empty.end()),
+        (0, small().segment_bytes)
     );
+    written(dir.path(), &[1]);
+    let mut bytes = fs::read(&empty.path).unwrap();
+    bytes[empty.offset as usize..].fill(0);
+    fs::write(&empty.path, bytes).unwrap();
+    let damage = refused(dir.path(), 0);
+    assert_eq!((damage.segment, damage.offset), (empty.path, empty.offset));
+    assert_eq!((damage.lsn, damage.fault), (Lsn(5), Fault::NoGroup));
 }
 
 #[test]
@@ -235,6 +227,31 @@ fn segments_of_another_journal_are_refused() {
     let renamed = segment::path(dir.path(), Lsn(9_999));
     fs::rename(last, &renamed).unwrap();
     assert_eq!(refused(dir.path(), 0).proof, Proof::LaterSegment(renamed));
+}
+
+/// Same segment, same salt, same place, valid in itself: only the chain tells.
+#[test]
+fn a_group_of_another_past_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), &[1]);
+    let lives = |life: u8| {
+        cut(dir.path(), Lsn(1)).unwrap();
+        let (journal, _) = open(dir.path());
+        for lsn in 2..=3 {
+            journal.append([vec![life; 100]]).unwrap();
+            journal.wait_durable(Lsn(lsn)).unwrap();
+        }
+        journal.close().unwrap();
+        (image(dir.path()), groups(dir.path()))
+    };
+    let (old, _) = lives(1);
+    let (mut files, found) = lives(2);
+    let group = found.iter().find(|g| g.header.first == Lsn(3)).unwrap();
+    let place = group.offset as usize..group.end() as usize;
+    files.get_mut(&group.path).unwrap()[place.clone()].copy_from_slice(&old[&group.path][place]);
+    restore(dir.path(), &files);
+    let damage = refused(dir.path(), 0);
+    assert_eq!((damage.lsn, damage.fault), (Lsn(3), Fault::Payload));
 }
 
 #[test]

@@ -130,7 +130,9 @@ fn an_appender_that_waits_for_room_learns_of_the_failure() {
     let dir = tempfile::tempdir().unwrap();
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
+    let (reached, at_sync) = std::sync::mpsc::channel();
     let hook: Failpoint = Arc::new(move |_| {
+        let _ = reached.send(());
         let _ = gate.lock().unwrap().recv();
         Err(io::Error::other("broken"))
     });
@@ -144,19 +146,22 @@ fn an_appender_that_waits_for_room_learns_of_the_failure() {
         ..small()
     };
     let (journal, _) = try_open(dir.path(), options, 0).unwrap();
-    while !journal.is_full() {
-        journal.append([vec![1; 5000]]).unwrap();
-    }
+    journal.append([vec![1; 5000]]).unwrap();
+    at_sync.recv().unwrap();
+    journal.append([vec![1; 5000]]).unwrap();
+    assert!(journal.is_full());
+    let (started, waits) = std::sync::mpsc::channel();
     let blocked = {
         let journal = journal.clone();
         std::thread::spawn(move || {
-            loop {
-                if let Err(error) = journal.append([vec![2; 5000]]) {
-                    return error;
-                }
-            }
+            started.send(()).unwrap();
+            journal.append([vec![2; 5000]]).unwrap_err()
         })
     };
+    waits.recv().unwrap();
+    // Nothing tells that it sleeps on the queue by now; whether it does or not,
+    // the answer must be the same.
+    (0..1000).for_each(|_| std::thread::yield_now());
     drop(go);
     assert!(matches!(blocked.join().unwrap(), Error::Failed(_)));
 }

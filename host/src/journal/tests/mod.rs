@@ -1,6 +1,8 @@
 //! Tests of the journal as a whole, and what they share: small files, frames
 //! that can be told apart, images of a directory.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod basics;
 mod crash;
 mod cutting;

@@ -13,6 +13,13 @@ fn cut_and_continued(dir: &Path, last: u64, at: Option<(&Path, u64)>) -> Cut {
     if let Some((path, offset)) = at {
         assert_eq!((cut.segment.as_path(), cut.offset), (path, offset));
     }
+    journal.close().expect("close");
+    let (journal, opened) = open(dir);
+    assert_eq!(
+        (opened.last, opened.cut),
+        (Lsn(last), None),
+        "something was left"
+    );
     append_groups(&journal, 0, &[2, 40]);
     journal.close().expect("close");
     let (journal, opened) = try_open(dir, small(), last + 42).expect("opens again");

@@ -1,0 +1,41 @@
+//! `fishpond demo`: what can be asked of it. What it does is elsewhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Show the whole host at work on made-up events
+///
+/// Starts a host of its own, uploads the shipped rules, streams a seeded crowd of users through them, and shows
+/// matches and the trace of one user. The same seed makes the same matches.
+///
+/// Example:
+///
+///     fishpond demo --events 50000 --seed 7
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Next: `fishpond demo --data ./demo --keep`, then `fishpond serve --data ./demo` goes on from there.")]
+pub struct DemoArgs {
+    /// How many events
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub events: u64,
+    /// How many users they are about
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub users: u64,
+    /// Of the crowd
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Keep the data folder, which is removed otherwise
+    #[arg(long)]
+    pub keep: bool,
+    /// Address and port of its host [default: a free port of this machine]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The global `--data` flag, never the environment's: a demo must not write into a real host's folder. None = a
+    /// temporary folder.
+    #[arg(skip)]
+    pub data: Option<PathBuf>,
+    /// The global `--json`.
+    #[arg(skip)]
+    pub json: bool,
+}

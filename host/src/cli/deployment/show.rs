@@ -1,0 +1,107 @@
+//! Deployments for people: as a list, as one with its configuration, and what a change came to.
+
+use crate::api::body::{DeploymentList, DeploymentView, ModuleRef};
+use crate::cli::client::Client;
+use crate::cli::output::{count, short, table};
+use crate::cli::{Global, output};
+
+pub(super) fn list(global: &Global) -> anyhow::Result<()> {
+    let client = Client::new(global)?;
+    let answer = client.get(&client.path(&["deployments"]), &[])?;
+    if global.json {
+        return Ok(output::print(answer.text())?);
+    }
+    let list: DeploymentList = answer.parse()?;
+    if list.deployments.is_empty() {
+        let hint = "no deployments in this business: `fishpond deployment apply NAME --module MODULE` makes one";
+        return Ok(output::print(hint)?);
+    }
+    let rows: Vec<Vec<String>> = list.deployments.iter().map(row).collect();
+    Ok(output::print(&table(&["NAME", "STATE", "REVISION", "MODULE", "DIGEST", "POSITION", "LAG"], &rows))?)
+}
+
+fn row(deployment: &DeploymentView) -> Vec<String> {
+    let DeploymentView { name, state, revision, module, position, lag, .. } = deployment;
+    let number = |number: &Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let ModuleRef { digest, .. } = module;
+    let digest = short(digest).to_owned();
+    vec![name.clone(), state.clone(), revision.to_string(), versioned(module), digest, number(position), number(lag)]
+}
+
+fn versioned(module: &ModuleRef) -> String {
+    format!("{}@{}", module.name, module.version)
+}
+
+pub(super) fn one(name: &str, global: &Global) -> anyhow::Result<()> {
+    let client = Client::new(global)?;
+    let answer = client.get(&client.path(&["deployments", name]), &[])?;
+    if global.json {
+        return Ok(output::print(answer.text())?);
+    }
+    Ok(output::print(&details(&answer.parse()?))?)
+}
+
+fn details(deployment: &DeploymentView) -> String {
+    let DeploymentView { id, module, permissions, on_error, activated_at, activated_at_lsn, by, configuration, .. } = deployment;
+    let permissions = if permissions.is_empty() { "none".to_owned() } else { permissions.join(", ") };
+    let lines = [
+        ("id", id.to_string()),
+        ("module", format!("{} sha256:{}", versioned(module), module.digest)),
+        ("activated", format!("{activated_at} by {by}, position {activated_at_lsn}")),
+        ("permissions", permissions),
+        ("on error", on_error.clone()),
+        ("configuration", configuration.get().to_owned()),
+    ];
+    let lines: String = lines.iter().map(|(name, value)| format!("  {name:14} {value}\n")).collect();
+    format!("{}{lines}", state(deployment))
+}
+
+/// Name, state and progress in a line; the reason of a pause in a second one.
+pub(super) fn state(deployment: &DeploymentView) -> String {
+    let DeploymentView { name, state, revision, module, position, lag, paused, .. } = deployment;
+    let progress = match (position, lag) {
+        (Some(position), Some(lag)) => format!("position {position}, {lag} behind"),
+        _ => "not started yet".to_owned(),
+    };
+    let first = format!("{name}: {state}, revision {revision} of {}, {progress}\n", versioned(module));
+    let Some(paused) = paused else { return first };
+    let reason = if paused.reason.is_empty() { "no reason given" } else { &paused.reason };
+    let shards = count(u64::from(paused.shards), "shard");
+    format!("{first}  paused since {}, {shards}: {}\n", paused.since, output::visible(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> DeploymentView {
+        let body = r#"{"name":"c2c","id":7,"state":"paused","revision":2,
+            "module":{"name":"c2c-blacklist","version":"0.1.0","digest":"0123456789abcdef"},
+            "configuration":{"sellers": 5},"permissions":["matches"],"on_error":"skip","position":80,"lag":10,
+            "paused":{"shards":64,"reason":"a complaint","since":"2026-07-01T10:00:00Z"},
+            "activated_at_lsn":7,"activated_at":"2026-07-01T09:00:00Z","by":"admin"}"#;
+        serde_json::from_str(body).expect("a body")
+    }
+
+    #[test]
+    fn a_deployment_shows_state_module_and_configuration() {
+        assert_eq!(
+            details(&view()),
+            "c2c: paused, revision 2 of c2c-blacklist@0.1.0, position 80, 10 behind\n  \
+             paused since 2026-07-01T10:00:00Z, 64 shards: a complaint\n  \
+             id             7\n  \
+             module         c2c-blacklist@0.1.0 sha256:0123456789abcdef\n  \
+             activated      2026-07-01T09:00:00Z by admin, position 7\n  \
+             permissions    matches\n  \
+             on error       skip\n  \
+             configuration  {\"sellers\": 5}\n"
+        );
+    }
+
+    #[test]
+    fn a_deployment_that_no_worker_has_met_has_no_position() {
+        let fresh = DeploymentView { position: None, lag: None, paused: None, state: "active".to_owned(), ..view() };
+        assert_eq!(state(&fresh), "c2c: active, revision 2 of c2c-blacklist@0.1.0, not started yet\n");
+        assert_eq!(row(&fresh).join(" "), "c2c active 2 c2c-blacklist@0.1.0 0123456789ab - -");
+    }
+}

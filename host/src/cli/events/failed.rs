@@ -1,0 +1,84 @@
+//! `fishpond events failed`: inputs that a module refused, that made it trap, or that used up its fuel.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::api::body::{FailedPage, FailedView};
+use crate::cli::client::{Client, Error};
+use crate::cli::output::{short, visible};
+use crate::cli::pages::{self, Page, Pages};
+use crate::cli::{Global, deployment_name};
+
+/// List events that a deployment could not handle
+///
+/// The event itself is accepted and kept; this deployment's outcome for it is a refusal (with its code), a trap or
+/// spent fuel. Oldest first. With --json one object in each line.
+///
+/// Example:
+///
+///     fishpond events failed --deployment c2c --follow
+#[derive(Args, Debug)]
+#[command(after_help = "Next: `fishpond trace KEY` shows such an event between the others of its key.")]
+pub struct FailedArgs {
+    /// Only of this deployment
+    #[arg(long, value_parser = deployment_name)]
+    deployment: Option<String>,
+    #[command(flatten)]
+    pages: Pages,
+}
+
+pub fn run(arguments: &FailedArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let client = Client::new(global)?;
+    let path = client.path(&["failed-events"]);
+    let fetch = |after: u64, limit: u64| -> Result<Page, Error> {
+        let parameters = [
+            ("after", Some(after.to_string())),
+            ("limit", Some(limit.to_string())),
+            ("deployment", arguments.deployment.clone()),
+        ];
+        let page: FailedPage = client.get(&path, &parameters)?.parse()?;
+        let lines = page.failed.iter().map(|failed| line(failed, global.json)).collect();
+        Ok(Page { lines, next: page.next })
+    };
+    pages::print(&arguments.pages, fetch)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(failed: &FailedView, json: bool) -> String {
+    if json {
+        return pages::json_line(failed);
+    }
+    let FailedView { position, deployment, revision, digest, key, code, reason, event } = failed;
+    let event = match event {
+        Some(event) => format!("{} {} {}/{}", event.time, event.kind, event.source, event.id),
+        None => "the event is no longer kept".to_owned(),
+    };
+    let key = if key.is_empty() { "(no key)" } else { key };
+    let head = format!("{position}  {deployment}  {key}  {code}: {reason}");
+    let origin = format!("{event}  [revision {revision}, module {}]", short(digest));
+    format!("{}\n    {}", visible(&head), visible(&origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_event_says_what_where_and_why() {
+        let failed: FailedView = serde_json::from_str(
+            r#"{"position":12,"deployment":"c2c","revision":2,"digest":"0123456789abcdef","key":"","code":"bad_event",
+               "reason":"data.seller is missing","event":{"position":12,"source":"app","id":"e-1","type":"goods.viewed",
+               "time":"2026-07-01T10:00:00Z","received":"2026-07-01T10:00:01Z"}}"#,
+        )
+        .expect("a body");
+        assert_eq!(
+            line(&failed, false),
+            "12  c2c  (no key)  bad_event: data.seller is missing\n    2026-07-01T10:00:00Z goods.viewed app/e-1  \
+             [revision 2, module 0123456789ab]"
+        );
+        assert!(line(&failed, true).starts_with(r#"{"position":12,"deployment":"c2c""#));
+        let gone = FailedView { event: None, key: "u:1".to_owned(), ..failed };
+        assert!(line(&gone, false).contains("u:1  bad_event") && line(&gone, false).contains("no longer kept"));
+    }
+}

@@ -1,0 +1,50 @@
+//! `fishpond trace`: why one user did or did not match.
+
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::client::Client;
+use super::{Global, output};
+use crate::api::body::TraceAnswer;
+
+/// Tell what became of one user's events, and why
+///
+/// For the events of one key, oldest first: what each deployment made of them, the numbers of its windows, the
+/// matches with the events they were made from, refusals and traps, and the module that decided. Then what changed
+/// meanwhile, what is kept for the key now, and for each deployment without a match why not.
+///
+/// Example:
+///
+///     fishpond trace user:42 --at 2026-07-01T10:31:00Z
+#[derive(Args, Debug)]
+#[command(after_help = "Next: `fishpond deployment show NAME` shows the configuration whose numbers decided.")]
+pub struct TraceArgs {
+    /// As the events carry it, usually the actor: user:42
+    key: String,
+    /// As it was at this time (RFC 3339); now if not given
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<String>,
+    /// At most so many events, the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let client = Client::new(global)?;
+    let limit = arguments.limit.map(|limit| limit.to_string());
+    let answer = client.get(&client.path(&["trace", &arguments.key]), &[("at", arguments.at), ("limit", limit)])?;
+    if global.json {
+        output::print(answer.text())?;
+    } else {
+        output::print(&render::render(&answer.parse::<TraceAnswer>()?))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn time(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<jiff::Timestamp>();
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; write it as 2026-07-01T10:31:00Z"))
+}

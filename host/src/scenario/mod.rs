@@ -1,0 +1,15 @@
+//! Scenario files: events and questions in, matches and refusals out. One form for our tests, for the teams that write
+//! modules, and (later) for what `capture` writes.
+//!
+//! A file has an input part, a line `---`, and the expected output. Everything runs through the real engine, journal
+//! and store in a temporary folder; the clock is the scenario's own, and the scheduler is seeded and counted: each
+//! step runs to rest before the next.
+
+mod check;
+mod parse;
+mod render;
+mod run;
+
+pub use check::{Checked, check, check_file};
+pub use parse::{EventStep, ParseError, Scenario, Step};
+pub use run::{Modules, Run, RunOptions};

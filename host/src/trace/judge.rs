@@ -1,0 +1,165 @@
+//! Says what became of an event in each deployment that was there at the horizon.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::gather::Facts;
+use super::verdict::{Answer, Handled, Verdict, WindowTotals};
+use super::{Changed, Question, What};
+use crate::model::{
+    Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, Span, WindowSpec, shard_of,
+};
+use crate::registry::{Deployment, Registry, Revision};
+use crate::router::{Routed, Router};
+
+pub(super) struct Judge<'a> {
+    question: &'a Question<'a>,
+    deployments: Vec<Arc<Deployment>>,
+    modules: HashMap<Digest, Arc<str>>,
+}
+
+/// Built when first needed; one for each revision.
+pub(super) type Routers = HashMap<(DeploymentId, u32), Router>;
+
+impl<'a> Judge<'a> {
+    pub fn new(registry: &Registry, question: &'a Question<'a>, horizon: Lsn) -> Judge<'a> {
+        let mut deployments = registry.deployments(question.business);
+        deployments.retain(|deployment| deployment.id.0 <= horizon.0);
+        let modules = registry.modules(question.business).into_iter();
+        let modules = modules.map(|module| (module.digest, format!("{}@{}", module.name, module.version).into())).collect();
+        Judge { question, deployments, modules }
+    }
+
+    pub fn key(&self) -> &str {
+        self.question.key
+    }
+
+    pub fn deployments(&self) -> &[Arc<Deployment>] {
+        &self.deployments
+    }
+
+    pub fn deployment(&self, id: DeploymentId) -> Option<&Arc<Deployment>> {
+        let at = self.deployments.binary_search_by_key(&id, |deployment| deployment.id).ok()?;
+        Some(&self.deployments[at])
+    }
+
+    /// Is the key the one who acted, or was acted on?
+    pub fn is_own(&self, event: &Event) -> bool {
+        *event.business == *self.question.business && (*event.subject == *self.key() || *event.actor == *self.key())
+    }
+
+    pub fn handled(&self, lsn: Lsn, outcome: &Outcome, record: &InputRecord, windows: Vec<WindowTotals>) -> Handled {
+        let subscription = self.revision(outcome).and_then(|revision| {
+            let subscriptions = &revision.configured.plan.subscriptions;
+            subscriptions.get(record.subscription as usize).map(|subscription| subscription.name.clone())
+        });
+        Handled {
+            lsn,
+            deployment: outcome.deployment,
+            revision: outcome.revision,
+            digest: outcome.digest,
+            module: self.modules.get(&outcome.digest).cloned(),
+            subscription: subscription.unwrap_or_default(),
+            record: record.clone(),
+            windows,
+        }
+    }
+
+    fn revision(&self, outcome: &Outcome) -> Option<&Arc<Revision>> {
+        self.deployment(outcome.deployment)?.revisions.iter().find(|revision| revision.number == outcome.revision)
+    }
+
+    /// What the plan's windows of a document add up to around a record: those it observed as the module saw them, the
+    /// others as they end with it.
+    pub fn windows(&self, outcome: &Outcome, record: &InputRecord, document: &Document) -> Vec<WindowTotals> {
+        let observed = |spec: &WindowSpec| {
+            let mut ops = record.outcome.ops.iter();
+            ops.any(|op| matches!(op, Op::Observe { window, .. } if *window == spec.name))
+        };
+        let totals = |spec: &WindowSpec| {
+            let window = document.window(&spec.name)?;
+            let ending = Span { first: record.time.saturating_sub(spec.length_ms), last: record.time };
+            let span = if observed(spec) { window.around(record.time, spec.length_ms) } else { ending };
+            Some(WindowTotals { name: spec.name.clone(), totals: window.totals(span) })
+        };
+        self.revision(outcome).map_or(Vec::new(), |revision| revision.configured.plan.windows.iter().filter_map(totals).collect())
+    }
+
+    /// None for another business's change.
+    pub fn changed(&self, lsn: Lsn, control: &Control) -> Option<Changed> {
+        let business = |of: &str| (*of == *self.question.business).then_some(());
+        let name = |id: DeploymentId| self.deployment(id).map(|deployment| deployment.name.clone());
+        let what = match &control.change {
+            Change::ModuleUploaded { business: of, name, version, digest } => {
+                business(of)?;
+                What::Uploaded { module: format!("{name}@{version}"), digest: *digest }
+            }
+            Change::DeploymentRevised { business: of, name, revision, digest, .. } => {
+                business(of)?;
+                What::Revised { deployment: (&**name).into(), revision: *revision, digest: *digest }
+            }
+            Change::Paused { deployment, shards, reason } => {
+                What::Paused { deployment: name(*deployment)?, shards: shards.len(), reason: reason.clone() }
+            }
+            Change::Resumed { deployment, shards } => What::Resumed { deployment: name(*deployment)?, shards: shards.len() },
+        };
+        Some(Changed { lsn, at: control.at, by: control.by.clone(), what })
+    }
+
+    /// One answer or more from every deployment of the business.
+    pub fn verdicts(&self, lsn: Lsn, event: &Event, mut handled: Vec<Handled>, facts: &Facts, routers: &mut Routers) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(self.deployments.len());
+        for deployment in &self.deployments {
+            let verdict = |handled: Handled| Verdict {
+                deployment: deployment.name.clone(),
+                answer: handled.answer(),
+                handled: Some(handled),
+            };
+            let before = verdicts.len();
+            verdicts.extend(handled.extract_if(.., |handled| handled.deployment == deployment.id).map(verdict));
+            if verdicts.len() == before {
+                let answer = self.without_record(deployment, lsn, event, facts, routers);
+                verdicts.push(Verdict { deployment: deployment.name.clone(), answer, handled: None });
+            }
+        }
+        verdicts
+    }
+
+    /// Routing is a function of plan and event, so it tells what a reader has made of the event, or will.
+    fn without_record(&self, deployment: &Deployment, lsn: Lsn, event: &Event, facts: &Facts, routers: &mut Routers) -> Answer {
+        if lsn < deployment.start {
+            return Answer::DeployedLater { start: deployment.start };
+        }
+        let revision = deployment.revision_at(lsn);
+        let plan = &revision.configured.plan;
+        let types = || plan.subscriptions.iter().flat_map(|subscription| &subscription.types);
+        if !types().any(|kind| **kind == *event.kind) {
+            return Answer::NotSubscribed { types: types().cloned().collect() };
+        }
+        let router = routers.entry((deployment.id, revision.number));
+        let router = router.or_insert_with(|| Router::new(plan, self.question.key_bytes));
+        let mut belongs: Option<Box<str>> = None;
+        router.route(plan, event, |routed| {
+            let key = match routed {
+                Routed::Input { key, .. } => key,
+                Routed::Bad { .. } => Box::default(),
+            };
+            belongs.get_or_insert(key);
+        });
+        match belongs {
+            Some(key) => facts.unread(deployment.id, key),
+            None => Answer::Filtered,
+        }
+    }
+}
+
+impl Facts {
+    fn unread(&self, id: DeploymentId, key: Box<str>) -> Answer {
+        let shard = shard_of(&key);
+        let position = self.position(id, shard);
+        match self.pause(id).filter(|pause| pause.shards.contains(shard)) {
+            Some(pause) => Answer::Paused { key, position, reason: pause.reason.clone(), since: pause.since },
+            None => Answer::Lagging { key, position },
+        }
+    }
+}
