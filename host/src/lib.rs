@@ -2,6 +2,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod bench;
 pub mod codec;
 pub mod config;
 pub mod engine;

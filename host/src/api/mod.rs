@@ -1,4 +1,134 @@
 //! The HTTP API: everything that a producer, an operator or a consumer can ask of a running host.
+//!
+//! # Layout
+//! - [`body`]: the JSON of requests and answers, also for clients
+//! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
+//! - `events` (with `cloudevents`), `modules`, `deployments`, `queries`, `records`, `traces`, `host`: the handlers
+//! - `extract`, `refusal`, `auth`: what they share; `view`: from the model to bodies
+//! - `serve`: the listener
+//!
+//! Nothing is acknowledged, and nothing that was asked for is shown, before its position is durable.
 
+mod auth;
 pub mod body;
 mod cloudevents;
+mod deployments;
+mod events;
+mod extract;
+mod host;
+mod modules;
+mod observe;
+mod queries;
+mod records;
+mod refusal;
+mod routes;
+mod serve;
+mod traces;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Semaphore;
+
+pub use auth::Tokens;
+pub use axum::Router;
+pub use routes::router;
+pub use serve::serve;
+
+use crate::journal::Log;
+use crate::model::Limits;
+use crate::model::ports::{Ask, Submit, Watch};
+use crate::registry::{Clock, Registry};
+use crate::telemetry::Metrics;
+use refusal::Refusal;
+
+/// Modules that are compiled, configured or tried at the same time; more wait.
+const COMPILATIONS: usize = 2;
+
+/// Questions that read the journal at the same time; more wait.
+const SCANS: usize = 2;
+
+/// Share of a request's time that reading the journal may take, in percent: the rest is for the answer.
+const SCAN_PERCENT: u64 = 80;
+
+/// Businesses with counters of their own; events of further ones are counted together as `other`. Anybody with a token
+/// can invent one.
+const COUNTED_BUSINESSES: usize = 1_000;
+
+/// What the API works with.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub log: Log,
+    pub submit: Arc<dyn Submit>,
+    pub ask: Arc<dyn Ask>,
+    pub watch: Arc<dyn Watch>,
+    pub metrics: Arc<Metrics>,
+    pub limits: Arc<Limits>,
+    pub tokens: Tokens,
+    /// Wall clock, milliseconds: the receive time of events.
+    pub clock: Clock,
+}
+
+/// The parts and what bounds their use.
+struct Api {
+    parts: Parts,
+    compilations: Arc<Semaphore>,
+    scans: Arc<Semaphore>,
+    counted: Mutex<HashSet<Box<str>>>,
+}
+
+impl Api {
+    fn new(parts: Parts) -> Api {
+        Api {
+            parts,
+            compilations: Arc::new(Semaphore::new(COMPILATIONS)),
+            scans: Arc::new(Semaphore::new(SCANS)),
+            counted: Mutex::default(),
+        }
+    }
+
+    /// Runs something that takes long on a thread of its own, few at a time. It goes on, and keeps its place, if the
+    /// caller stops waiting.
+    async fn bounded<T: Send + 'static>(
+        self: &Arc<Api>,
+        places: &Arc<Semaphore>,
+        run: impl FnOnce(&Parts) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = places.clone().acquire_owned().await.map_err(|_| Refusal::host("the host is shutting down"))?;
+        self.blocking(move |parts| {
+            let _place = place;
+            run(parts)
+        })
+        .await
+    }
+
+    /// Runs something that may wait for a lock or a file on a thread that may.
+    async fn blocking<T: Send + 'static>(self: &Arc<Api>, run: impl FnOnce(&Parts) -> T + Send + 'static) -> Result<T, Refusal> {
+        let api = self.clone();
+        let done = tokio::task::spawn_blocking(move || run(&api.parts)).await;
+        done.map_err(|error| Refusal::host(format!("the request ended early: {error}")))
+    }
+
+    /// When reading the journal must end.
+    fn scan_deadline(&self) -> Instant {
+        let ms = self.parts.limits.request_ms.saturating_mul(SCAN_PERCENT) / 100;
+        Instant::now() + std::time::Duration::from_millis(ms)
+    }
+
+    fn count_events(&self, business: &str, result: &str, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !counted.contains(business) && counted.len() < COUNTED_BUSINESSES {
+            counted.insert(business.into());
+        }
+        let label = if counted.contains(business) { business } else { "other" };
+        self.parts.metrics.events.with_label_values(&[label, result]).inc_by(count);
+    }
+}

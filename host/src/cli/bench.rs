@@ -25,6 +25,9 @@ pub struct BenchArgs {
     /// Of the events
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Folder of the built modules
+    #[arg(long, value_name = "FOLDER", default_value = "target/components")]
+    pub components: std::path::PathBuf,
     /// The global `--json`.
     #[arg(skip)]
     pub json: bool,

@@ -1,9 +1,18 @@
-//! `fishpond demo`: what can be asked of it. What it does is elsewhere.
+//! `fishpond demo`: a whole host at work on made-up events, killed once on the way.
+
+mod child;
+mod crowd;
+mod run;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+
+pub(super) use run::run;
+
+/// The business that the demo plays in: the default of all commands, so that they work on its folder.
+const BUSINESS: &str = "demo";
 
 /// Show the whole host at work on made-up events
 ///

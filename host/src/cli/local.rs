@@ -2,24 +2,55 @@
 
 use std::process::ExitCode;
 
-use super::bench::BenchArgs;
-use super::demo::DemoArgs;
+use super::bench::{BenchArgs, BenchRule};
 use super::test::TestArgs;
+use crate::app;
+use crate::bench;
 use crate::config::Config;
+use crate::scenario::{self, Checked, Played, TestPlan};
 
 /// Runs the host until it is told to end.
 pub(super) fn serve(config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("not in this build: the host on {}", config.listen)
-}
-
-pub(super) fn demo(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not in this build: {arguments:?}")
+    app::serve(config)
 }
 
 pub(super) fn test(arguments: TestArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not in this build: {arguments:?}")
+    let TestArgs { paths, modules, bless, singly, json } = arguments;
+    let plan = TestPlan { paths, modules, bless, singly };
+    let played = scenario::play(&plan, |played| show(played, json))?;
+    let failed = played.iter().filter(|played| !matches!(played.result, Ok(Checked::Passed | Checked::Blessed))).count();
+    if !json {
+        println!("{} passed, {failed} failed", played.len() - failed);
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(played: &Played, json: bool) {
+    let file = played.file.display();
+    let (word, lines) = match &played.result {
+        Ok(Checked::Passed) => ("ok", Vec::new()),
+        Ok(Checked::Blessed) => ("blessed", Vec::new()),
+        Ok(Checked::Differs(lines)) => ("differs", lines.clone()),
+        Err(error) => ("error", vec![format!("{error:#}")]),
+    };
+    if json {
+        println!("{}", serde_json::json!({ "file": file.to_string(), "result": word, "lines": lines }));
+        return;
+    }
+    println!("{word:<8} {file}");
+    if word == "differs" {
+        println!("  expected (-) and seen (+):");
+    }
+    lines.iter().for_each(|line| println!("  {line}"));
 }
 
 pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not in this build: {arguments:?}")
+    let rules = match arguments.rule {
+        BenchRule::Noop => vec![bench::Rule::Noop],
+        BenchRule::C2cBlacklist => vec![bench::Rule::C2cBlacklist],
+        BenchRule::Native => vec![bench::Rule::Native],
+        BenchRule::All => vec![bench::Rule::Noop, bench::Rule::C2cBlacklist, bench::Rule::Native],
+    };
+    let BenchArgs { events, keys, seed, json, components, .. } = arguments;
+    bench::run(&bench::Plan { events, keys, seed, rules, json, components })
 }

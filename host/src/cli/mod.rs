@@ -30,8 +30,8 @@ use crate::model::check_name;
 
 /// Fishpond: rules as WebAssembly modules over a stream of behaviour events
 ///
-/// A host accepts CloudEvents, keeps them in a journal, runs deployed modules on them, and tells what they found and
-/// why.
+/// A host accepts CloudEvents, keeps them in a journal, runs deployed modules
+/// on them, and tells what they found and why.
 ///
 /// To begin, in two terminals:
 ///
@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
 fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments, &global),
-        Command::Demo(arguments) => local::demo(DemoArgs { data: global.data, json: global.json, ..arguments }),
+        Command::Demo(arguments) => demo::run(DemoArgs { data: global.data, json: global.json, ..arguments }),
         Command::Module(command) => module::run(command, &global),
         Command::Deployment(command) => deployment::run(command, &global),
         Command::Events(command) => events::run(command, &global),

@@ -12,6 +12,9 @@ use super::output;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Items of one request.
 const PAGE_ITEMS: u64 = 500;
+/// A page that looked at fewer positions, and is not full, has reached the end of the journal. One that the host cut
+/// short because its time was over has looked at many more; on a busy host the very end is never reached.
+const FEW_POSITIONS: u64 = 4_096;
 
 #[derive(Args, Debug, Default)]
 pub struct Pages {
@@ -50,6 +53,8 @@ fn walk(
     mut rest: impl FnMut() -> bool,
 ) -> anyhow::Result<()> {
     let (mut after, mut left) = (pages.after, pages.limit.unwrap_or(u64::MAX));
+    // The host may hold pages smaller than what is asked for.
+    let mut fullest = 1;
     loop {
         let asked = left.min(PAGE_ITEMS);
         let page = match fetch(after, asked) {
@@ -67,7 +72,8 @@ fn walk(
             write(&page.lines)?;
         }
         left = left.saturating_sub(page.lines.len() as u64);
-        let end = page.lines.is_empty();
+        let end = page.lines.len() < fullest && page.next.saturating_sub(after) < FEW_POSITIONS;
+        fullest = fullest.max(page.lines.len());
         after = page.next.max(after);
         if left == 0 || (end && !(pages.follow && rest())) {
             return Ok(());
@@ -113,6 +119,25 @@ mod tests {
         assert_eq!(walked(&Pages { after: 5, ..Pages::default() }, list(&items), 0), "8,9 12 ");
         assert_eq!(walked(&Pages { limit: Some(3), ..Pages::default() }, list(&items), 0), "3,5 8 ");
         assert_eq!(walked(&Pages::default(), list(&[]), 0), "");
+    }
+
+    #[test]
+    fn a_page_that_the_host_cut_short_is_not_the_end() {
+        let mut pages = vec![(vec![], 90_000), (vec![95_000], 99_000), (vec![], 120_000), (vec![121_000], 121_000), (vec![], 121_000)];
+        let fetch = |_, _| {
+            let (items, next): (Vec<u64>, u64) = pages.remove(0);
+            Ok(Page { lines: items.iter().map(u64::to_string).collect(), next })
+        };
+        assert_eq!(walked(&Pages::default(), fetch, 0), "95000 121000 ");
+    }
+
+    #[test]
+    fn a_list_that_grows_all_the_time_ends_where_it_was_met() {
+        let fetch = |after: u64, limit: u64| {
+            let found = if after < 500 { limit } else { 3 };
+            Ok(Page { lines: vec!["x".to_owned(); found as usize], next: after + found })
+        };
+        assert_eq!(walked(&Pages::default(), fetch, 0).matches('x').count(), 503);
     }
 
     #[test]

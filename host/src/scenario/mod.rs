@@ -6,10 +6,12 @@
 //! step runs to rest before the next.
 
 mod check;
+mod command;
 mod parse;
 mod render;
 mod run;
 
 pub use check::{Checked, check, check_file};
+pub use command::{Played, TestPlan, play};
 pub use parse::{EventStep, ParseError, Scenario, Step};
-pub use run::{Modules, Run, RunOptions};
+pub use run::{BUSINESS, Modules, Run, RunOptions, small_limits};

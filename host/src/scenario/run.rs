@@ -23,13 +23,21 @@ pub const BUSINESS: &str = "scenario";
 /// Components by module name, and a folder for their native code, so that each is compiled once for all runs.
 pub struct Modules {
     by_name: BTreeMap<String, Arc<Vec<u8>>>,
-    native: tempfile::TempDir,
+    native: PathBuf,
+    /// Removes the folder, if it is one of our own.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 impl Modules {
     pub fn new() -> anyhow::Result<Modules> {
-        let native = tempfile::tempdir().context("cannot make a temporary folder")?;
-        Ok(Modules { by_name: BTreeMap::new(), native })
+        let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let native = temporary.path().to_owned();
+        Ok(Modules { by_name: BTreeMap::new(), native, _temporary: Some(temporary) })
+    }
+
+    /// Keeps native code in a folder, for the next process as well. Only this user may write it.
+    pub fn kept_in(native: PathBuf) -> Modules {
+        Modules { by_name: BTreeMap::new(), native, _temporary: None }
     }
 
     /// Adds a component under the name that scenarios use for it.
@@ -101,7 +109,7 @@ impl<'m> Run<'m> {
             limits: self.options.limits.clone(),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
             batching: self.options.batching,
-            native: Some(self.modules.native.path().to_owned()),
+            native: Some(self.modules.native.clone()),
             ..OpenOptions::default()
         };
         let mut host = open(&self.folder, options, |_| {})?;
@@ -212,7 +220,7 @@ impl<'m> Run<'m> {
         let now = self.clock.load(Ordering::Relaxed);
         let received = step.received.unwrap_or_else(|| now.max(step.time.unwrap_or(0)));
         self.clock.store(received, Ordering::Relaxed);
-        let event = to_event(step, received, &self.options.limits);
+        let event = step.event(received, &self.options.limits);
         let answers = self.host()?.intake.submit(vec![event])?;
         for answer in answers {
             match answer {
@@ -242,19 +250,22 @@ impl<'m> Run<'m> {
     }
 }
 
-fn to_event(step: &EventStep, received: u64, limits: &Limits) -> Event {
-    let mut event = Event {
-        business: BUSINESS.into(),
-        source: step.source.as_str().into(),
-        id: step.id.as_str().into(),
-        kind: step.kind.as_str().into(),
-        subject: step.subject.as_str().into(),
-        actor: step.actor.as_str().into(),
-        scene: step.scene.as_str().into(),
-        extensions: step.extensions.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
-        data: step.data.as_str().into(),
-        ..Event::default()
-    };
-    event.receive(step.time, received, limits);
-    event
+impl EventStep {
+    /// The event as intake would have read it, received at that time (milliseconds).
+    pub fn event(&self, received: u64, limits: &Limits) -> Event {
+        let mut event = Event {
+            business: BUSINESS.into(),
+            source: self.source.as_str().into(),
+            id: self.id.as_str().into(),
+            kind: self.kind.as_str().into(),
+            subject: self.subject.as_str().into(),
+            actor: self.actor.as_str().into(),
+            scene: self.scene.as_str().into(),
+            extensions: self.extensions.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            data: self.data.as_str().into(),
+            ..Event::default()
+        };
+        event.receive(self.time, received, limits);
+        event
+    }
 }

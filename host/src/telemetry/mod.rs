@@ -30,6 +30,8 @@ pub struct Metrics {
     pub journal_durable: IntGauge,
     pub journal_queue_bytes: IntGauge,
     pub journal_syncs: IntGauge,
+    /// From a frame's append to its durability, by quantile; since the start.
+    pub journal_commit_us: IntGaugeVec,
     /// By HTTP route and status.
     pub requests: HistogramVec,
 }
@@ -77,6 +79,7 @@ impl Metrics {
             journal_durable: gauge("fishpond_journal_durable_position", "Highest durable position")?,
             journal_queue_bytes: gauge("fishpond_journal_queue_bytes", "Frames that wait for the disk")?,
             journal_syncs: gauge("fishpond_journal_syncs", "Syncs since the start")?,
+            journal_commit_us: gauges("fishpond_journal_commit_microseconds", "Append to durable", &["quantile"])?,
             requests,
             registry,
         })

@@ -4,6 +4,8 @@
 //! Everything here reads durable frames from the files, from a position on to the end: exact, with a cost that grows
 //! with the journal. Whoever asks gives a deadline, so that no question runs for ever.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod gather;
 mod judge;
 mod pages;

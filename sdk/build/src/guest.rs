@@ -89,7 +89,10 @@ fn remap(root: &Path) -> String {
 fn package(modules: &Path, folder: &Path, name: &str) -> Result<PathBuf> {
     let file = modules.join(format!("{}.wasm", name.replace('-', "_")));
     let module = fs::read(&file).with_context(|| {
-        format!("{} was not built: the package's name and its folder's must be equal, its crate-type `cdylib`", file.display())
+        format!(
+            "{} was not built: the package's name and its folder's must be equal, its crate-type `cdylib`",
+            file.display()
+        )
     })?;
     let component = component::componentize(&module).with_context(|| format!("module {name}"))?;
     let path = folder.join(format!("{name}.wasm"));

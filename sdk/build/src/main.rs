@@ -16,7 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build all guests (plugins/ and examples/*-rule) into target/components
+    /// Build all guests (plugins/, examples/*-rule, tests/guests/) into target/components
     ///
     /// FISHPOND_WASM_TOOLCHAIN=installed|rustup|debian forces where the compiler for Wasm comes from.
     Guests {

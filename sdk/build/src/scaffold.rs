@@ -22,7 +22,20 @@ const NEW_TITLE: &str = "//! Three visits";
 
 /// Names that Rust or Cargo keeps for itself.
 const RESERVED: [&str; 14] = [
-    "alloc", "async", "await", "core", "crate", "deps", "enum", "proc-macro", "self", "std", "super", "test", "trait", "type",
+    "alloc",
+    "async",
+    "await",
+    "core",
+    "crate",
+    "deps",
+    "enum",
+    "proc-macro",
+    "self",
+    "std",
+    "super",
+    "test",
+    "trait",
+    "type",
 ];
 
 /// Makes the package `dir/name`, a rule that works. `dir` is `plugins/` of this workspace.

@@ -137,7 +137,10 @@ fn debian() -> Result<()> {
     let mut install = administered(sudo, &["apt-get", "install", "-q", "-y", "--no-install-recommends"]);
     process::run_within(install.args(DEBIAN_PACKAGES), APT_LIMIT)?;
     if !debian_is_complete() {
-        bail!("{} were installed, but {DEBIAN_RUSTC}, {DEBIAN_STD_SOURCE} or {DEBIAN_LINKER} is missing", DEBIAN_PACKAGES.join(", "));
+        bail!(
+            "{} were installed, but {DEBIAN_RUSTC}, {DEBIAN_STD_SOURCE} or {DEBIAN_LINKER} is missing",
+            DEBIAN_PACKAGES.join(", ")
+        );
     }
     Ok(())
 }

@@ -37,8 +37,8 @@ pub fn components_dir(root: &Path) -> PathBuf {
     target_dir(root).join("components")
 }
 
-/// The guests of this workspace: all packages of `plugins/`, and those of `examples/` whose name ends with `-rule`;
-/// sorted.
+/// The guests of this workspace: all packages of `plugins/`, those of `examples/` whose name ends with `-rule`, and
+/// those of `tests/guests/`; sorted.
 ///
 /// # Errors
 /// If a folder cannot be read, or there is no guest.
@@ -46,9 +46,10 @@ pub fn guest_packages(root: &Path) -> Result<Vec<PathBuf>> {
     let mut packages = packages_in(&root.join("plugins"))?;
     let examples = packages_in(&root.join("examples"))?;
     packages.extend(examples.into_iter().filter(|package| package.to_string_lossy().ends_with("-rule")));
+    packages.extend(packages_in(&root.join("tests/guests"))?);
     packages.sort();
     if packages.is_empty() {
-        bail!("no guest in {}: expected packages in plugins/ or examples/*-rule", root.display());
+        bail!("no guest in {}: expected packages in plugins/, examples/*-rule or tests/guests/", root.display());
     }
     Ok(packages)
 }
@@ -75,9 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guests_are_plugins_and_example_rules() {
+    fn guests_are_plugins_example_rules_and_those_of_the_tests() {
         let root = tempfile::tempdir().expect("a folder");
-        for package in ["plugins/b", "plugins/no-package", "examples/a-rule", "examples/client"] {
+        for package in ["plugins/b", "plugins/no-package", "examples/a-rule", "examples/client", "tests/guests/c"] {
             let folder = root.path().join(package);
             fs::create_dir_all(&folder).expect("a folder");
             if package != "plugins/no-package" {
@@ -85,7 +86,8 @@ mod tests {
             }
         }
         let found = guest_packages(root.path()).expect("there are some");
-        assert_eq!(found, [root.path().join("examples/a-rule"), root.path().join("plugins/b")]);
+        let expected = ["examples/a-rule", "plugins/b", "tests/guests/c"];
+        assert_eq!(found, expected.map(|guest| root.path().join(guest)));
         let nothing = tempfile::tempdir().expect("a folder");
         let error = guest_packages(nothing.path()).expect_err("there is none");
         assert!(error.to_string().contains("expected packages in plugins/"), "{error}");

@@ -213,7 +213,11 @@ mod tests {
                         shadow.resize(last, 1 + random.below(300));
                     }
                     9 if step % 7 == 0 => shadow.arena.set_mark(),
-                    9 if step % 5 == 0 => while !shadow.live.is_empty() { shadow.free(0) },
+                    9 if step % 5 == 0 => {
+                        while !shadow.live.is_empty() {
+                            shadow.free(0)
+                        }
+                    }
                     _ => {}
                 }
                 shadow.check();

@@ -10,8 +10,8 @@ use crate::calls::{Calls, Emit, Entry, Totals};
 use crate::event::json_text;
 use crate::{Context, Event, Identity, Queries, Query, QueryContext, Reply, Rule};
 
-pub use self::events::exports::fishpond::plugin::events::{Event as WireEvent, Guest as EventsGuest};
 pub use self::events::export_events;
+pub use self::events::exports::fishpond::plugin::events::{Event as WireEvent, Guest as EventsGuest};
 pub use self::lifecycle::export_lifecycle;
 pub use self::lifecycle::exports::fishpond::plugin::lifecycle::Guest as LifecycleGuest;
 pub use self::queries::export_queries;
@@ -128,7 +128,6 @@ fn report(message: &str) {
 /// The imports of the contract.
 #[derive(Debug)]
 pub struct Imports;
-
 
 impl Calls for Imports {
     fn attribute(&mut self, at: u32, name: &str) -> Option<String> {

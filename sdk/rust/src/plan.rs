@@ -67,7 +67,7 @@ struct QueryPlan {
 
 impl Plan {
     pub(crate) fn new(state: StateVersions) -> Self {
-        Self {
+        let mut plan = Self {
             subscriptions: Vec::new(),
             windows: Vec::new(),
             attributes: BTreeSet::new(),
@@ -76,7 +76,12 @@ impl Plan {
             matches: BTreeMap::new(),
             queries: BTreeMap::new(),
             problems: Vec::new(),
+        };
+        if !state.reads.contains(&state.writes) {
+            let message = format!("the module writes state version {} and cannot read it", state.writes);
+            plan.refuse(Diagnostic::new("", message, "list it in `STATE.reads` of the rule"));
         }
+        plan
     }
 
     /// Wants events of these types (at most 64), keyed by what `key` says. The name (lower-case words joined by `_`)

@@ -6,14 +6,9 @@ use super::attributes::{Builder, CORE_ATTRIBUTES, Value, pointer, too_many_exten
 use super::{Intake, Read, Refusal, is_utf8};
 
 /// Reads one event from headers (names in lower case) and body.
-pub fn read_binary<'h>(
-    headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    content_type: Option<&str>,
-    body: &[u8],
-    intake: &Intake,
-) -> Read {
+pub fn read_binary(headers: &[(&str, &[u8])], content_type: Option<&str>, body: &[u8], intake: &Intake) -> Read {
     let limits = &intake.limits;
-    let attributes = || headers.clone().filter_map(|(name, value)| Some((name.strip_prefix("ce-")?, value)));
+    let attributes = || headers.iter().filter_map(|(name, value)| Some((name.strip_prefix("ce-")?, *value)));
     let bytes = attributes().map(|(name, value)| name.len() + value.len()).sum::<usize>() + body.len();
     if bytes as u64 > limits.event_bytes {
         return Err(Refusal::limit("", "event_bytes", "the event", bytes, limits.event_bytes));

@@ -28,8 +28,8 @@ fn refused(read: Read) -> (String, &'static str) {
 
 fn binary(headers: &[(&str, &str)], content_type: Option<&str>, body: &str) -> Read {
     let required = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/app"), ("ce-type", "browse"), ("accept", "*/*")];
-    let headers = required.iter().chain(headers).map(|(name, value)| (*name, value.as_bytes()));
-    read_binary(headers, content_type, body.as_bytes(), &intake())
+    let headers: Vec<(&str, &[u8])> = required.iter().chain(headers).map(|(name, value)| (*name, value.as_bytes())).collect();
+    read_binary(&headers, content_type, body.as_bytes(), &intake())
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn every_limit_refuses_by_its_name() {
     assert_eq!(read_batch(b"[1,2,3]", &intake), Err(Unreadable::TooMany { limit: 2 }));
     assert_eq!(read_batch(b"[1,2]", &intake).expect("two items").len(), 2);
     let header = [("ce-specversion", &b"1.0"[..]), ("ce-id", &[b'a'; 500])];
-    assert_eq!(refused(read_binary(header.into_iter(), None, b"", &intake)).1, "event_bytes");
+    assert_eq!(refused(read_binary(&header, None, b"", &intake)).1, "event_bytes");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::*;
 
 /// A server that gives these answers (status line and headers, body), one connection each; it hands back what was
 /// asked.
-pub(in crate::cli) fn server(answers: &[(&str, &str)]) -> (String, JoinHandle<Vec<String>>) {
+fn server(answers: &[(&str, &str)]) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     let answers: Vec<(String, String)> = answers.iter().map(|(head, body)| (head.to_string(), body.to_string())).collect();
@@ -40,7 +40,7 @@ fn serve_one(listener: &TcpListener, head: &str, body: &str) -> String {
     request + &String::from_utf8_lossy(&content)
 }
 
-pub(in crate::cli) fn global(url: &str, data: &Path) -> Global {
+fn global(url: &str, data: &Path) -> Global {
     Global {
         url: url.to_owned(),
         token: None,

@@ -18,7 +18,7 @@ use crate::cli::{Global, deployment_name, output};
 ///
 /// Example:
 ///
-///     fishpond deployment apply c2c --module c2c-blacklist --config '{"sellers": 5}'
+///     fishpond deployment apply c2c --module c2c-blacklist --config '{"different_users": 3}'
 #[derive(Args, Debug)]
 #[command(after_help = "Next: `fishpond events send FILE.jsonl` sends it events, `fishpond matches` lists what it finds.")]
 pub struct ApplyArgs {

@@ -13,7 +13,7 @@ use crate::cli::{Global, output};
 ///
 /// Example:
 ///
-///     fishpond deployment query c2c sellers user:42
+///     fishpond deployment query c2c window user:42
 #[derive(Args, Debug)]
 #[command(after_help = "Next: `fishpond trace KEY` tells which events the answer was made from.")]
 pub struct QueryArgs {

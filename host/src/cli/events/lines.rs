@@ -134,7 +134,7 @@ mod tests {
         let bodies: Vec<String> = batches.iter().map(Batch::body).collect();
         assert_eq!(bodies, [r#"[{"id":"1"},{"id":"2"}]"#, r#"[{"id":"3"}]"#]);
         assert_eq!(batches[1].events[0].number, 4);
-        assert_eq!(batches[1].read, 41);
+        assert_eq!(batches[1].read, 39);
     }
 
     #[test]

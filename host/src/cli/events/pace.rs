@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(Pacer::new(Some(1_000)).batch(500), 100);
         assert_eq!(Pacer::new(Some(3)).batch(500), 1);
         let mut now = Duration::ZERO;
-        assert_eq!(send(&mut Pacer::new(Some(3)), &mut now, 4, 1, Duration::ZERO), [0, 333, 666, 1_000]);
+        assert_eq!(send(&mut Pacer::new(Some(3)), &mut now, 4, 1, Duration::ZERO), [0, 333, 666, 999]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::model::Limits;
 ///
 /// Example:
 ///
-///     fishpond module check target/components/c2c-blacklist.wasm --config '{"sellers": 5}'
+///     fishpond module check target/components/c2c-blacklist.wasm --config '{"different_users": 3}'
 #[derive(Args, Debug)]
 #[command(after_help = "Next: `fishpond module upload FILE.wasm` brings it to a host.")]
 pub struct CheckArgs {

@@ -44,6 +44,12 @@ pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A person's trace as this command shows it.
+pub fn text(client: &Client, key: &str) -> anyhow::Result<String> {
+    let answer = client.get(&client.path(&["trace", key]), &[])?;
+    Ok(render::render(&answer.parse::<TraceAnswer>()?))
+}
+
 fn time(text: &str) -> Result<String, String> {
     let parsed = text.parse::<jiff::Timestamp>();
     parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; write it as 2026-07-01T10:31:00Z"))

@@ -23,8 +23,6 @@ fn a_journal_can_be_cut_at_every_lsn() {
         let kept = read_all(&journal);
         assert_eq!(kept.len() as u64, last + 2);
         assert_eq!(kept.last().unwrap(), &frame(1, last + 2));
-        // Nothing above the cut can be proved any more.
-        drop(journal);
     }
 }
 
@@ -81,6 +79,23 @@ fn a_damaged_end_can_be_given_up() {
     assert_eq!((opened.last, opened.segments), (Lsn(17), 1));
     append_groups(&journal, 0, &[30, 30]);
     assert_eq!(read_all(&journal), frames(0, 77));
+}
+
+#[test]
+fn what_is_kept_must_be_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), &[5, 7, 20]);
+    let bad = &groups(dir.path())[1];
+    let mut damaged = image(dir.path());
+    damaged.get_mut(&bad.path).unwrap()[bad.offset as usize + 300] ^= 1;
+    restore(dir.path(), &damaged);
+    for last in [6, 12, 32, 99] {
+        let Err(Error::Damaged(damage)) = cut(dir.path(), Lsn(last)) else {
+            panic!("cut at {last}")
+        };
+        assert_eq!((damage.lsn, damage.offset), (Lsn(6), bad.offset));
+        assert!(damaged == image(dir.path()));
+    }
 }
 
 #[test]

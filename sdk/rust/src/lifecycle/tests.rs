@@ -205,6 +205,12 @@ fn a_plan_beyond_its_limits_is_refused() {
 }
 
 #[test]
+fn a_module_reads_what_it_writes() {
+    let mut plan = Plan::new(crate::StateVersions { writes: 2, reads: &[1] });
+    assert_eq!(plan.take_problems()[0].message, "the module writes state version 2 and cannot read it");
+}
+
+#[test]
 fn a_refused_event_leaves_nothing() {
     let mut host = Host::<Everything>::new(json!({"seconds": 60})).expect("it is right");
     let sale = |fen: i64| {

@@ -26,3 +26,15 @@ impl Value {
         self.expires.is_none_or(|expires| time < expires)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_gone_for_inputs_at_its_expiry() {
+        let value = Value { bytes: Vec::new(), expires: Some(100) };
+        assert!(value.is_seen_at(99) && !value.is_seen_at(100));
+        assert!(Value { expires: None, ..value }.is_seen_at(u64::MAX));
+    }
+}

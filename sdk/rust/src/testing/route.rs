@@ -139,7 +139,12 @@ mod tests {
     #[test]
     fn only_what_is_selected_arrives() {
         let sale = event("sale").actor("ann").subject("lamp").data(json!({"price": {"fen": 5, "unit": "CNY"}, "x": 1}));
-        let seen = routed(|wants| { wants.select([Field::Subject]).data_paths(["price.fen", "gone"]); }, &sale);
+        let seen = routed(
+            |wants| {
+                wants.select([Field::Subject]).data_paths(["price.fen", "gone"]);
+            },
+            &sale,
+        );
         let seen = seen.expect("it is wanted");
         assert_eq!((seen.key.as_str(), seen.subject.as_str(), seen.actor.as_str()), ("ann", "lamp", ""));
         assert_eq!(seen.data, r#"{"price":{"fen":5}}"#);
@@ -148,7 +153,15 @@ mod tests {
     #[test]
     fn predicates_are_judged_by_type_and_value() {
         let sale = event("sale").actor("ann").data(json!({"fen": 5, "kind": "rental"}));
-        let passes = |predicate: Predicate| routed(|wants| { wants.only_if(predicate); }, &sale).is_some();
+        let passes = |predicate: Predicate| {
+            routed(
+                |wants| {
+                    wants.only_if(predicate);
+                },
+                &sale,
+            )
+            .is_some()
+        };
         assert!(passes(data("kind").equals("rental")) && !passes(data("kind").equals("sale")));
         assert!(passes(data("fen").equals(5.0)) && !passes(data("fen").equals("5")));
         assert!(passes(data("fen").one_of([4, 5])) && !passes(data("fen").one_of([4, 6])));

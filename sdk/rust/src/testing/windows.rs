@@ -116,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn equal_times_stay_in_the_order_of_arrival() {
+        let mut window = WindowEntries::default();
+        for (time, member) in [(100, "b"), (100, "c"), (99, "d"), (100, "a")] {
+            observe(&mut window, time, member);
+        }
+        let members: Vec<&str> = window.within((0, 200)).map(|observed| observed.entry.member.as_str()).collect();
+        assert_eq!(members, ["d", "b", "c", "a"]);
+    }
+
+    #[test]
     fn removing_spares_what_is_later() {
         let mut window = WindowEntries::default();
         for (time, member) in [(100, "a"), (110, "b"), (120, "a")] {

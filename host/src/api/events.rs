@@ -1,0 +1,162 @@
+//! Intake over HTTP: events come in, are given positions, and are acknowledged when those are durable.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::body::{EventsAnswer, Rejected};
+use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
+use super::extract::{Content, NoParameters, Parameters, Place};
+use super::refusal::Refusal;
+use super::{Api, Parts};
+use crate::model::Lsn;
+use crate::model::ports::Submitted;
+
+/// Bodies up to this size are read on the spot, larger ones on a thread of their own.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// How events come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Structured,
+    Batch,
+    Binary,
+}
+
+pub async fn submit(
+    State(api): State<Arc<Api>>,
+    Place(business): Place<String>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+    headers: HeaderMap,
+    Content(body): Content,
+) -> Result<Response, Refusal> {
+    let form = form(&headers)?;
+    let intake = Intake { business: business.as_str().into(), received: (api.parts.clock)(), limits: api.parts.limits.clone() };
+    let taken = if body.len() <= INLINE_BYTES {
+        take(&api.parts, form, &headers, &body, &intake)?
+    } else {
+        api.blocking(move |parts| take(parts, form, &headers, &body, &intake)).await??
+    };
+    acknowledge(&api, &business, taken).await
+}
+
+fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    let content_type = content_type(headers).unwrap_or_default();
+    let form = match &*essence(content_type) {
+        "application/cloudevents+json" => Form::Structured,
+        "application/cloudevents-batch+json" => Form::Batch,
+        other if other.starts_with("application/cloudevents") => return Err(unsupported(content_type)),
+        _ if headers.keys().any(|name| name.as_str().starts_with("ce-")) => return Ok(Form::Binary),
+        _ => return Err(unsupported(content_type)),
+    };
+    if is_utf8(content_type) { Ok(form) } else { Err(unsupported(content_type)) }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+}
+
+fn unsupported(content_type: &str) -> Refusal {
+    let message = format!(
+        "the content type `{content_type}` is not accepted: send one event as application/cloudevents+json, several as \
+         application/cloudevents-batch+json, or one with the headers ce-specversion, ce-id, ce-source, ce-type and its data \
+         as application/json; all in UTF-8"
+    );
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message)
+}
+
+/// Events that have positions, and those that were refused.
+struct Taken {
+    /// Beside its item number.
+    submitted: Vec<(usize, Submitted)>,
+    rejected: Vec<Rejected>,
+    batch: bool,
+}
+
+fn take(parts: &Parts, form: Form, headers: &HeaderMap, body: &Bytes, intake: &Intake) -> Result<Taken, Refusal> {
+    let reads: Vec<Read> = match form {
+        Form::Structured => vec![cloudevents::read_event(body, intake).map_err(unreadable)?],
+        Form::Batch => cloudevents::read_batch(body, intake).map_err(unreadable)?,
+        Form::Binary => {
+            let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+            vec![cloudevents::read_binary(&pairs, content_type(headers), body, intake)]
+        }
+    };
+    let (mut events, mut items, mut rejected) = (Vec::with_capacity(reads.len()), Vec::with_capacity(reads.len()), Vec::new());
+    for (item, read) in reads.into_iter().enumerate() {
+        match read {
+            Ok(event) => {
+                events.push(event);
+                items.push(item);
+            }
+            Err(refusal) => {
+                rejected.push(Rejected { item, path: refusal.path, code: refusal.code.to_owned(), reason: refusal.reason });
+            }
+        }
+    }
+    let submitted = if events.is_empty() { Vec::new() } else { parts.submit.submit(events)? };
+    Ok(Taken { submitted: items.into_iter().zip(submitted).collect(), rejected, batch: form == Form::Batch })
+}
+
+fn unreadable(error: Unreadable) -> Refusal {
+    match error {
+        Unreadable::Json { line, column, message } => {
+            Refusal::bad_request("not_json", format!("the body is no JSON: {message}")).with(|problem| {
+                (problem.line, problem.column) = (Some(line), Some(column));
+            })
+        }
+        Unreadable::TooMany { limit } => {
+            let message = format!("the batch has more than {limit} events (`batch_events`)");
+            Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "batch_events", message)
+        }
+    }
+}
+
+/// Answers when everything that the answer speaks of is durable: what is new, and the originals of what is not.
+async fn acknowledge(api: &Api, business: &str, taken: Taken) -> Result<Response, Refusal> {
+    let Taken { submitted, mut rejected, batch } = taken;
+    let highest = submitted.iter().map(|(_, submitted)| submitted.lsn()).max().unwrap_or(Lsn::ZERO);
+    let durable = api.parts.log.committed(highest).await?;
+    let (mut accepted, mut duplicates) = (0, 0);
+    for (item, submitted) in &submitted {
+        match submitted {
+            Submitted::Accepted(_) => accepted += 1,
+            Submitted::Duplicate(_) => duplicates += 1,
+            Submitted::IdReused(lsn) => rejected.push(id_reused(*item, *lsn)),
+        }
+    }
+    rejected.sort_by_key(|rejected| rejected.item);
+    api.count_events(business, "accepted", accepted);
+    api.count_events(business, "duplicate", duplicates);
+    for rejected in &rejected {
+        api.count_events(business, &rejected.code, 1);
+    }
+    if accepted + duplicates == 0 && !rejected.is_empty() {
+        return Err(nothing_accepted(rejected, batch));
+    }
+    let answer = EventsAnswer::new(durable, accepted, duplicates, rejected);
+    Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+}
+
+fn id_reused(item: usize, original: Lsn) -> Rejected {
+    let reason = format!(
+        "an event with this source and id but with other content was accepted before, at position {original}: give every event \
+         an id of its own"
+    );
+    Rejected { item, path: "/id".to_owned(), code: "id_reused".to_owned(), reason }
+}
+
+/// A single event's code is the answer's code.
+fn nothing_accepted(rejected: Vec<Rejected>, batch: bool) -> Refusal {
+    let refusal = match &rejected[..] {
+        [only] if !batch => {
+            let status = if only.code == "id_reused" { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
+            Refusal::new(status, &only.code, only.reason.clone())
+        }
+        all => Refusal::bad_request("nothing_accepted", format!("none of the {} events was accepted", all.len())),
+    };
+    refusal.with(|problem| problem.rejected = rejected)
+}

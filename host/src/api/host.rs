@@ -1,0 +1,66 @@
+//! About the host itself: health, metrics, limits.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::body::{LimitList, LimitView};
+use super::refusal::Refusal;
+use super::{Api, Parts};
+
+const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The host can do its work.
+pub async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Refusal> {
+    match api.parts.watch.unhealthy() {
+        None => Ok("ready\n"),
+        Some(reason) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", reason)),
+    }
+}
+
+pub async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, Refusal> {
+    let text = api.blocking(render).await?.map_err(|error| Refusal::host(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, METRICS_TEXT)], text))
+}
+
+/// What is only looked at, is looked at now.
+fn render(parts: &Parts) -> Result<String, prometheus::Error> {
+    let (metrics, journal) = (&parts.metrics, parts.log.journal());
+    let stats = journal.stats();
+    metrics.journal_last.set(journal.last().0 as i64);
+    metrics.journal_durable.set(journal.durable().0 as i64);
+    metrics.journal_queue_bytes.set(stats.queue_bytes as i64);
+    metrics.journal_syncs.set(stats.syncs as i64);
+    for (name, quantile) in [("0.5", 0.5), ("0.99", 0.99)] {
+        if let Some(us) = stats.commit_latency.quantile_us(quantile) {
+            metrics.journal_commit_us.with_label_values(&[name]).set(us as i64);
+        }
+    }
+    for deployment in parts.registry.snapshot() {
+        let labels = [&*deployment.business, &*deployment.name];
+        metrics.paused_shards.with_label_values(&labels).set(i64::from(deployment.paused.shards.len()));
+        if let Some(progress) = parts.watch.progress(deployment.id) {
+            metrics.lag_events.with_label_values(&labels).set(progress.lag as i64);
+        }
+    }
+    metrics.render()
+}
+
+pub async fn limits(State(api): State<Arc<Api>>) -> Json<LimitList> {
+    let view = |(name, value, default, unit, meaning): (&str, u64, u64, &str, &str)| LimitView {
+        name: name.to_owned(),
+        value,
+        default,
+        unit: unit.to_owned(),
+        meaning: meaning.to_owned(),
+    };
+    Json(LimitList { limits: api.parts.limits.table().into_iter().map(view).collect() })
+}

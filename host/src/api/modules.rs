@@ -1,0 +1,60 @@
+//! Uploads and the list of what was uploaded.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::ModuleList;
+use super::cloudevents::essence;
+use super::extract::{Content, NoParameters, Parameters, Place};
+use super::refusal::Refusal;
+use super::view;
+
+const CONTENT_TYPES: [&str; 2] = ["application/wasm", "application/octet-stream"];
+
+pub async fn upload(
+    State(api): State<Arc<Api>>,
+    Place(business): Place<String>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+    caller: Caller,
+    headers: HeaderMap,
+    Content(body): Content,
+) -> Result<Response, Refusal> {
+    check_content_type(&headers)?;
+    let (of, by) = (business.clone(), caller.0.clone());
+    let before = api.parts.log.last();
+    let uploaded = api.bounded(&api.compilations, move |parts| parts.registry.upload(&of, &body, &by)).await??;
+    api.parts.log.committed(uploaded.lsn).await?;
+    let status = if uploaded.lsn > before { StatusCode::CREATED } else { StatusCode::OK };
+    if status == StatusCode::CREATED {
+        let (name, version, by) = (&*uploaded.name, &*uploaded.version, &*caller.0);
+        tracing::info!(business, module = name, version, digest = %uploaded.digest, by, position = uploaded.lsn.0, "module uploaded");
+    }
+    Ok((status, Json(view::module(&uploaded))).into_response())
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if CONTENT_TYPES.contains(&&*essence(given)) {
+        return Ok(());
+    }
+    let message = format!("the content type `{given}` is not accepted: send the module as {}", CONTENT_TYPES.join(" or "));
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message))
+}
+
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Place(business): Place<String>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Result<Json<ModuleList>, Refusal> {
+    let modules = api.blocking(move |parts| parts.registry.modules(&business)).await?;
+    if let Some(newest) = modules.iter().map(|module| module.lsn).max() {
+        api.parts.log.committed(newest).await?;
+    }
+    Ok(Json(ModuleList { modules: modules.iter().map(|module| view::module(module)).collect() }))
+}

@@ -1,0 +1,66 @@
+//! Questions to a deployment about one key.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::Api;
+use super::body::QueryAnswer;
+use super::extract::{Parameters, Place, key};
+use super::refusal::Refusal;
+use crate::model::ports::Question;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    key: String,
+    /// JSON object.
+    #[serde(default)]
+    parameters: Option<String>,
+}
+
+pub async fn ask(
+    State(api): State<Arc<Api>>,
+    Place((business, deployment, query)): Place<(String, String, String)>,
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Json<QueryAnswer>, Refusal> {
+    key("key", &asked.key, api.parts.limits.attribute_bytes)?;
+    let parameters = asked.parameters.unwrap_or_else(|| "{}".to_owned());
+    check_parameters(&parameters, api.parts.limits.query_bytes)?;
+    let question = Question {
+        business: business.into(),
+        deployment: deployment.into(),
+        query: query.into(),
+        key: asked.key.into(),
+        parameters: parameters.into(),
+    };
+    let (sender, receiver) = oneshot::channel();
+    // Whoever stopped waiting needs no answer.
+    api.parts.ask.query(question, Box::new(|answer| drop(sender.send(answer))));
+    let answer = receiver.await.map_err(|_| Refusal::host("the shard stopped before it answered"))??;
+    let durable = api.parts.log.committed(answer.position).await?;
+    let body = RawValue::from_string(answer.reply.body.into()).map_err(|error| Refusal::host(format!("the reply is no JSON: {error}")))?;
+    Ok(Json(QueryAnswer {
+        status: answer.reply.status.into(),
+        body,
+        retry: answer.reply.retry,
+        position: durable.lsn().0,
+        lag: answer.lag,
+        revision: answer.revision,
+    }))
+}
+
+fn check_parameters(parameters: &str, most: u64) -> Result<(), Refusal> {
+    let bytes = parameters.len() as u64;
+    if bytes > most {
+        let message = format!("`parameters` has {bytes} bytes, at most {most} are allowed (`query_bytes`)");
+        return Err(Refusal::limit(StatusCode::BAD_REQUEST, "query_bytes", message));
+    }
+    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters);
+    object.map(drop).map_err(|error| Refusal::bad_request("bad_query", format!("`parameters` is no JSON object: {error}")))
+}

@@ -1,0 +1,75 @@
+//! Every route, with its bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post, put};
+
+use super::extract::BodyLimit;
+use super::observe::{Route, observe};
+use super::refusal::Refusal;
+use super::{Api, Parts, deployments, events, host, modules, queries, records, traces};
+
+/// Time for a request that compiles or tries a module, instead of `request_ms`: a large component takes minutes.
+const COMPILE: Duration = Duration::from_secs(600);
+
+/// The API of a host.
+pub fn router(parts: Parts) -> axum::Router {
+    let limits = parts.limits.clone();
+    let base = Route {
+        path: "",
+        open: false,
+        body: BodyLimit { name: "request_bytes", bytes: limits.request_bytes },
+        timeout: Duration::from_millis(limits.request_ms),
+        frequent: true,
+    };
+    let change = Route { frequent: false, ..base };
+    let compile = Route { timeout: COMPILE, ..change };
+    let upload = Route { body: BodyLimit { name: "module_bytes", bytes: limits.module_bytes }, ..compile };
+    let open = Route { open: true, ..base };
+    let mut table = Table { api: Arc::new(Api::new(parts)), router: axum::Router::new() };
+    table.add("/v1/{business}/events", base, post(events::submit));
+    table.add("/v1/{business}/modules", upload, post(modules::upload).get(modules::list));
+    table.add("/v1/{business}/deployments", base, get(deployments::list));
+    table.add("/v1/{business}/deployments/{name}", compile, put(deployments::deploy).get(deployments::show));
+    table.add("/v1/{business}/deployments/{name}/pause", change, post(deployments::pause));
+    table.add("/v1/{business}/deployments/{name}/resume", change, post(deployments::resume));
+    table.add("/v1/{business}/deployments/{name}/queries/{query}", base, get(queries::ask));
+    table.add("/v1/{business}/trace/{key}", base, get(traces::trace));
+    table.add("/v1/{business}/matches", base, get(records::matches));
+    table.add("/v1/{business}/failed-events", base, get(records::failed));
+    table.add("/v1/limits", base, get(host::limits));
+    table.add("/metrics", base, get(host::metrics));
+    table.add("/healthz", open, get(host::healthz));
+    table.add("/readyz", open, get(host::readyz));
+    table.finish(Route { path: "none", open: true, ..change })
+}
+
+struct Table {
+    api: Arc<Api>,
+    router: axum::Router<Arc<Api>>,
+}
+
+impl Table {
+    fn add(&mut self, path: &'static str, route: Route, methods: MethodRouter<Arc<Api>>) {
+        let methods = methods.fallback(wrong_method).layer(DefaultBodyLimit::max(usize::try_from(route.body.bytes).unwrap_or(usize::MAX)));
+        let methods = methods.layer(from_fn_with_state((self.api.clone(), Route { path, ..route }), observe));
+        self.router = std::mem::take(&mut self.router).route(path, methods);
+    }
+
+    fn finish(self, route: Route) -> axum::Router {
+        let unknown = axum::routing::any(nothing_here).layer(from_fn_with_state((self.api.clone(), route), observe));
+        self.router.fallback_service(unknown.with_state(self.api.clone())).with_state(self.api)
+    }
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address has other methods: see the header `allow`")
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address: the API begins with /v1/{business}/")
+}

@@ -1,0 +1,150 @@
+//! Events in and answers out.
+
+use super::*;
+
+fn rejected(told: &Told) -> Vec<(usize, String, String)> {
+    let problem = told.json();
+    let rejected: Vec<body::Rejected> = serde_json::from_value(problem["rejected"].clone()).expect("rejected items");
+    rejected.into_iter().map(|rejected| (rejected.item, rejected.path, rejected.code)).collect()
+}
+
+#[tokio::test]
+async fn s0_03_an_event_is_stored_as_it_was_sent() {
+    let harness = Harness::new();
+    let json = r#"{"specversion":"1.0","id":"1","source":"/app","type":"browse","subject":"house","actorid":"u1","scene":"list",
+        "time":"2026-02-28T11:59:59.5Z","data":{ "b": 1.0, "a": [] }}"#;
+    assert_eq!(harness.event(json).await.json()["position"], 1);
+    let (_, frame) = harness.past.log.scan(Lsn(1)).next().expect("a frame").expect("readable");
+    let Frame::Input(stored) = frame else { panic!("{frame:?}") };
+    assert_eq!((&*stored.business, &*stored.actor, &*stored.scene, &*stored.subject), ("demo", "u1", "list", "house"));
+    assert_eq!((stored.time, stored.received), (harness.past.now() - 500, harness.past.now()));
+    assert_eq!(&*stored.data, r#"{ "b": 1.0, "a": [] }"#);
+}
+
+#[tokio::test]
+async fn a_batch_tells_each_item_that_it_rejects() {
+    let harness = Harness::new();
+    let late = event("2", "1").replace(r#""data""#, r#""time":"soon","data""#);
+    let batch = format!("[{},{late},7,{}]", event("1", "1"), event("3", "1"));
+    let told = harness.batch(&batch).await;
+    assert_eq!(told.status, StatusCode::ACCEPTED);
+    assert_eq!((&told.json()["accepted"], &told.json()["position"]), (&2.into(), &2.into()));
+    let expected = [(1, "/time".to_owned(), "bad_time".to_owned()), (2, String::new(), "bad_event".to_owned())];
+    assert_eq!(rejected(&told), expected);
+    let none = harness.batch(&format!("[7,{late}]")).await;
+    assert_eq!(none.refusal(), (400, "nothing_accepted".to_owned()));
+    assert_eq!(rejected(&none).len(), 2);
+    assert_eq!(harness.batch("[]").await.status, StatusCode::ACCEPTED);
+    let text = harness.get("/metrics").await.text;
+    for line in [r#"result="accepted"} 2"#, r#"result="bad_time"} 2"#, r#"result="bad_event"} 2"#] {
+        assert!(text.contains(&format!(r#"fishpond_events_total{{business="demo",{line}"#)), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_batch_is_taken_whole() {
+    let harness = Harness::new();
+    let data = format!("\"{}\"", "x".repeat(1_000));
+    let events: Vec<String> = (0..500).map(|i| event(&i.to_string(), &data)).collect();
+    let told = harness.batch(&format!("[{}]", events.join(","))).await;
+    assert_eq!((told.status, &told.json()["position"]), (StatusCode::ACCEPTED, &500.into()));
+}
+
+#[tokio::test]
+async fn a_single_bad_event_is_refused_by_its_own_code() {
+    let harness = Harness::new();
+    let told = harness.event(r#"{"specversion":"1.0","id":"1","source":"s"}"#).await;
+    assert_eq!(told.refusal(), (400, "bad_type".to_owned()));
+    assert_eq!(rejected(&told), [(0, "/type".to_owned(), "bad_type".to_owned())]);
+    let told = harness.event("{\n oops").await;
+    assert_eq!(told.refusal(), (400, "not_json".to_owned()));
+    assert_eq!((&told.json()["line"], &told.json()["column"]), (&2.into(), &2.into()));
+    assert_eq!(harness.past.log.last(), Lsn::ZERO);
+}
+
+#[tokio::test]
+async fn binary_events_come_with_headers() {
+    let harness = Harness::new();
+    let send = |content_type: Option<&str>, extra: &'static str| {
+        let mut request = request("POST", "/v1/demo/events", content_type, r#"{"a":1}"#);
+        let headers = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/app"), ("ce-type", "browse"), ("CE-ActorId", extra)];
+        for (name, value) in headers {
+            let name = axum::http::HeaderName::try_from(name).expect("a name");
+            request.headers_mut().insert(name, value.parse().expect("a value"));
+        }
+        harness.send(request)
+    };
+    assert_eq!(send(Some("application/json"), "user%3A1").await.status, StatusCode::ACCEPTED);
+    let (_, frame) = harness.past.log.scan(Lsn(1)).next().expect("a frame").expect("readable");
+    assert!(matches!(frame, Frame::Input(event) if &*event.actor == "user:1" && &*event.data == r#"{"a":1}"#));
+    assert_eq!(send(Some("application/json"), "user%3A2").await.refusal(), (409, "id_reused".to_owned()));
+    assert_eq!(send(Some("text/plain"), "a").await.refusal(), (400, "bad_datacontenttype".to_owned()));
+}
+
+#[tokio::test]
+async fn other_content_types_are_told_what_is_accepted() {
+    let harness = Harness::new();
+    let others = ["application/json", "text/plain", "application/cloudevents+avro", "application/cloudevents+json; charset=utf-16", "é"];
+    for content_type in others {
+        let told = harness.post("/v1/demo/events", content_type, event("1", "1")).await;
+        assert_eq!(told.refusal(), (415, "unsupported_content_type".to_owned()));
+        for accepted in ["application/cloudevents+json", "application/cloudevents-batch+json", "ce-specversion"] {
+            assert!(told.text.contains(accepted), "{}", told.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_says_when_to_come_again() {
+    let harness = Harness::new();
+    harness.shards.full.store(true, Ordering::SeqCst);
+    let told = harness.event(&event("1", "1")).await;
+    assert_eq!(told.refusal(), (429, "journal_queue_bytes".to_owned()));
+    assert_eq!(told.headers["retry-after"], "1");
+    assert_eq!(told.json()["limit"], "journal_queue_bytes");
+}
+
+#[tokio::test]
+async fn bodies_and_batches_have_bounds() {
+    let limits = Limits { request_bytes: 500, batch_events: 2, ..Limits::default() };
+    let harness = Harness::with(Past::new(), limits);
+    let large = event("1", &format!("\"{}\"", "x".repeat(500)));
+    let told = harness.event(&large).await;
+    assert_eq!((told.refusal(), &told.json()["limit"]), ((413, "request_bytes".to_owned()), &"request_bytes".into()));
+    let lengthless = futures_body(large);
+    let told = harness.post("/v1/demo/events", "application/cloudevents+json", lengthless).await;
+    assert_eq!(told.refusal(), (413, "request_bytes".to_owned()));
+    assert_eq!(harness.batch("[1,2,3]").await.refusal(), (413, "batch_events".to_owned()));
+}
+
+/// A body whose length nobody knows beforehand.
+fn futures_body(text: String) -> Body {
+    struct Once(Option<axum::body::Bytes>);
+    impl axum::body::HttpBody for Once {
+        type Data = axum::body::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> Poll<Option<Result<http_body_frame::Frame, Self::Error>>> {
+            Poll::Ready(self.0.take().map(|bytes| Ok(http_body_frame::data(bytes))))
+        }
+    }
+    Body::new(Once(Some(text.into())))
+}
+
+#[tokio::test]
+async fn invented_businesses_do_not_fill_the_metrics() {
+    let harness = Harness::new();
+    for i in 0..COUNTED_BUSINESSES + 3 {
+        let told = harness.post(&format!("/v1/b{i}/events"), "application/cloudevents+json", "{}").await;
+        assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    }
+    let text = harness.metrics.render().expect("text");
+    assert!(text.contains(r#"fishpond_events_total{business="other",result="bad_specversion"} 3"#));
+    for bad in ["A", "a%2Fb", "-a", "a%00"] {
+        let told = harness.post(&format!("/v1/{bad}/events"), "application/cloudevents+json", "{}").await;
+        assert_eq!(told.refusal(), (400, "bad_name".to_owned()), "{bad}");
+    }
+}

@@ -1,0 +1,43 @@
+//! From the model to the bodies of answers.
+
+mod deployment;
+mod record;
+mod trace;
+
+pub use deployment::{activated_at, deployment, module};
+pub use record::{failed, found};
+pub use trace::trace;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+/// RFC 3339, UTC, to the millisecond.
+fn time(ms: u64) -> String {
+    let timestamp = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    // A clock beyond the year 9999 is still told, as what it is.
+    timestamp.map_or_else(|| format!("{ms} ms"), |timestamp| format!("{timestamp:.3}"))
+}
+
+/// JSON that was checked when it was stored; should it be broken all the same, it is shown as a string.
+fn json(text: &str) -> Box<RawValue> {
+    let raw = RawValue::from_string(text.to_owned());
+    raw.or_else(|_| serde_json::value::to_raw_value(text)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_to_the_millisecond() {
+        assert_eq!(time(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time(1_772_280_000_123), "2026-02-28T12:00:00.123Z");
+        assert_eq!(time(u64::MAX), "18446744073709551615 ms");
+    }
+
+    #[test]
+    fn broken_json_is_shown_as_text() {
+        assert_eq!(json("{ \"a\" : 1 }").get(), "{ \"a\" : 1 }");
+        assert_eq!(json("{").get(), "\"{\"");
+    }
+}

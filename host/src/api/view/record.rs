@@ -1,0 +1,71 @@
+//! Events, matches and failed inputs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{json, time};
+use crate::api::body::{EventView, FailedView, MatchView, UsedEventView};
+use crate::model::{Event, EventRef, Lsn};
+use crate::trace::{FailedInput, FoundMatch};
+
+pub fn event(lsn: Lsn, event: &Event) -> EventView {
+    EventView {
+        position: lsn.0,
+        source: event.source.to_string(),
+        id: event.id.to_string(),
+        kind: event.kind.to_string(),
+        subject: event.subject.to_string(),
+        actor: event.actor.to_string(),
+        scene: event.scene.to_string(),
+        time: time(event.time),
+        received: time(event.received),
+        time_replaced: event.time_replaced,
+        extensions: event.extensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        data: (!event.data.is_empty()).then(|| json(&event.data)),
+    }
+}
+
+pub fn found(found: &FoundMatch) -> MatchView {
+    matched(found, &HashMap::new())
+}
+
+/// A match, with what is known of its events.
+pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchView {
+    let used = |event: &EventRef| {
+        let known = known.get(&event.lsn);
+        UsedEventView {
+            source: event.source.to_string(),
+            id: event.id.to_string(),
+            position: event.lsn.0,
+            kind: known.map(|event| event.kind.to_string()),
+            time: known.map(|event| time(event.time)),
+        }
+    };
+    MatchView {
+        position: found.lsn.0,
+        input: found.input.0,
+        deployment: found.deployment.to_string(),
+        revision: found.revision,
+        digest: found.digest.to_string(),
+        name: found.found.name.to_string(),
+        person: found.found.person.to_string(),
+        fields: json(&found.found.fields),
+        events: found.found.events.iter().map(used).collect(),
+        also: found.found.also.iter().map(|id| id.to_string()).collect(),
+        once: found.found.once.as_ref().map(|once| once.to_string()),
+        time: time(found.time),
+    }
+}
+
+pub fn failed(failed: &FailedInput) -> FailedView {
+    FailedView {
+        position: failed.lsn.0,
+        deployment: failed.deployment.to_string(),
+        revision: failed.revision,
+        digest: failed.digest.to_string(),
+        key: failed.key.to_string(),
+        code: failed.end.code().to_owned(),
+        reason: failed.end.message(),
+        event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
+    }
+}

@@ -1,0 +1,140 @@
+//! `serve`: opens the folder, starts the worker, opens the door; and ends in the order of the flow.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::open::{Host, OpenOptions, Step, open};
+use crate::api;
+use crate::config::{self, Config};
+use crate::journal::Log;
+use crate::shards::Shards;
+
+/// Requests that have begun get this long to end.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Runs the host until SIGTERM or an interrupt; a second one ends the process at once.
+pub fn serve(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    // First what fails fast: a taken port, a folder that cannot be written. Connections wait until the host is ready.
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}: is another host running there? See --listen", config.listen))?;
+    let token = config::token::load_or_create(&config.data)?;
+    let place = config.data.join(config::token::FILE_NAME).display().to_string();
+    let tokens = api::Tokens::new([("operator".to_owned(), token)], place);
+    let options = OpenOptions { limits: config.limits.clone(), ..OpenOptions::default() };
+    let host = open(&config.data, options, progress())?;
+    let (report, log) = (host.report.clone(), host.parts.log.clone());
+    tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
+    let connections = config.limits.connections;
+    let (router, shards) = start(host, tokens)?;
+    tracing::info!(address = %config.listen, data = %config.data.display(), "ready");
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let stop = async move {
+        stop_signal().await;
+        tracing::info!("ending: requests that have begun are finished, then the worker; a second signal ends at once");
+        tokio::spawn(leave_at_second_signal());
+        // The receiver waits for as long as there is something to serve.
+        let _ = ended.send(());
+    };
+    let served = tokio::spawn(api::serve(listener, router, connections, stop));
+    drain(served, end).await?;
+    close(shards, log).await
+}
+
+/// Waits for the door to close: for ever before the signal, for [`DRAIN`] behind it.
+async fn drain(
+    mut served: tokio::task::JoinHandle<std::io::Result<()>>,
+    end: tokio::sync::oneshot::Receiver<()>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = &mut served => return ended.context("the server ended")?.context("the server failed"),
+        _ = end => {}
+    }
+    if tokio::time::timeout(DRAIN, &mut served).await.is_err() {
+        tracing::warn!(seconds = DRAIN.as_secs(), "some requests have not ended in time and are dropped");
+        served.abort();
+    }
+    Ok(())
+}
+
+/// The worker on its thread, and the doors to all of it.
+fn start(host: Host, tokens: api::Tokens) -> anyhow::Result<(api::Router, Shards)> {
+    let Host { parts, intake, station, clock, .. } = host;
+    let asker = std::sync::Arc::new(station.asker());
+    let watch = station.board.clone();
+    let shards = Shards::start(station).context("cannot start the worker")?;
+    let router = api::router(api::Parts {
+        registry: parts.registry,
+        log: parts.log,
+        submit: intake,
+        ask: asker,
+        watch,
+        metrics: parts.metrics,
+        limits: parts.limits,
+        tokens,
+        clock,
+    });
+    Ok((router, shards))
+}
+
+/// Worker, then journal: everything accepted is handled, and everything handled is durable.
+async fn close(shards: Shards, log: Log) -> anyhow::Result<()> {
+    let closed = tokio::task::spawn_blocking(move || {
+        let worked = shards.stop();
+        let closed = log.journal().clone().close();
+        (worked, closed)
+    });
+    let (worked, closed) = closed.await.context("the end was interrupted")?;
+    closed?;
+    anyhow::ensure!(worked, "the worker had failed; the journal holds everything that was accepted");
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn stop_signal() {
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without handlers the signals do what they always do: end the process.
+        _ => std::future::pending().await,
+    }
+}
+
+async fn leave_at_second_signal() {
+    stop_signal().await;
+    tracing::warn!("a second signal: leaving at once; what was acknowledged is in the journal");
+    std::process::exit(130);
+}
+
+/// Says how far a long start is, at every tenth of it.
+fn progress() -> impl FnMut(Step) {
+    let mut said = (0, 0);
+    move |step| match step {
+        Step::Verify(done) => {
+            let tenth = done.bytes_done * 10 / done.bytes_total.max(1);
+            if tenth > said.0 {
+                said.0 = tenth;
+                tracing::info!(percent = tenth * 10, bytes = done.bytes_done, "verifying the journal");
+            }
+        }
+        Step::Redo { position, last } => {
+            let tenth = position.0 * 10 / last.0.max(1);
+            if tenth > said.1 {
+                said.1 = tenth;
+                tracing::info!(percent = tenth * 10, position = position.0, "rebuilding state");
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A seeded crowd of a second-hand market: people browse, chat, publish; some are after a flat, some are trouble.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use fastrand::Rng;
+
+/// How long the crowd's day is, milliseconds: it ends at the moment that the stream is made for.
+const DAY_MS: u64 = 3 * 3_600_000;
+/// One event in so many is sent again, as producers do when an answer was lost.
+const REPEAT_ONE_IN: usize = 100;
+
+/// One event, ready to be sent: a CloudEvent in its structured form.
+pub type Json = String;
+
+/// Makes `count` events of `users` people up to the time `end` (milliseconds), repeats among them, in the order of
+/// their times.
+pub fn stream(count: u64, users: u64, seed: u64, end: u64) -> Vec<Json> {
+    let mut crowd = Crowd { random: Rng::with_seed(seed), users, planned: BinaryHeap::new(), made: 0 };
+    let mut events: Vec<Json> = Vec::with_capacity(count as usize);
+    for step in 0..count {
+        let now = end - DAY_MS + step * DAY_MS / count;
+        let repeat = crowd.random.usize(..REPEAT_ONE_IN) == 0 && !events.is_empty();
+        events.push(if repeat {
+            let back = crowd.random.usize(1..=events.len().min(1_000));
+            events[events.len() - back].clone()
+        } else {
+            crowd.next(now)
+        });
+    }
+    events
+}
+
+struct Crowd {
+    random: Rng,
+    users: u64,
+    /// What people will do, earliest first.
+    planned: BinaryHeap<Reverse<(u64, u64, Act)>>,
+    made: u64,
+}
+
+/// What one person does with one thing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Act {
+    BrowseFlat { user: u64, flat: u64 },
+    Blacklist { user: u64, about: u64 },
+    Unblacklist { user: u64, about: u64 },
+}
+
+impl Crowd {
+    /// The next event: what somebody has planned, else something ordinary; now and then somebody starts a story.
+    fn next(&mut self, now: u64) -> Json {
+        match self.random.u32(..1_000) {
+            0..4 => self.plan_trouble(now),
+            4..10 => self.plan_flat_hunt(now),
+            _ => {}
+        }
+        let due = self.planned.peek().is_some_and(|Reverse((time, ..))| *time <= now);
+        match self.planned.pop().filter(|_| due) {
+            Some(Reverse((_, _, act))) => self.act(now, act),
+            None => self.ordinary(now),
+        }
+    }
+
+    fn plan(&mut self, time: u64, act: Act) {
+        let number = self.planned.len() as u64;
+        self.planned.push(Reverse((time, number, act)));
+    }
+
+    /// One user is blacklisted by others, mostly within a minute; sometimes it is taken back in between.
+    fn plan_trouble(&mut self, now: u64) {
+        let about = self.user();
+        for _ in 0..self.random.u64(2..4) {
+            let user = self.user();
+            let time = now + self.random.u64(..70_000);
+            self.plan(time, Act::Blacklist { user, about });
+            if self.random.u32(..8) == 0 {
+                self.plan(time + 1_000, Act::Unblacklist { user, about });
+            }
+        }
+    }
+
+    /// One user looks at several flats, some of them twice.
+    fn plan_flat_hunt(&mut self, now: u64) {
+        let user = self.user();
+        let first = self.random.u64(..10_000);
+        for _ in 0..self.random.u64(3..8) {
+            let flat = first + self.random.u64(..6);
+            let time = now + self.random.u64(..20 * 60_000);
+            self.plan(time, Act::BrowseFlat { user, flat });
+        }
+    }
+
+    fn user(&mut self) -> u64 {
+        self.random.u64(..self.users)
+    }
+
+    fn act(&mut self, now: u64, act: Act) -> Json {
+        match act {
+            Act::BrowseFlat { user, flat } => {
+                let data = r#"{"category":"rental","surface":"search"}"#;
+                self.event(now, "browse", &format!("house:{flat}"), Some(user), data)
+            }
+            // Some old clients do not say who acted: those events end in the failed list with a reason.
+            Act::Blacklist { user, about } => {
+                let actor = (self.random.u32(..50) != 0).then_some(user);
+                self.event(now, "blacklist", &format!("user:{about}"), actor, r#"{"reason":"fake goods"}"#)
+            }
+            Act::Unblacklist { user, about } => self.event(now, "unblacklist", &format!("user:{about}"), Some(user), "{}"),
+        }
+    }
+
+    fn ordinary(&mut self, now: u64) -> Json {
+        let user = self.user();
+        let item = self.random.u64(..50_000);
+        match self.random.u32(..10) {
+            0..7 => {
+                let category = ["phones", "books", "bicycles", "rental"][self.random.usize(..4)];
+                let data = format!(r#"{{"category":"{category}","price":{}}}"#, self.random.u32(1..5_000));
+                let kind = if category == "rental" { "house" } else { "item" };
+                self.event(now, "browse", &format!("{kind}:{item}"), Some(user), &data)
+            }
+            7..9 => self.event(now, "message", &format!("conversation:{item}"), Some(user), r#"{"kind":"text"}"#),
+            _ => self.event(now, "publish", &format!("item:{item}"), Some(user), r#"{"pictures":3}"#),
+        }
+    }
+
+    fn event(&mut self, now: u64, kind: &str, subject: &str, actor: Option<u64>, data: &str) -> Json {
+        self.made += 1;
+        let time = jiff::Timestamp::from_millisecond(now as i64).unwrap_or_default();
+        let actor = actor.map(|user| format!(r#","actorid":"user:{user}""#)).unwrap_or_default();
+        format!(
+            r#"{{"specversion":"1.0","id":"e{}","source":"/demo/app","type":"{kind}","subject":"{subject}","time":"{time}"{actor},"data":{data}}}"#,
+            self.made
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_crowd() {
+        let end = 1_780_000_000_000;
+        let first = stream(5_000, 500, 7, end);
+        assert_eq!(first, stream(5_000, 500, 7, end));
+        assert_ne!(first, stream(5_000, 500, 8, end));
+        let kinds = ["browse", "blacklist", "message", "publish"];
+        for kind in kinds {
+            assert!(first.iter().any(|event| event.contains(&format!(r#""type":"{kind}""#))), "{kind}");
+        }
+        let mut unique = first.clone();
+        unique.sort();
+        unique.dedup();
+        assert!(unique.len() < first.len(), "there are repeats");
+    }
+}
