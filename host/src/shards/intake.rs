@@ -30,6 +30,7 @@ impl Intake {
     /// `dedup` as recovery has rebuilt it.
     pub fn new(log: Log, dedup: Dedup, limits: &Limits, metrics: Arc<Metrics>) -> Intake {
         let interner = Mutex::new(Interner::new(limits.sources as usize));
+        measure(&metrics, &dedup);
         Intake { log, dedup: Mutex::new(dedup), interner, metrics }
     }
 
@@ -86,10 +87,14 @@ impl Submit for Intake {
                 Some(false) => Submitted::IdReused(lsn),
             });
         }
-        self.metrics.dedup_ids.set(dedup.len() as i64);
-        self.metrics.dedup_horizon_ms.set(dedup.effective_horizon_ms() as i64);
+        measure(&self.metrics, &dedup);
         Ok(answers)
     }
+}
+
+fn measure(metrics: &Metrics, dedup: &Dedup) {
+    metrics.dedup_ids.set(dedup.len() as i64);
+    metrics.dedup_horizon_ms.set(dedup.effective_horizon_ms() as i64);
 }
 
 /// Where the first event of an identity is.

@@ -56,7 +56,7 @@ impl Crowd {
             _ => {}
         }
         let due = self.planned.peek().is_some_and(|Reverse((time, ..))| *time <= now);
-        match self.planned.pop().filter(|_| due) {
+        match due.then(|| self.planned.pop()).flatten() {
             Some(Reverse((_, _, act))) => self.act(now, act),
             None => self.ordinary(now),
         }

@@ -223,6 +223,13 @@ fn segments_of_another_journal_are_refused() {
     fs::write(path, &foreign[theirs]).unwrap();
     refused(dir.path(), 0);
     restore(dir.path(), &whole);
+    let end = groups(dir.path()).pop().unwrap().header.first;
+    let copied = segment::path(dir.path(), end);
+    fs::copy(segment::path(dir.path(), Lsn(1)), &copied).unwrap();
+    let damage = refused(dir.path(), 0);
+    let named = (damage.segment, damage.offset, damage.fault);
+    assert_eq!(named, (copied, 0, Fault::SegmentOrder));
+    restore(dir.path(), &whole);
     let last = whole.keys().last().unwrap();
     let renamed = segment::path(dir.path(), Lsn(9_999));
     fs::rename(last, &renamed).unwrap();

@@ -32,8 +32,8 @@ fn cut_and_continued(dir: &Path, last: u64, at: Option<(&Path, u64)>) -> Cut {
 fn places(group: &Found) -> impl Iterator<Item = u64> {
     let (start, end) = (group.offset, group.end());
     (start..start + 60)
-        .step_by(3)
-        .chain((start + 60..end).step_by(509))
+        .step_by(5)
+        .chain((start + 60..end).step_by(1021))
         .chain([end - 1])
 }
 

@@ -1,0 +1,123 @@
+//! Modules, deployments and queries.
+
+use super::*;
+use crate::model::{Change, ShardSet, Start};
+use crate::trace::fixture::plan;
+
+fn harness() -> Harness {
+    let harness = Harness::new();
+    harness.past.upload("demo", "risk");
+    harness.past.deploy("demo", "risk", &plan(r#""browse""#, "subject", ""), Start::Latest);
+    harness
+}
+
+async fn put(harness: &Harness, name: &str, body: &str) -> Told {
+    harness.send(request("PUT", &format!("/v1/demo/deployments/{name}"), Some("application/json"), body.to_owned())).await
+}
+
+#[tokio::test]
+async fn deployments_are_shown_as_they_are() {
+    let harness = harness();
+    let list: body::DeploymentList = harness.get("/v1/demo/deployments").await.parse();
+    let [view] = &list.deployments[..] else { panic!("{list:?}") };
+    assert_eq!((&*view.name, view.id, &*view.state, view.revision), ("risk", 2, "active", 1));
+    assert_eq!((&*view.module.name, &*view.module.version, view.module.digest.len()), ("risk", "1.0.0", 64));
+    assert_eq!(view.configuration.get(), r#"{ "n": 5 }"#, "as it was given");
+    assert_eq!((view.position, view.lag, view.activated_at_lsn, &*view.by), (Some(7), Some(3), 2, "ops"));
+    assert_eq!(view.activated_at, "2026-02-28T12:00:00.000Z");
+    let one: body::DeploymentView = harness.get("/v1/demo/deployments/risk").await.parse();
+    assert_eq!((one.id, one.on_error.as_str(), one.paused.is_none()), (2, "skip", true));
+    assert_eq!(harness.get("/v1/demo/deployments/none").await.refusal(), (404, "no_deployment".to_owned()));
+    assert_eq!(harness.get("/v1/other/deployments/risk").await.refusal(), (404, "no_deployment".to_owned()));
+    let modules: body::ModuleList = harness.get("/v1/demo/modules").await.parse();
+    assert_eq!((modules.modules.len(), &*modules.modules[0].name, &*modules.modules[0].by), (1, "risk", "ops"));
+    assert_eq!(harness.get("/v1/other/modules").await.json(), serde_json::json!({"modules": []}));
+}
+
+#[tokio::test]
+async fn a_pause_has_an_author_and_a_reason() {
+    let harness = harness();
+    let path = "/v1/demo/deployments/risk";
+    let told = harness.post(&format!("{path}/pause"), "application/json", r#"{"reason":"too many"}"#).await;
+    let view: body::DeploymentView = told.parse();
+    let paused = view.paused.expect("paused");
+    assert_eq!((&*view.state, paused.shards, &*paused.reason, &*paused.since), ("paused", 64, "too many", "2026-02-28T12:00:00.000Z"));
+    let (_, frame) = harness.past.log.scan(Lsn(3)).next().expect("a frame").expect("readable");
+    let Frame::Control(control) = frame else { panic!("{frame:?}") };
+    assert_eq!(&*control.by, "ops");
+    assert!(matches!(&control.change, Change::Paused { shards: ShardSet::ALL, reason, .. } if &**reason == "too many"));
+    assert_eq!(harness.post(&format!("{path}/pause"), "application/json", "").await.refusal(), (409, "already_paused".to_owned()));
+    let text = harness.get("/metrics").await.text;
+    assert!(text.contains(r#"fishpond_paused_shards{business="demo",deployment="risk"} 64"#));
+    assert!(text.contains(r#"fishpond_lag_events{business="demo",deployment="risk"} 3"#));
+    let view: body::DeploymentView = harness.post(&format!("{path}/resume"), "application/json", "").await.parse();
+    assert_eq!((&*view.state, view.paused), ("active", None));
+    assert_eq!(harness.post(&format!("{path}/resume"), "application/json", "").await.refusal(), (409, "not_paused".to_owned()));
+    let bad = [(r#"{"reson":"x"}"#, "bad_body"), ("{", "not_json"), (r#"{"reason":7}"#, "bad_body")];
+    for (body, code) in bad {
+        assert_eq!(harness.post(&format!("{path}/pause"), "application/json", body).await.refusal(), (400, code.to_owned()), "{body}");
+    }
+    let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(2_000));
+    assert_eq!(harness.post(&format!("{path}/pause"), "application/json", long).await.refusal(), (400, "log_bytes".to_owned()));
+}
+
+#[tokio::test]
+async fn a_bad_deployment_is_refused_before_anything_is_written() {
+    let harness = harness();
+    let before = harness.past.log.last();
+    let cases = [
+        ("x", r#"{"module":"risk"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{},"onerror":"skip"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{},"on_error":"stop"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{},"start":"now"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{]}"#, (400, "not_json")),
+        ("X", r#"{"module":"risk","configuration":{}}"#, (400, "bad_name")),
+        ("x", r#"{"module":"none","configuration":{}}"#, (422, "no_module")),
+        ("x", r#"{"module":"risk@2.0.0","configuration":{}}"#, (422, "no_module")),
+    ];
+    for (name, body, (status, code)) in cases {
+        assert_eq!(put(&harness, name, body).await.refusal(), (status, code.to_owned()), "{body}");
+    }
+    let told = put(&harness, "x", "{\n \"module\": 7}").await;
+    assert_eq!((&told.json()["line"], &told.json()["column"]), (&2.into(), &12.into()));
+    assert_eq!(harness.past.log.last(), before);
+}
+
+#[tokio::test]
+async fn what_is_no_module_is_refused() {
+    let harness = Harness::with(Past::new(), Limits { module_bytes: 100, ..Limits::default() });
+    let upload = |kind: &'static str, body: &'static [u8]| harness.post("/v1/demo/modules", kind, body);
+    assert_eq!(upload("application/wasm", b"\0asm").await.refusal(), (422, "not_wasm".to_owned()));
+    assert_eq!(upload("application/octet-stream", b"text").await.refusal(), (422, "not_wasm".to_owned()));
+    assert_eq!(upload("text/plain", b"text").await.refusal(), (415, "unsupported_content_type".to_owned()));
+    assert_eq!(upload("application/wasm", &[0; 101]).await.refusal(), (413, "module_bytes".to_owned()));
+    assert_eq!(harness.past.log.last(), Lsn::ZERO);
+}
+
+#[tokio::test]
+async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
+    let harness = harness();
+    harness.past.durable();
+    let path = "/v1/demo/deployments/risk/queries/count";
+    *harness.shards.answer.lock().expect("no panic") = Some(Ok(reply(Lsn(2))));
+    let told = harness.get(&format!("{path}?key=user%2F%3A1&parameters=%7B%22a%22%3A1%7D")).await;
+    let expected = r#"{"status":"ok","body":{"n": 1},"retry":false,"position":2,"lag":2,"revision":1}"#;
+    assert_eq!((told.status, &*told.text), (StatusCode::OK, expected));
+    let asked = harness.shards.asked.lock().expect("no panic")[0].clone();
+    assert_eq!((&*asked.business, &*asked.deployment, &*asked.query), ("demo", "risk", "count"));
+    assert_eq!((&*asked.key, &*asked.parameters), ("user/:1", r#"{"a":1}"#));
+    let errors = [
+        (AskError::NoDeployment("risk".into()), (404, "no_deployment")),
+        (AskError::NoQuery { query: "count".into(), known: "others".into() }, (404, "no_query")),
+        (AskError::Refused { code: "bad_period".into(), message: "m".into() }, (422, "bad_period")),
+        (AskError::Host("h".into()), (500, "host_failure")),
+    ];
+    for (error, (status, code)) in errors {
+        *harness.shards.answer.lock().expect("no panic") = Some(Err(error));
+        assert_eq!(harness.get(&format!("{path}?key=k")).await.refusal(), (status, code.to_owned()));
+    }
+    *harness.shards.answer.lock().expect("no panic") = None;
+    assert_eq!(harness.get(&format!("{path}?key=k")).await.refusal(), (500, "host_failure".to_owned()));
+    let long = format!("{path}?key=k&parameters=%7B%22a%22%3A%22{}%22%7D", "x".repeat(20_000));
+    assert_eq!(harness.get(&long).await.refusal(), (400, "query_bytes".to_owned()));
+}
