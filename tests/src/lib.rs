@@ -2,9 +2,12 @@
 //!
 //! - `world`: a host in a folder under a clock of its own, driven step by step
 //! - `flow`: events that a seed makes
+//! - `hold`, `damage`: a disk that is slow, fails, or forgets
 //! - `house`: the repository as text, for the house rules
 
+pub mod damage;
 pub mod flow;
+mod hold;
 pub mod house;
 mod world;
 
@@ -13,15 +16,30 @@ use std::sync::OnceLock;
 use anyhow::Context;
 use fishpond::scenario::{Checked, Modules, check_file};
 
-pub use world::{Deploy, Handled, Setup, World, copy_folder, event, parts_equal};
+pub use hold::Hold;
+pub use world::{Deploy, Handled, Setup, World, copy_folder, event, frames, handled, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
 pub const GUESTS: [&str; 4] = ["c2c-blacklist", "rental-browse", "hello-rule", "misbehave"];
 
-/// A built component.
+/// A built component. `name@version` is the same one under another version, and so with another digest.
 pub fn component(name: &str) -> Vec<u8> {
+    if let Some((name, version)) = name.split_once('@') {
+        return with_version(component(name), version);
+    }
     let file = fishpond_build::components_dir(&house::root()).join(format!("{name}.wasm"));
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}. Build the guests first: cargo xtask guests", file.display()))
+}
+
+/// Writes another version into the description of `misbehave`, whose text is a part of the component's data.
+fn with_version(mut component: Vec<u8>, version: &str) -> Vec<u8> {
+    let (from, to) = (b"\"version\": \"0.1.0\"", format!("\"version\": \"{version}\""));
+    assert_eq!(from.len(), to.len(), "only a version of the same length fits");
+    let mut places = component.windows(from.len()).enumerate().filter(|(_, part)| part == from).map(|(place, _)| place);
+    let place = places.next().expect("the description is in the component");
+    assert_eq!(places.next(), None, "the description is in the component once");
+    component[place..place + to.len()].copy_from_slice(to.as_bytes());
+    component
 }
 
 /// Where native code is kept from one test run to the next.

@@ -8,11 +8,11 @@ use std::sync::mpsc::channel;
 use anyhow::Context;
 use fishpond::app::{Host, OpenOptions, open};
 use fishpond::journal::Failpoints;
-use fishpond::model::ports::{Answer, Ask, AskError, DocumentView, Question, Submit, SubmitError, Submitted};
+use fishpond::model::ports::{Answer, Ask, AskError, DocumentView, Question, Submit, SubmitError, Submitted, Watch};
 use fishpond::model::{Document, Event, Frame, InputRecord, Limits, Lsn, OnError, Start};
 use fishpond::registry::{self, DeployRequest};
 use fishpond::scenario::{BUSINESS, Scenario, Step, small_limits};
-use fishpond::shards::Batching;
+use fishpond::shards::{Batching, Parts};
 
 use crate::{component, native};
 
@@ -145,31 +145,12 @@ impl World {
 
     /// Everything appended so far, durable or not.
     pub fn frames(&self) -> Vec<(Lsn, Frame)> {
-        let mut follower = self.host.parts.log.follow(Lsn(1));
-        let mut frames = Vec::new();
-        loop {
-            let before = frames.len();
-            follower.read(1_024, &mut frames).expect("the journal is readable");
-            if frames.len() == before {
-                return frames;
-            }
-        }
+        frames(&self.host.parts)
     }
 
     /// All inputs that were handled, in the order of the journal.
     pub fn handled(&self) -> Vec<Handled> {
-        let mut handled = Vec::new();
-        for (_, frame) in self.frames() {
-            let Frame::Outcome(outcome) = frame else { continue };
-            let deployment = self.host.parts.registry.by_id(outcome.deployment).expect("a deployment").name.to_string();
-            handled.extend(outcome.inputs.iter().map(|record| Handled {
-                deployment: deployment.clone(),
-                revision: outcome.revision,
-                digest: outcome.digest.to_string(),
-                record: record.clone(),
-            }));
-        }
-        handled
+        handled(&self.host.parts)
     }
 
     /// How each input of a deployment ended: event id and code.
@@ -191,6 +172,11 @@ impl World {
         receive.try_recv().expect("an answer")
     }
 
+    /// Why the host cannot do its work, if so.
+    pub fn unhealthy(&self) -> Option<String> {
+        self.host.station.board.unhealthy()
+    }
+
     pub fn query(&mut self, deployment: &str, query: &str, key: &str) -> Result<Answer, AskError> {
         let question = Question {
             business: BUSINESS.into(),
@@ -201,8 +187,9 @@ impl World {
         };
         let (send, receive) = channel();
         self.host.station.asker().query(question, Box::new(move |answer| drop(send.send(answer))));
-        self.rest();
-        receive.try_recv().expect("an answer")
+        // Questions are answered before anything is run, and also by a worker that can run nothing any more.
+        let ran = self.host.station.run_to_rest();
+        receive.try_recv().unwrap_or_else(|_| panic!("no answer; the worker: {ran:?}"))
     }
 
     /// Makes everything durable and closes, without a checkpoint.
@@ -216,6 +203,35 @@ impl World {
     pub fn sync(&self) {
         self.host.parts.log.wait_committed(self.host.parts.log.last()).expect("it becomes durable");
     }
+}
+
+/// Everything in a journal so far, durable or not.
+pub fn frames(parts: &Parts) -> Vec<(Lsn, Frame)> {
+    let mut follower = parts.log.follow(Lsn(1));
+    let mut frames = Vec::new();
+    loop {
+        let before = frames.len();
+        follower.read(1_024, &mut frames).expect("the journal is readable");
+        if frames.len() == before {
+            return frames;
+        }
+    }
+}
+
+/// All inputs that were handled, in the order of the journal.
+pub fn handled(parts: &Parts) -> Vec<Handled> {
+    let mut handled = Vec::new();
+    for (_, frame) in frames(parts) {
+        let Frame::Outcome(outcome) = frame else { continue };
+        let deployment = parts.registry.by_id(outcome.deployment).expect("a deployment").name.to_string();
+        handled.extend(outcome.inputs.iter().map(|record| Handled {
+            deployment: deployment.clone(),
+            revision: outcome.revision,
+            digest: outcome.digest.to_string(),
+            record: record.clone(),
+        }));
+    }
+    handled
 }
 
 /// An event as scenarios write it, without the word `event`; its business is the scenarios'.

@@ -98,9 +98,12 @@ pub async fn pause(
         let message = format!("the reason has {bytes} bytes, at most {most} are allowed (`log_bytes`)");
         return Err(Refusal::limit(StatusCode::BAD_REQUEST, "log_bytes", message));
     }
-    tracing::info!(business, deployment = name, reason, %by, "pause requested");
-    let change = move |parts: &Parts, business: &str, name: &str| parts.registry.pause(business, name, &reason, &by);
-    changed(&api, business, name, change).await
+    let author = by.clone();
+    let change = move |parts: &Parts, business: &str, name: &str| parts.registry.pause(business, name, &reason, &author);
+    let (lsn, view) = changed(&api, &business, name, change).await?;
+    let reason = view.paused.as_ref().map(|paused| &*paused.reason);
+    tracing::info!(business, deployment = view.name, reason, %by, position = lsn.0, "deployment paused");
+    Ok(Json(view))
 }
 
 pub async fn resume(
@@ -109,24 +112,28 @@ pub async fn resume(
     Parameters(NoParameters {}): Unparametrised,
     Caller(by): Caller,
 ) -> Result<Json<DeploymentView>, Refusal> {
-    tracing::info!(business, deployment = name, %by, "resume requested");
-    changed(&api, business, name, move |parts, business, name| parts.registry.resume(business, name, &by)).await
+    let author = by.clone();
+    let change = move |parts: &Parts, business: &str, name: &str| parts.registry.resume(business, name, &author);
+    let (lsn, view) = changed(&api, &business, name, change).await?;
+    tracing::info!(business, deployment = view.name, %by, position = lsn.0, "deployment resumed");
+    Ok(Json(view))
 }
 
 /// Makes a change and shows the deployment when the change is durable.
 async fn changed(
     api: &Arc<Api>,
-    business: String,
+    business: &str,
     name: String,
     change: impl FnOnce(&Parts, &str, &str) -> Result<Lsn, registry::Error> + Send + 'static,
-) -> Result<Json<DeploymentView>, Refusal> {
+) -> Result<(Lsn, DeploymentView), Refusal> {
+    let business = business.to_owned();
     let change = move |parts: &Parts| {
         let lsn = change(parts, &business, &name)?;
         Ok::<_, Refusal>((lsn, find(parts, &business, &name)?.1))
     };
     let (lsn, view) = api.blocking(change).await??;
     api.parts.log.committed(lsn).await?;
-    Ok(Json(view))
+    Ok((lsn, view))
 }
 
 fn find(parts: &Parts, business: &str, name: &str) -> Result<(Lsn, DeploymentView), Refusal> {

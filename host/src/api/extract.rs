@@ -130,8 +130,8 @@ pub fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
 /// Milliseconds since the Unix epoch.
 pub fn time(name: &str, text: &str) -> Result<u64, Refusal> {
     let time = parse_time(text).and_then(|time| u64::try_from(time).ok());
-    let message = || format!("`{name}`: `{text}` is no RFC 3339 time since 1970, such as 2026-05-17T10:31:00Z (a + is written %2B)");
-    time.ok_or_else(|| Refusal::bad_request("bad_query", message()))
+    let wrong = || format!("`{name}`: `{text}` is no RFC 3339 time since 1970, such as 2026-05-17T10:31:00Z (write + as %2B)");
+    time.ok_or_else(|| Refusal::bad_request("bad_query", wrong()))
 }
 
 /// How many items, at most and by default a bound.
@@ -139,7 +139,8 @@ pub fn count(limit: Option<u64>, name: &'static str, most: u64) -> Result<usize,
     match limit {
         Some(0) => Err(Refusal::bad_request("bad_query", "`limit` must be at least 1")),
         Some(limit) if limit > most => {
-            Err(Refusal::limit(StatusCode::BAD_REQUEST, name, format!("`limit` is {limit}, at most {most} are allowed (`{name}`)")))
+            let message = format!("`limit` is {limit}, at most {most} are allowed (`{name}`)");
+            Err(Refusal::limit(StatusCode::BAD_REQUEST, name, message))
         }
         limit => Ok(usize::try_from(limit.unwrap_or(most)).unwrap_or(usize::MAX)),
     }

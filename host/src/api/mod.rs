@@ -50,8 +50,11 @@ use refusal::Refusal;
 /// Modules that are compiled, configured or tried at the same time; more wait.
 const COMPILATIONS: usize = 2;
 
-/// Questions that read the journal at the same time; more wait.
-const SCANS: usize = 2;
+/// Traces at the same time; more wait.
+const TRACES: usize = 2;
+
+/// Pages of matches and failed inputs that are read at the same time; more wait.
+const PAGES: usize = 4;
 
 /// Share of a request's time that reading the journal may take, in percent: the rest is for the answer.
 const SCAN_PERCENT: u64 = 80;
@@ -78,7 +81,8 @@ pub struct Parts {
 struct Api {
     parts: Parts,
     compilations: Arc<Semaphore>,
-    scans: Arc<Semaphore>,
+    traces: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
     counted: Mutex<HashSet<Box<str>>>,
 }
 
@@ -87,7 +91,8 @@ impl Api {
         Api {
             parts,
             compilations: Arc::new(Semaphore::new(COMPILATIONS)),
-            scans: Arc::new(Semaphore::new(SCANS)),
+            traces: Arc::new(Semaphore::new(TRACES)),
+            pages: Arc::new(Semaphore::new(PAGES)),
             counted: Mutex::default(),
         }
     }

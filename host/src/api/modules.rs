@@ -32,8 +32,8 @@ pub async fn upload(
     api.parts.log.committed(uploaded.lsn).await?;
     let status = if uploaded.lsn > before { StatusCode::CREATED } else { StatusCode::OK };
     if status == StatusCode::CREATED {
-        let (name, version, by) = (&*uploaded.name, &*uploaded.version, &*caller.0);
-        tracing::info!(business, module = name, version, digest = %uploaded.digest, by, position = uploaded.lsn.0, "module uploaded");
+        let (module, version, digest) = (&*uploaded.name, &*uploaded.version, uploaded.digest);
+        tracing::info!(business, module, version, %digest, by = &*caller.0, position = uploaded.lsn.0, "module uploaded");
     }
     Ok((status, Json(view::module(&uploaded))).into_response())
 }

@@ -44,7 +44,8 @@ pub async fn ask(
     api.parts.ask.query(question, Box::new(|answer| drop(sender.send(answer))));
     let answer = receiver.await.map_err(|_| Refusal::host("the shard stopped before it answered"))??;
     let durable = api.parts.log.committed(answer.position).await?;
-    let body = RawValue::from_string(answer.reply.body.into()).map_err(|error| Refusal::host(format!("the reply is no JSON: {error}")))?;
+    let body = RawValue::from_string(answer.reply.body.into());
+    let body = body.map_err(|error| Refusal::host(format!("the reply is no JSON: {error}")))?;
     Ok(Json(QueryAnswer {
         status: answer.reply.status.into(),
         body,

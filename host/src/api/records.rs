@@ -43,7 +43,7 @@ pub async fn matches(
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
         trace::matches(&parts.log, &parts.registry, &request, asked.name.as_deref(), asked.person.as_deref())
     };
-    let page = api.bounded(&api.scans, scan).await??;
+    let page = api.bounded(&api.pages, scan).await??;
     Ok(Json(MatchPage { matches: page.items.iter().map(view::found).collect(), next: page.next.0 }))
 }
 
@@ -58,6 +58,6 @@ pub async fn failed(
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
         trace::failed(&parts.log, &parts.registry, &request, asked.deployment.as_deref())
     };
-    let page = api.bounded(&api.scans, scan).await??;
+    let page = api.bounded(&api.pages, scan).await??;
     Ok(Json(FailedPage { failed: page.items.iter().map(view::failed).collect(), next: page.next.0 }))
 }

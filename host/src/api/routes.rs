@@ -55,7 +55,8 @@ struct Table {
 
 impl Table {
     fn add(&mut self, path: &'static str, route: Route, methods: MethodRouter<Arc<Api>>) {
-        let methods = methods.fallback(wrong_method).layer(DefaultBodyLimit::max(usize::try_from(route.body.bytes).unwrap_or(usize::MAX)));
+        let largest = usize::try_from(route.body.bytes).unwrap_or(usize::MAX);
+        let methods = methods.fallback(wrong_method).layer(DefaultBodyLimit::max(largest));
         let methods = methods.layer(from_fn_with_state((self.api.clone(), Route { path, ..route }), observe));
         self.router = std::mem::take(&mut self.router).route(path, methods);
     }

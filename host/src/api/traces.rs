@@ -39,7 +39,7 @@ pub async fn trace(
         let question = Question { business: &business, key: &about, at, limit, key_bytes, deadline };
         trace::trace(&parts.log, &parts.registry, &question).map(|trace| view::trace(&question, trace, documents))
     };
-    Ok(Json(api.bounded(&api.scans, scan).await??))
+    Ok(Json(api.bounded(&api.traces, scan).await??))
 }
 
 /// The documents as the shards have them, once that is durable; None if the shards cannot say any more. The trace is

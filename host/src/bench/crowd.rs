@@ -11,15 +11,15 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Events `from..to` of the stream. Event i is the same whatever the range: time passes a tenth of a millisecond
-    /// an event, a key is one of `keys` uniformly, an actor one of as many.
+    /// Events `from..to` of the stream. Event i is the same whatever the range: a thousand events a second of event
+    /// time, a key is one of `keys` uniformly, an actor one of as many.
     pub fn events(&self, from: u64, to: u64) -> Vec<Event> {
         (from..to).map(|number| self.event(number)).collect()
     }
 
     fn event(&self, number: u64) -> Event {
         let mut random = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let time = START + number / 10;
+        let time = START + number;
         Event {
             business: super::BUSINESS.into(),
             source: "bench".into(),

@@ -55,11 +55,10 @@ fn examples_in_the_help_are_valid_commands() {
         for line in lines.filter(|line| line.starts_with("fishpond ") || line.starts_with("FISHPOND_")) {
             let command = line.find("fishpond ").map_or(line, |start| &line[start..]);
             // As a shell would: what is quoted is one word.
-            let parts = command.split(['\'', '"']).enumerate();
             let quoted = command.contains('\'') || command.contains('"');
             let words: Vec<&str> = match quoted {
                 true => command[..command.find(['\'', '"']).unwrap_or(0)].split_whitespace().chain(["{}"]).collect(),
-                false => parts.flat_map(|(_, part)| part.split_whitespace()).collect(),
+                false => command.split_whitespace().collect(),
             };
             if let Err(error) = Cli::try_parse_from(&words) {
                 panic!("{line}\n{error}");

@@ -38,7 +38,7 @@ pub fn decode_document(bytes: &[u8], interner: &mut Interner) -> Result<Document
         Ok((name, Window::restore(entries, clock)))
     })?;
     reader.end("document end")?;
-    Ok(Document::restore(values.into_iter().collect(), windows.into_iter().collect(), clock, lsn))
+    Ok(Document::restore(values, windows, clock, lsn))
 }
 
 pub(super) fn value(writer: &mut Writer, value: &Value) {

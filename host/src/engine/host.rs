@@ -129,7 +129,7 @@ impl state::Host for HostState {
 
     fn remove(&mut self, at: u32, name: String) -> Answer<()> {
         let (call, at) = self.enter_writing(at, "remove state")?;
-        if call.document(at).values().contains_key(&*name) {
+        if call.document(at).values().iter().any(|(stored, _)| **stored == *name) {
             call.change(at, Op::Remove { name: name.into() });
         }
         self.check_document(at)

@@ -2,10 +2,9 @@
 //!
 //! Live calls and recovery change documents through the same [`Document::apply`], so redo cannot differ from what ran.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Entry, EventRef, Lsn, Window};
+use super::{Entry, Lsn, Window};
 
 /// A named value with an optional expiry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,8 +39,9 @@ impl Op {
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Document {
-    values: BTreeMap<Box<str>, Value>,
-    windows: BTreeMap<Arc<str>, Window>,
+    /// By name, as are the windows. Sorted vectors of exact size: documents are many and hold few names.
+    values: Vec<(Box<str>, Value)>,
+    windows: Vec<(Arc<str>, Window)>,
     /// Greatest event time that changed it, milliseconds: what a query's `time` is.
     clock: u64,
     /// Position of the last outcome in it.
@@ -55,7 +55,9 @@ const ITEM_BYTES: usize = 48;
 
 impl Document {
     /// Rebuilds a document from its stored parts.
-    pub fn restore(values: BTreeMap<Box<str>, Value>, windows: BTreeMap<Arc<str>, Window>, clock: u64, lsn: Lsn) -> Document {
+    pub fn restore(mut values: Vec<(Box<str>, Value)>, mut windows: Vec<(Arc<str>, Window)>, clock: u64, lsn: Lsn) -> Document {
+        values.sort_by(|a, b| a.0.cmp(&b.0));
+        windows.sort_by(|a, b| a.0.cmp(&b.0));
         let values_bytes: usize = values.iter().map(|(name, value)| value_bytes(name, value)).sum();
         let windows_bytes: usize = windows.iter().map(|(name, window)| ITEM_BYTES + name.len() + entries_bytes(window.all())).sum();
         Document { bytes: values_bytes + windows_bytes, values, windows, clock, lsn }
@@ -64,54 +66,63 @@ impl Document {
     /// Applies one change.
     pub fn apply(&mut self, op: Op) {
         match op {
-            Op::Set { name, value } => {
-                self.bytes += value_bytes(&name, &value);
-                if let Some(old) = self.values.insert(name.clone(), value) {
-                    self.bytes -= value_bytes(&name, &old);
-                }
-            }
+            Op::Set { name, value } => self.set(name, value),
             Op::Remove { name } => {
-                if let Some(old) = self.values.remove(&name) {
+                if let Ok(place) = place(&self.values, &name) {
+                    let (_, old) = self.values.remove(place);
                     self.bytes -= value_bytes(&name, &old);
                 }
             }
             Op::Observe { window, length_ms, received, entry } => self.observe(window, length_ms, received, entry),
             Op::Forget { window, member, until } => {
-                if let Some(kept) = self.windows.get_mut(&window) {
-                    let gone = kept.remove(member.as_deref(), until);
+                if let Ok(place) = place(&self.windows, &window) {
+                    let gone = self.windows[place].1.remove(member.as_deref(), until);
                     self.bytes -= entries_bytes(&gone);
                 }
             }
         }
     }
 
+    fn set(&mut self, name: Box<str>, value: Value) {
+        self.bytes += value_bytes(&name, &value);
+        match place(&self.values, &name) {
+            Ok(place) => {
+                let old = std::mem::replace(&mut self.values[place].1, value);
+                self.bytes -= value_bytes(&name, &old);
+            }
+            Err(place) => insert(&mut self.values, place, (name, value)),
+        }
+    }
+
     fn observe(&mut self, name: Arc<str>, length_ms: u64, received: u64, entry: Entry) {
         self.clock = self.clock.max(entry.time);
         self.bytes += entry_bytes(&entry);
-        if !self.windows.contains_key(&name) {
+        let place = place(&self.windows, &name).unwrap_or_else(|place| {
             self.bytes += ITEM_BYTES + name.len();
-            self.windows.insert(name.clone(), Window::default());
-        }
-        if let Some(window) = self.windows.get_mut(&name) {
-            let dropped = window.insert(entry, received, length_ms);
-            self.bytes -= entries_bytes(&dropped);
-        }
+            insert(&mut self.windows, place, (name, Window::default()));
+            place
+        });
+        let dropped = self.windows[place].1.insert(entry, received, length_ms);
+        self.bytes -= entries_bytes(&dropped);
     }
 
     /// A value that has not expired at `now`.
     pub fn value(&self, name: &str, now: u64) -> Option<&Value> {
-        self.values.get(name).filter(|value| value.expires.is_none_or(|expires| now < expires))
+        let place = place(&self.values, name).ok()?;
+        Some(&self.values[place].1).filter(|value| value.expires.is_none_or(|expires| now < expires))
     }
 
-    pub fn values(&self) -> &BTreeMap<Box<str>, Value> {
+    /// By name, the expired ones too.
+    pub fn values(&self) -> &[(Box<str>, Value)] {
         &self.values
     }
 
     pub fn window(&self, name: &str) -> Option<&Window> {
-        self.windows.get(name)
+        place(&self.windows, name).ok().map(|place| &self.windows[place].1)
     }
 
-    pub fn windows(&self) -> &BTreeMap<Arc<str>, Window> {
+    /// By name.
+    pub fn windows(&self) -> &[(Arc<str>, Window)] {
         &self.windows
     }
 
@@ -133,11 +144,17 @@ impl Document {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
 
-    /// All events that the windows hold, for the record of a match.
-    pub fn events_of<'a>(entries: &'a [Entry]) -> impl Iterator<Item = &'a EventRef> {
-        entries.iter().map(|entry| &entry.event)
-    }
+/// Where a name is, or where it belongs.
+fn place<N: AsRef<str>, T>(items: &[(N, T)], name: &str) -> Result<usize, usize> {
+    items.binary_search_by(|(other, _)| other.as_ref().cmp(name))
+}
+
+/// Grows by one: most documents never have a second value or window.
+fn insert<T>(items: &mut Vec<T>, place: usize, item: T) {
+    items.reserve_exact(1);
+    items.insert(place, item);
 }
 
 fn value_bytes(name: &str, value: &Value) -> usize {
@@ -155,6 +172,7 @@ fn entries_bytes(entries: &[Entry]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::EventRef;
 
     fn observe(time: u64, member: &str) -> Op {
         let event = EventRef { lsn: Lsn(time), source: "s".into(), id: "i".into() };

@@ -61,6 +61,10 @@ impl Window {
         self.clock = self.clock.max(entry.time.min(received));
         let order = |other: &Entry| (other.time, other.event.lsn) <= (entry.time, entry.event.lsn);
         let place = self.entries.partition_point(order);
+        // Most windows of most keys hold one entry; a vector's first growth would make room for four.
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
+        }
         self.entries.insert(place, entry);
         let floor = self.clock.saturating_sub(2 * length);
         let stale = self.entries.partition_point(|entry| entry.time < floor);

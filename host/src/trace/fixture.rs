@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Options};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn, Match, OnError,
-    Op, Outcome, ShardSet, Start, shard_of,
+    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn, Match,
+    OnError, Op, Outcome, ShardSet, Start, shard_of,
 };
 use crate::registry::Registry;
 
@@ -29,7 +29,6 @@ pub(crate) struct Past {
     now: Arc<AtomicU64>,
     pub log: Log,
     pub registry: Arc<Registry>,
-    pub limits: Arc<Limits>,
 }
 
 impl Past {
@@ -50,7 +49,7 @@ impl Past {
         let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
         let engine = Engine::new(&folder.path().join("native"), limits.clone()).expect("an engine");
         let registry = Registry::new(log.clone(), Arc::new(engine), folder.path().join("modules"), limits.clone(), clock);
-        Past { _folder: folder, now, log, registry: Arc::new(registry.expect("a registry")), limits }
+        Past { _folder: folder, now, log, registry: Arc::new(registry.expect("a registry")) }
     }
 
     pub fn now(&self) -> u64 {
@@ -106,7 +105,8 @@ impl Past {
         let id = if event.id.is_empty() { format!("e{}", self.log.last().0 + 1).into() } else { event.id };
         let (time, received) = (self.now(), self.now());
         let business = if event.business.is_empty() { "demo".into() } else { event.business };
-        self.log.append(Frame::Input(Arc::new(Event { business, source: "app".into(), id, time, received, ..event }))).expect("appended")
+        let event = Event { business, source: "app".into(), id, time, received, ..event };
+        self.log.append(Frame::Input(Arc::new(event))).expect("appended")
     }
 
     pub fn outcome(&self, deployment: DeploymentId, position: Lsn, inputs: Vec<InputRecord>) -> Lsn {

@@ -107,7 +107,14 @@ impl<'a> Judge<'a> {
     }
 
     /// One answer or more from every deployment of the business.
-    pub fn verdicts(&self, lsn: Lsn, event: &Event, mut handled: Vec<Handled>, facts: &Facts, routers: &mut Routers) -> Vec<Verdict> {
+    pub fn verdicts(
+        &self,
+        lsn: Lsn,
+        event: &Event,
+        mut handled: Vec<Handled>,
+        facts: &Facts,
+        routers: &mut Routers,
+    ) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(self.deployments.len());
         for deployment in &self.deployments {
             let verdict = |handled: Handled| Verdict {

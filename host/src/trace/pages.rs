@@ -65,7 +65,8 @@ pub fn matches(
     name: Option<&str>,
     person: Option<&str>,
 ) -> Result<Page<FoundMatch>, Error> {
-    let wanted = |found: &&Match| name.is_none_or(|name| *found.name == *name) && person.is_none_or(|person| *found.person == *person);
+    let is = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| *text == *wanted);
+    let wanted = |found: &&Match| is(&found.name, name) && is(&found.person, person);
     page(log, registry, request, |lsn, deployment, outcome, record, items| {
         items.extend(record.outcome.matches.iter().filter(wanted).map(|found| FoundMatch {
             lsn,

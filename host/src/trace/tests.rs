@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fixture::{MINUTE, Past, START, found, plan};
+use super::fixture::{Past, START, found, plan};
 use super::*;
 use crate::model::{Change, DeploymentId, End, ShardSet, Start};
 
@@ -25,7 +25,8 @@ fn blacklist_plan() -> String {
 }
 
 fn answers(trace: &Trace) -> Vec<Vec<(&str, &Answer)>> {
-    trace.events.iter().map(|event| event.verdicts.iter().map(|verdict| (&*verdict.deployment, &verdict.answer)).collect()).collect()
+    let verdicts = trace.events.iter().map(|event| event.verdicts.iter());
+    verdicts.map(|verdicts| verdicts.map(|verdict| (&*verdict.deployment, &verdict.answer)).collect()).collect()
 }
 
 #[test]
@@ -104,8 +105,8 @@ fn an_event_belongs_to_a_key_wherever_a_deployment_finds_it() {
     past.outcome(by_subject, lsn, vec![past.observed(lsn, "house", "m")]);
     past.outcome(by_data, lsn, vec![past.observed(lsn, "u1", "m")]);
     let trace = ask(&past, "u1", None, 100);
-    let keys: Vec<&str> = trace.events[0].verdicts.iter().map(|verdict| &*verdict.handled.as_ref().expect("a record").record.key).collect();
-    assert_eq!(keys, ["u1", "house"]);
+    let key = |verdict: &Verdict| verdict.handled.as_ref().expect("a record").record.key.to_string();
+    assert_eq!(trace.events[0].verdicts.iter().map(key).collect::<Vec<_>>(), ["u1", "house"]);
     assert_eq!(trace.documents.len(), 1, "only the key's own document");
     for key in ["house", "agent"] {
         assert_eq!(ask(&past, key, None, 100).events.len(), 1, "{key}");
@@ -152,7 +153,9 @@ fn a_time_in_the_past_shows_what_was_there_then() {
     let now = ask(&past, "victim", None, 100);
     assert_eq!(answers(&now)[1].len(), 2);
     let what: Vec<&What> = now.changes.iter().map(|change| &change.what).collect();
-    assert!(matches!(what[..], [What::Paused { shards: 64, .. }, What::Resumed { .. }, What::Revised { revision: 1, .. }]), "{what:?}");
+    let [What::Paused { shards: 64, .. }, What::Resumed { .. }, What::Revised { revision: 1, .. }] = what[..] else {
+        panic!("{what:?}")
+    };
 }
 
 #[test]

@@ -42,8 +42,8 @@ impl<'a> Builder<'a> {
             "type" => self.event.kind = text.into(),
             "subject" => self.event.subject = text.into(),
             "time" => {
-                let time = parse_time(&text).ok_or_else(|| bad(name, format!("`{text}` is no RFC 3339 time, such as 2026-05-17T10:31:00Z")))?;
-                self.time = Some(time);
+                let wrong = || bad(name, format!("`{text}` is no RFC 3339 time, such as 2026-05-17T10:31:00Z"));
+                self.time = Some(parse_time(&text).ok_or_else(wrong)?);
             }
             "datacontenttype" if is_json(&text) => {}
             "datacontenttype" => return Err(bad(name, format!("the data is `{text}`, only JSON is accepted (application/json)"))),
@@ -95,7 +95,12 @@ impl<'a> Builder<'a> {
     /// The event, if nothing is missing.
     pub fn finish(self) -> Read {
         let Builder { intake, mut event, versioned, time } = self;
-        let present = [("specversion", versioned), ("id", !event.id.is_empty()), ("source", !event.source.is_empty()), ("type", !event.kind.is_empty())];
+        let present = [
+            ("specversion", versioned),
+            ("id", !event.id.is_empty()),
+            ("source", !event.source.is_empty()),
+            ("type", !event.kind.is_empty()),
+        ];
         if let Some((missing, _)) = present.into_iter().find(|(_, present)| !present) {
             return Err(bad(missing, "it is required".to_owned()));
         }
@@ -104,8 +109,9 @@ impl<'a> Builder<'a> {
             return Err(too_many_extensions(limit));
         }
         event.extensions.sort();
-        let range = intake.received.saturating_sub(intake.limits.skew_past_ms)..=intake.received.saturating_add(intake.limits.skew_future_ms);
-        let time = time.and_then(|time| u64::try_from(time).ok()).filter(|time| range.contains(time));
+        let earliest = intake.received.saturating_sub(intake.limits.skew_past_ms);
+        let latest = intake.received.saturating_add(intake.limits.skew_future_ms);
+        let time = time.and_then(|time| u64::try_from(time).ok()).filter(|time| (earliest..=latest).contains(time));
         event.time_replaced = time.is_none();
         event.time = time.unwrap_or(intake.received);
         Ok(event)

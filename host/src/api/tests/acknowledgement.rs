@@ -24,7 +24,9 @@ async fn x_28_no_answer_comes_before_the_event_is_durable() {
     assert_eq!(harness.shards.submissions.load(Ordering::SeqCst), 3, "all three wait for the disk and nothing else");
     assert_eq!(harness.past.log.journal().durable(), Lsn::ZERO);
     wall.0.set(false);
-    let expected = |accepted, duplicates| serde_json::json!({"accepted": accepted, "duplicates": duplicates, "position": 1, "rejected": []});
+    let expected = |accepted: u64, duplicates: u64| {
+        serde_json::json!({"accepted": accepted, "duplicates": duplicates, "position": 1, "rejected": []})
+    };
     let (first, again, reused) = (first.await, again.await, reused.await);
     assert_eq!((first.status, first.json()), (StatusCode::ACCEPTED, expected(1, 0)));
     assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, expected(0, 1)));

@@ -41,7 +41,8 @@ async fn a_pause_has_an_author_and_a_reason() {
     let told = harness.post(&format!("{path}/pause"), "application/json", r#"{"reason":"too many"}"#).await;
     let view: body::DeploymentView = told.parse();
     let paused = view.paused.expect("paused");
-    assert_eq!((&*view.state, paused.shards, &*paused.reason, &*paused.since), ("paused", 64, "too many", "2026-02-28T12:00:00.000Z"));
+    assert_eq!((&*view.state, paused.shards, &*paused.reason), ("paused", 64, "too many"));
+    assert_eq!(paused.since, "2026-02-28T12:00:00.000Z");
     let (_, frame) = harness.past.log.scan(Lsn(3)).next().expect("a frame").expect("readable");
     let Frame::Control(control) = frame else { panic!("{frame:?}") };
     assert_eq!(&*control.by, "ops");
@@ -55,7 +56,8 @@ async fn a_pause_has_an_author_and_a_reason() {
     assert_eq!(harness.post(&format!("{path}/resume"), "application/json", "").await.refusal(), (409, "not_paused".to_owned()));
     let bad = [(r#"{"reson":"x"}"#, "bad_body"), ("{", "not_json"), (r#"{"reason":7}"#, "bad_body")];
     for (body, code) in bad {
-        assert_eq!(harness.post(&format!("{path}/pause"), "application/json", body).await.refusal(), (400, code.to_owned()), "{body}");
+        let told = harness.post(&format!("{path}/pause"), "application/json", body).await;
+        assert_eq!(told.refusal(), (400, code.to_owned()), "{body}");
     }
     let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(2_000));
     assert_eq!(harness.post(&format!("{path}/pause"), "application/json", long).await.refusal(), (400, "log_bytes".to_owned()));

@@ -39,7 +39,8 @@ async fn s1_04_matches_name_the_events_that_made_them() {
     let harness = Harness::with(past(), Limits::default());
     let page: body::MatchPage = harness.get("/v1/demo/matches?name=high_risk&person=user:1").await.parse();
     let [found] = &page.matches[..] else { panic!("{page:?}") };
-    assert_eq!((found.position, found.input, &*found.deployment, &*found.name, &*found.person), (5, 4, "risk", "high_risk", "user:1"));
+    assert_eq!((found.position, found.input), (5, 4));
+    assert_eq!((&*found.deployment, &*found.name, &*found.person), ("risk", "high_risk", "user:1"));
     assert_eq!((found.revision, found.digest.len(), &*found.time), (1, 64, "2026-02-28T12:00:01.000Z"));
     assert_eq!(found.fields.get(), r#"{"members":5}"#);
     let ids: Vec<(&str, &str, u64)> = found.events.iter().map(|event| (&*event.source, &*event.id, event.position)).collect();
@@ -68,12 +69,15 @@ async fn a_trace_tells_the_whole_story() {
     let answers: Vec<&str> = trace.events.iter().map(|event| &*event.deployments[0].answer).collect();
     assert_eq!(answers, ["no_match", "matched", "refused", "not_subscribed"]);
     let matched = &trace.events[1].deployments[0];
-    assert_eq!(matched.why, "matched high_risk; `w` around it: 2 entries of 2 members, sum 2");
+    assert_eq!(matched.why, "matched high_risk; window `w`: count 2, distinct 2, sum 2");
     assert_eq!(matched.operations, ["observe w member=b", "set last = 2 bytes until 2026-02-28T12:01:01.000Z"]);
-    assert_eq!((matched.module.as_deref(), matched.subscription.as_deref(), matched.position), (Some("risk@1.0.0"), Some("sub"), Some(5)));
-    let used: Vec<(&str, Option<&str>)> = matched.matches[0].events.iter().map(|event| (&*event.id, event.time.as_deref())).collect();
+    let made_by = (matched.module.as_deref(), matched.subscription.as_deref(), matched.position);
+    assert_eq!(made_by, (Some("risk@1.0.0"), Some("sub"), Some(5)));
+    let used = matched.matches[0].events.iter().map(|event| (&*event.id, event.time.as_deref()));
+    let used: Vec<(&str, Option<&str>)> = used.collect();
     assert_eq!(used, [("e3", Some("2026-02-28T12:00:00.000Z")), ("e4", Some("2026-02-28T12:00:01.000Z"))]);
-    assert_eq!(trace.events[2].deployments[0].why, "refused as `bad_event`: no reason given; `w` around it: 2 entries of 2 members, sum 2");
+    let refused = "refused as `bad_event`: no reason given; window `w`: count 2, distinct 2, sum 2";
+    assert_eq!(trace.events[2].deployments[0].why, refused);
     assert_eq!(trace.events[3].deployments[0].why, "it does not subscribe to `chat`, only to: blacklist");
     // No shard answers, so the documents are those of the frames.
     let [document] = &trace.documents[..] else { panic!("{trace:?}") };

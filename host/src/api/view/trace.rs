@@ -3,10 +3,10 @@
 use super::record::{event, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, MatchView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 use crate::model::ports::DocumentView;
-use crate::model::{Document, End, Entry, Op, Value};
+use crate::model::{Document, End, Entry, Match, Op, Totals, Value};
 use crate::trace::{Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, Verdict, What, WindowTotals};
 
 /// Text of a state value that is shown in an operation, characters.
@@ -55,8 +55,8 @@ fn verdict_view(verdict: &Verdict, kind: &str, trace: &Trace) -> VerdictView {
     }
 }
 
-fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<crate::api::body::MatchView> {
-    let view = |found: &crate::model::Match| {
+fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<MatchView> {
+    let view = |found: &Match| {
         let found = FoundMatch {
             lsn: handled.lsn,
             input: handled.record.lsn,
@@ -121,7 +121,8 @@ fn handled(handled: &Handled) -> String {
         text.push_str("; it came later than its window accepts and was not added");
     }
     for WindowTotals { name, totals } in &handled.windows {
-        text.push_str(&format!("; `{name}` around it: {} entries of {} members, sum {}", totals.count, totals.distinct, totals.sum));
+        let Totals { count, distinct, sum } = totals;
+        text.push_str(&format!("; window `{name}`: count {count}, distinct {distinct}, sum {sum}"));
     }
     text
 }
@@ -152,7 +153,7 @@ fn operation(op: &Op) -> String {
 
 fn shown(value: &Value) -> String {
     match std::str::from_utf8(&value.bytes) {
-        Ok(text) if text.chars().count() <= SHOWN_CHARACTERS && !text.chars().any(char::is_control) => text.to_owned(),
+        Ok(text) if text.chars().count() <= SHOWN_CHARACTERS && !text.chars().any(char::is_control) => format!("`{text}`"),
         _ => format!("{} bytes", value.bytes.len()),
     }
 }

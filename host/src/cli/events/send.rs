@@ -88,7 +88,7 @@ fn open(arguments: &SendArgs) -> anyhow::Result<(Reader, Option<u64>, String)> {
     }
     let file = File::open(&arguments.file).with_context(|| format!("cannot open {name}"))?;
     let metadata = file.metadata().with_context(|| format!("cannot read {name}"))?;
-    let length = metadata.is_file().then(|| metadata.len());
+    let length = metadata.is_file().then_some(metadata.len());
     Ok((Box::new(BufReader::with_capacity(1 << 20, file)), length, name))
 }
 
@@ -160,8 +160,9 @@ impl<'a, R: BufRead + Send> Sender<'a, R> {
         };
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..connections).map(|_| scope.spawn(connection)).collect();
-            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a sender panicked")));
-            ended.fold(Ok(()), |first, next| first.and(next))
+            let panicked = |_| Err(anyhow::anyhow!("a sender panicked"));
+            let ended: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect();
+            ended.into_iter().collect()
         })
     }
 

@@ -125,7 +125,9 @@ fn attributes(out: &mut Lines<'_>, event: &EventView) {
 
 fn verdict(out: &mut Lines<'_>, verdict: &VerdictView) {
     let answer = verdict.answer.replace('_', " ");
-    out.line(&format!("{}: {answer}: {}", verdict.deployment, verdict.why));
+    // A sentence that begins with the word says it already.
+    let answer = if verdict.why.starts_with(&answer) { String::new() } else { format!("{answer}: ") };
+    out.line(&format!("{}: {answer}{}", verdict.deployment, verdict.why));
     out.deeper(|out| {
         if let Some(by) = maker(verdict) {
             out.line(&by);
@@ -207,9 +209,9 @@ fn document(out: &mut Lines<'_>, document: &DocumentBody) {
 
 fn value(value: &ValueView) -> String {
     let shown = match (&value.text, &value.hex) {
-        (Some(text), _) => cut(text),
-        (None, Some(hex)) => format!("0x{}", cut(hex)),
-        (None, None) => "empty".to_owned(),
+        (Some(text), _) if !text.is_empty() => cut(text),
+        (_, Some(hex)) => format!("0x{}", cut(hex)),
+        _ => "(empty)".to_owned(),
     };
     let expires = value.expires.as_ref().map(|expires| format!("  (until {expires})")).unwrap_or_default();
     format!("value {}: {shown}{expires}", value.name)

@@ -17,7 +17,7 @@ const BODY: &str = r#"{
                "time": "2026-07-01T10:00:05Z", "received": "2026-07-01T10:00:05Z", "time_replaced": true,
                "extensions": {"traceid": "t1"}},
      "deployments": [
-       {"deployment": "c2c", "answer": "matched", "why": "3 sellers within 60 s", "key": "u:1", "position": 44,
+       {"deployment": "c2c", "answer": "matched", "why": "matched high_risk: 3 sellers within 60 s", "key": "u:1", "position": 44,
         "revision": 1, "digest": "0123456789abcdef", "module": "c2c-blacklist@0.1.0", "subscription": "views",
         "windows": [{"name": "views", "count": 1, "distinct": 1, "sum": -3}],
         "matches": [{"position": 44, "input": 40, "deployment": "c2c", "revision": 1, "digest": "0123456789abcdef",
@@ -33,7 +33,7 @@ const BODY: &str = r#"{
      "windows": [{"name": "views", "entries": [{"time": "2026-07-01T10:00:00Z", "member": "s1", "amount": 1, "source": "app",
        "id": "e-1", "position": 38}, {"time": "2026-07-01T10:00:05Z", "member": "s2", "amount": -3, "source": "app",
        "id": "e-2", "position": 40}]}],
-     "values": [{"name": "last", "text": "s2", "expires": "2026-07-02T00:00:00Z"}, {"name": "raw", "hex": "00ff"}]},
+     "values": [{"name": "last", "text": "s2", "expires": "2026-07-02T00:00:00Z"}, {"name": "raw", "hex": "00ff"}, {"name": "seen", "text": ""}]},
     {"deployment": "rental", "position": 90, "lag": 0, "windows": [], "values": []}]
 }"#;
 
@@ -57,7 +57,7 @@ Events
   2026-07-01T10:00:05Z  goods.viewed  app/e-2  [position 40]
     actor u:1  scene home  traceid t1
     its own time was absent or too far off; received 2026-07-01T10:00:05Z
-    c2c: matched: 3 sellers within 60 s
+    c2c: matched high_risk: 3 sellers within 60 s
       c2c-blacklist@0.1.0 (0123456789ab) revision 1, subscription views, key u:1, position 44
       window views: 1 event, 1 distinct, sum -3
       match high_risk for u:1  {\"sellers\":3}
@@ -78,6 +78,7 @@ Kept now
       2026-07-01T10:00:05Z  s2  amount -3  app/e-2  [position 40]
     value last: s2  (until 2026-07-02T00:00:00Z)
     value raw: 0x00ff
+    value seen: (empty)
   rental: read up to position 90
     nothing
 ";

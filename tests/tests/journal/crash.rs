@@ -1,0 +1,199 @@
+//! A crash behind every frame: the folder as it would be, opened again, all inputs sent again. What comes out must be
+//! what comes out without a crash (DECISIONS 27).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use fishpond::journal::cut;
+use fishpond::model::{Document, Frame, Lsn};
+use fishpond::store::Store;
+use fishpond_tests::{Deploy, Setup, World, copy_folder, flow, parts_equal};
+
+/// What happens to the host, in order. Each is followed by everything running to rest.
+enum Act {
+    Deploy(Deploy),
+    Events(Vec<String>),
+    Pause(&'static str),
+    Resume(&'static str),
+    Checkpoint,
+}
+
+fn acts() -> Vec<Act> {
+    let lines = flow::lines(11, 80);
+    let events = |from: usize, to: usize| Act::Events(lines[from..to].to_vec());
+    let bad = Deploy::new("bad", "misbehave", "{}");
+    vec![
+        Act::Deploy(Deploy::new("risk", "c2c-blacklist", r#"{"cooldown_s": 90}"#)),
+        Act::Deploy(bad.clone().pausing()),
+        events(0, 20),
+        Act::Checkpoint,
+        events(20, 32),
+        Act::Pause("risk"),
+        events(32, 44),
+        Act::Deploy(Deploy::new("risk", "c2c-blacklist", r#"{"window_s": 120, "cooldown_s": 60}"#)),
+        Act::Resume("risk"),
+        Act::Deploy(bad),
+        Act::Resume("bad"),
+        events(44, 60),
+        Act::Checkpoint,
+        events(60, lines.len()),
+    ]
+}
+
+/// Does an act; events are answered as duplicates where they are there already.
+fn act(world: &mut World, act: &Act) {
+    match act {
+        Act::Deploy(deploy) => drop(world.deploy(deploy).expect("it deploys")),
+        Act::Events(lines) => drop(world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>())),
+        Act::Pause(name) => drop(world.pause(name)),
+        Act::Resume(name) => drop(world.resume(name)),
+        Act::Checkpoint => world.checkpoint(),
+    }
+    world.rest();
+}
+
+/// A run without a crash, what it left behind, and the store as it was at each quiet point.
+struct Uncut {
+    folder: tempfile::TempDir,
+    /// For each act the last position before it: its own frames are above.
+    before: Vec<Lsn>,
+    /// Copies of the store, and the highest position in each.
+    stores: Vec<(Lsn, tempfile::TempDir)>,
+    last: Lsn,
+    result: Result,
+}
+
+fn uncut(acts: &[Act], setup: &Setup) -> Uncut {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stores = vec![(Lsn::ZERO, tempfile::tempdir().expect("a folder"))];
+    let mut before = Vec::new();
+    let mut world = World::open(folder.path(), setup).expect("a world");
+    for next in acts {
+        before.push(world.host.parts.log.last());
+        act(&mut world, next);
+        world.sync();
+        if matches!(next, Act::Checkpoint) {
+            let copy = tempfile::tempdir().expect("a folder");
+            copy_folder(&folder.path().join("store"), copy.path()).expect("a copy");
+            let highest = Store::open(copy.path()).expect("a copy of a store is one").highest().expect("a position");
+            stores.push((highest, copy));
+        }
+    }
+    let result = Result::of(&mut world);
+    let last = world.host.parts.log.last();
+    world.close();
+    Uncut { folder, before, stores, last, result }
+}
+
+/// What a run comes to, without positions: those differ after a crash.
+#[derive(PartialEq, Debug, Default)]
+struct Result {
+    /// Per (deployment, key): each input in order, with its revision, its end and its matches.
+    outcomes: BTreeMap<(String, String), Vec<String>>,
+    matches: BTreeSet<String>,
+    matches_written: usize,
+    documents: BTreeMap<(String, String), Parts>,
+}
+
+#[derive(Debug)]
+struct Parts(Document);
+
+impl PartialEq for Parts {
+    fn eq(&self, other: &Parts) -> bool {
+        parts_equal(&self.0, &other.0)
+    }
+}
+
+impl Result {
+    fn of(world: &mut World) -> Result {
+        let ids: BTreeMap<Lsn, String> = world
+            .frames()
+            .into_iter()
+            .filter_map(|(lsn, frame)| if let Frame::Input(event) = frame { Some((lsn, event.id.to_string())) } else { None })
+            .collect();
+        let mut result = Result::default();
+        for handled in world.handled() {
+            let (record, by) = (&handled.record, format!("{}@{} {}", handled.deployment, handled.revision, handled.digest));
+            let mut line = format!("{} by {by}: {:?} late {}", ids[&record.lsn], record.outcome.end, record.outcome.late);
+            for found in &record.outcome.matches {
+                let events: Vec<String> = found.events.iter().map(|event| format!("{}/{}", event.source, event.id)).collect();
+                let found = format!("{by}: {} {} {} {events:?} {:?}", found.name, found.person, found.fields, found.once);
+                line.push_str(&found);
+                result.matches.insert(found);
+                result.matches_written += 1;
+            }
+            result.outcomes.entry((handled.deployment, record.key.to_string())).or_default().push(line);
+        }
+        for person in flow::PEOPLE {
+            for view in world.documents(person) {
+                result.documents.insert((view.deployment.to_string(), person.to_owned()), Parts(view.document));
+            }
+        }
+        result
+    }
+}
+
+/// The folder as a crash behind frame `last` leaves it: nothing above it in the journal, nor in the store.
+fn crashed(uncut: &Uncut, last: Lsn, into: &Path) {
+    let from = uncut.folder.path();
+    copy_folder(&from.join("journal"), &into.join("journal")).expect("a copy");
+    copy_folder(&from.join("modules"), &into.join("modules")).expect("a copy");
+    let (_, store) = uncut.stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
+    copy_folder(store.path(), &into.join("store")).expect("a copy");
+    cut(&into.join("journal"), last).expect("it can be cut there");
+}
+
+#[test]
+fn a_crash_behind_every_frame_changes_nothing() {
+    let acts = acts();
+    let uncut = uncut(&acts, &Setup::seed(7, 6));
+    check_uncut(&uncut);
+    for last in 0..=uncut.last.0 {
+        let last = Lsn(last);
+        let folder = tempfile::tempdir().expect("a folder");
+        crashed(&uncut, last, folder.path());
+        // Batches fall otherwise than before the crash.
+        let mut world = World::open(folder.path(), &Setup::seed(last.0, 1 + last.0 as usize % 9)).expect("it opens again");
+        assert_eq!(world.host.report.journal.last, last);
+        world.rest();
+        for (next, before) in acts.iter().zip(&uncut.before) {
+            // All events are sent again; what else was durable has happened.
+            if matches!(next, Act::Events(_)) || *before >= last {
+                act(&mut world, next);
+            }
+        }
+        let result = Result::of(&mut world);
+        assert_eq!(result.outcomes, uncut.result.outcomes, "outcomes after a crash behind {last}");
+        assert_eq!(result.documents, uncut.result.documents, "documents after a crash behind {last}");
+        assert_eq!(result.matches, uncut.result.matches, "matches after a crash behind {last}");
+        assert_eq!(result.matches_written, result.matches.len(), "a match twice in the journal after a crash behind {last}");
+    }
+}
+
+/// The run must hold what a crash could break.
+fn check_uncut(uncut: &Uncut) {
+    let result = &uncut.result;
+    assert_eq!(result.matches_written, result.matches.len());
+    assert!(result.matches.len() >= 8 && uncut.last.0 >= 120, "{} matches, {} frames", result.matches.len(), uncut.last);
+    let lines: Vec<&String> = result.outcomes.values().flatten().collect();
+    for part in ["Trapped", "no_key", "bad_event", "risk@1", "risk@2", "bad@1", "bad@2"] {
+        assert!(lines.iter().any(|line| line.contains(part)), "the flow holds no {part}");
+    }
+    assert_eq!(uncut.stores.len(), 3);
+    assert!(uncut.stores.windows(2).all(|two| two[0].0 < two[1].0));
+}
+
+/// A store that is ahead of its journal proves that the journal has lost what was durable.
+#[test]
+fn a_journal_that_ends_below_its_store_is_refused() {
+    let acts = acts();
+    let uncut = uncut(&acts, &Setup::seed(7, 6));
+    let (highest, store) = &uncut.stores[1];
+    let folder = tempfile::tempdir().expect("a folder");
+    crashed(&uncut, highest.previous(), folder.path());
+    std::fs::remove_dir_all(folder.path().join("store")).expect("removed");
+    copy_folder(store.path(), &folder.path().join("store")).expect("a copy");
+    let Err(error) = World::open(folder.path(), &Setup::default()) else { panic!("it was continued") };
+    let text = format!("{error:#}");
+    assert!(text.contains(&format!("the store holds LSN {highest}")) && text.contains("Restore the file from a backup"), "{text}");
+}

@@ -1,0 +1,7 @@
+//! What is durable stays, what is not leaves no half: crashes between any two frames, damage, restarts.
+//!
+//! A real `kill -9` through the binary is a test of its own, beside these.
+
+mod crash;
+mod damage;
+mod restart;

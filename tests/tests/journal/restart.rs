@@ -1,0 +1,144 @@
+//! Checkpoints, restarts and eviction: documents come from the store and from the journal, and nobody can tell.
+
+use fishpond::journal::Failpoints;
+use fishpond::model::ports::DocumentView;
+use fishpond::model::{Frame, Limits, Lsn, OnError};
+use fishpond_tests::{Deploy, Hold, Setup, World, flow, parts_equal};
+
+fn all_documents(world: &mut World) -> Vec<DocumentView> {
+    flow::PEOPLE.iter().flat_map(|person| world.documents(person)).collect()
+}
+
+fn same_documents(one: &[DocumentView], other: &[DocumentView]) {
+    assert_eq!(one.len(), other.len());
+    for (one, other) in one.iter().zip(other) {
+        assert!(one.deployment == other.deployment && parts_equal(&one.document, &other.document), "{one:?} and {other:?}");
+    }
+}
+
+fn deploy(world: &World) {
+    for deploy in [Deploy::new("risk", "c2c-blacklist", "{}"), Deploy::new("bad", "misbehave", "{}")] {
+        world.deploy(&deploy).expect("it deploys");
+    }
+}
+
+fn send(world: &mut World, lines: &[String]) {
+    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.rest();
+}
+
+#[test]
+fn a_restart_redoes_only_what_is_above_the_checkpoint() {
+    let lines = flow::lines(21, 120);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &Setup::default()).expect("a world");
+    deploy(&world);
+    send(&mut world, &lines[..100]);
+    world.checkpoint();
+    let mark = world.host.parts.store.checkpoint().expect("a position");
+    assert!(world.frames().iter().any(|(lsn, frame)| *lsn == mark && matches!(frame, Frame::Mark(_))));
+    send(&mut world, &lines[100..]);
+    let above = |(lsn, frame): &&(Lsn, Frame)| *lsn > mark && matches!(frame, Frame::Outcome(_));
+    let above = world.frames().iter().filter(above).count() as u64;
+    let before = all_documents(&mut world);
+    world.close();
+    let mut world = World::open(folder.path(), &Setup::default()).expect("it opens again");
+    let outcomes = world.frames().iter().filter(|(_, frame)| matches!(frame, Frame::Outcome(_))).count() as u64;
+    assert!(above > 0 && above < outcomes / 2, "{above} of {outcomes}");
+    assert_eq!(world.host.report.redone, above);
+    same_documents(&before, &all_documents(&mut world));
+    // Nothing is handled again, and the next events meet the documents as they were.
+    let handled = world.handled().len();
+    world.rest();
+    assert_eq!(world.handled().len(), handled);
+    world.close();
+}
+
+#[test]
+fn a_restart_without_a_store_comes_to_the_same() {
+    let lines = flow::lines(22, 120);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &Setup::default()).expect("a world");
+    deploy(&world);
+    send(&mut world, &lines[..60]);
+    world.checkpoint();
+    send(&mut world, &lines[60..]);
+    let before = all_documents(&mut world);
+    world.close();
+    std::fs::remove_dir_all(folder.path().join("store")).expect("removed");
+    let mut world = World::open(folder.path(), &Setup::default()).expect("it opens again");
+    same_documents(&before, &all_documents(&mut world));
+    world.close();
+}
+
+#[test]
+fn documents_that_were_evicted_are_read_back_and_nobody_can_tell() {
+    let lines = flow::lines(23, 400);
+    let small = Limits { documents_memory_bytes: 2_000, ..Setup::default().limits };
+    let mut seen = Vec::new();
+    for limits in [Setup::default().limits, small] {
+        let (_folder, mut world) = World::temporary(&Setup { limits, ..Setup::default() });
+        deploy(&world);
+        let mut least = i64::MAX;
+        for part in lines.chunks(20) {
+            send(&mut world, part);
+            // Eviction wants clean documents: a checkpoint makes them so, and the next batch lets them go.
+            world.checkpoint();
+            least = least.min(world.host.parts.metrics.document_bytes.get());
+        }
+        world.rest();
+        let held = world.host.parts.metrics.document_bytes.get();
+        let documents = all_documents(&mut world);
+        let outcomes: Vec<_> = world.handled().into_iter().map(|handled| (handled.deployment, handled.record.key, handled.record.time, handled.record.outcome.end, handled.record.outcome.matches.len())).collect();
+        let mut outcomes = outcomes;
+        outcomes.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        seen.push((held, least, documents, outcomes));
+    }
+    let (all, few) = (&seen[0], &seen[1]);
+    assert!(all.0 > 6_000, "the flow fits into the small memory: {}", all.0);
+    assert!(few.1 <= 2_000 && few.0 < all.0 / 2, "nothing was evicted: {} of {} bytes", few.0, all.0);
+    same_documents(&all.2, &few.2);
+    assert_eq!(all.3, few.3);
+}
+
+/// The store may claim a checkpoint only when the journal holds its mark for good: a mark that a crash takes away
+/// would let the next start skip what is then written in its place.
+#[test]
+fn a_checkpoint_is_never_ahead_of_the_durable_journal() {
+    let (folder, hold) = (tempfile::tempdir().expect("a folder"), Hold::default());
+    let points = Failpoints { before_write: None, before_sync: Some(hold.failpoint()) };
+    let mut world = World::open(folder.path(), &Setup { failpoints: points, ..Setup::default() }).expect("a world");
+    deploy(&world);
+    send(&mut world, &flow::lines(24, 20));
+    world.checkpoint();
+    world.sync();
+    hold.fail();
+    // Nothing is dirty, so there is nothing to wait for but the mark itself.
+    let ended = world.host.station.checkpoint();
+    assert!(world.host.parts.log.wait_committed(world.host.parts.log.last()).is_err(), "the sync was to fail: {ended:?}");
+    let (checkpoint, durable) = (world.host.parts.store.checkpoint().expect("a position"), world.host.parts.log.journal().durable());
+    assert!(checkpoint <= durable, "the store claims {checkpoint}, durable is {durable}");
+}
+
+/// The time by which a query judges expiry may not depend on how the events were batched.
+#[test]
+fn x_05_the_clock_of_a_document_does_not_depend_on_batches() {
+    let clock = |most: usize, reopen: bool| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::seed(1, most);
+        let mut world = World::open(folder.path(), &setup).expect("a world");
+        world.deploy(&Deploy { on_error: OnError::Skip, ..Deploy::new("count", "misbehave", "{}") }).expect("it deploys");
+        world.checkpoint();
+        world.events(&["10:00:30 do id=e1 actor=ann", "10:00:10 do id=e2 actor=ann received=10:00:31", "10:00:20 do id=e3 actor=ann received=10:00:32"]);
+        world.rest();
+        if reopen {
+            world.close();
+            world = World::open(folder.path(), &setup).expect("it opens again");
+        }
+        world.documents("ann")[0].document.clock()
+    };
+    let expected = clock(1, false);
+    for (most, reopen) in [(1, true), (1 << 20, false), (1 << 20, true)] {
+        assert_eq!(clock(most, reopen), expected, "batches of {most}, restarted {reopen}");
+    }
+}

@@ -1,0 +1,6 @@
+//! What a module may do, and what becomes of one that does something else.
+
+mod equal;
+mod misuse;
+mod pause;
+mod upload;
