@@ -1,18 +1,60 @@
-//! Fishpond.
-pub mod api;
-pub mod app;
-pub mod cli;
-pub mod bench;
-pub mod codec;
-pub mod config;
-pub mod engine;
-pub mod journal;
+//! The Fishpond host: events in, WebAssembly modules over them, what they find out again, and nothing lost between.
+//!
+//! # Layout
+//! The rooms below are in reading order, from the nouns up to the doors; imports go down only (the floors are in
+//! ARCHITECTURE.md, a test holds them). Empty lines keep rustfmt from sorting them by name.
+//!
+//! To follow one event: `api::events` reads it, `shards::intake` gives it a position, `journal` makes that durable,
+//! `shards::worker` meets it, `engine` runs the module, `shards::commit` turns the outcome into frames,
+//! `shards::checkpoint` brings the document to the `store`, `trace` tells of it.
+
+/// Floor 0. The nouns: event, document, outcome, frame, plan, limits; and the ports between rooms of one floor.
 pub mod model;
-pub mod registry;
-pub mod router;
-pub mod scenario;
-pub mod shards;
-pub mod store;
+
+/// The stored bytes of frames and documents.
+pub mod codec;
+
+/// Named threads, and the bell that wakes them.
 pub mod tasks;
+
+/// Metrics.
 pub mod telemetry;
+
+/// Floor 1. One order of frames, durable.
+pub mod journal;
+
+/// The only room that knows wasmtime: runs modules, yields values.
+pub mod engine;
+
+/// Which events reach a deployment, and under which key.
+pub mod router;
+
+/// The only room that knows sled: current documents.
+pub mod store;
+
+/// Floor 2. Modules, deployments, revisions: what control frames say.
+pub mod registry;
+
+/// What the journal tells about the past: matches, failures, why and why not.
 pub mod trace;
+
+/// Floor 3. Where events become outcomes: intake, worker, documents, checkpoints, recovery.
+pub mod shards;
+
+/// The only room that knows axum: the HTTP doors.
+pub mod api;
+
+/// Floor 4. The one printable tree of settings.
+pub mod config;
+
+/// The only wiring: opening, serving, ending.
+pub mod app;
+
+/// Scenario files: the one test form.
+pub mod scenario;
+
+/// What this machine does, measured.
+pub mod bench;
+
+/// The command line.
+pub mod cli;

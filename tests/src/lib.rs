@@ -20,7 +20,7 @@ pub use hold::Hold;
 pub use world::{Deploy, Handled, Setup, World, copy_folder, event, frames, handled, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
-pub const GUESTS: [&str; 4] = ["c2c-blacklist", "rental-browse", "hello-rule", "misbehave"];
+pub const GUESTS: [&str; 5] = ["c2c-blacklist", "rental-browse", "hello-rule", "noop-rule", "misbehave"];
 
 /// A built component. `name@version` is the same one under another version, and so with another digest.
 pub fn component(name: &str) -> Vec<u8> {

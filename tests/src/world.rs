@@ -261,7 +261,11 @@ pub fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let path: PathBuf = entry?.path();
         let target = to.join(path.file_name().context("a name")?);
-        if path.is_dir() { copy_folder(&path, &target)? } else { drop(std::fs::copy(&path, &target)?) }
+        if path.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target)?;
+        }
     }
     Ok(())
 }

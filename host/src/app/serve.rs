@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::open::{Host, OpenOptions, Step, open};
 use crate::api;
@@ -34,12 +34,15 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
     let connections = config.limits.connections;
     let (router, shards) = start(host, tokens)?;
-    tracing::info!(address = %config.listen, data = %config.data.display(), "ready");
+    let mut signals = Signals::new()?;
+    // Port 0 lets the system choose one: what is said is where clients find the host.
+    let address = listener.local_addr().unwrap_or(config.listen);
+    tracing::info!(%address, data = %config.data.display(), "ready");
     let (ended, end) = tokio::sync::oneshot::channel();
     let stop = async move {
-        stop_signal().await;
+        signals.next().await;
         tracing::info!("ending: requests that have begun are finished, then the worker; a second signal ends at once");
-        tokio::spawn(leave_at_second_signal());
+        tokio::spawn(leave_at_second(signals));
         // The receiver waits for as long as there is something to serve.
         let _ = ended.send(());
     };
@@ -66,7 +69,11 @@ async fn drain(
 
 /// The worker on its thread, and the doors to all of it.
 fn start(host: Host, tokens: api::Tokens) -> anyhow::Result<(api::Router, Shards)> {
-    let Host { parts, intake, station, clock, .. } = host;
+    let Host { parts, intake, mut station, clock, report } = host;
+    if report.redone > 0 {
+        // So that the next start has less to redo, however this one ends.
+        station.worker.begin_checkpoint().context("cannot begin a checkpoint")?;
+    }
     let asker = std::sync::Arc::new(station.asker());
     let watch = station.board.clone();
     let shards = Shards::start(station).context("cannot start the worker")?;
@@ -98,22 +105,28 @@ async fn close(shards: Shards, log: Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn stop_signal() {
-    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    match (terminate, interrupt) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+/// SIGTERM and interrupts, from the moment that it is made: whoever has read `ready` may send one.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        let handle = |kind| signal(kind).context("cannot handle signals");
+        Ok(Signals { terminate: handle(SignalKind::terminate())?, interrupt: handle(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        // Without handlers the signals do what they always do: end the process.
-        _ => std::future::pending().await,
     }
 }
 
-async fn leave_at_second_signal() {
-    stop_signal().await;
+async fn leave_at_second(mut signals: Signals) {
+    signals.next().await;
     tracing::warn!("a second signal: leaving at once; what was acknowledged is in the journal");
     std::process::exit(130);
 }

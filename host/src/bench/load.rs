@@ -39,8 +39,11 @@ pub fn run(plan: &Plan, rule: Rule, component: &[u8]) -> anyhow::Result<Line> {
     let fuel = parts.metrics.fuel.with_label_values(labels).get();
     let rate = plan.events as f64 / elapsed.as_secs_f64();
     let paced = paced(&intake, &parts.log, &crowd, plan, rate * PACED)?;
+    let peak = peak_memory_mib();
+    let stopping = Instant::now();
     let healthy = shards.stop();
     anyhow::ensure!(healthy, "the worker has failed");
+    let stopped = stopping.elapsed();
     let per = |total: u64| total as f64 / plan.events as f64;
     Ok(Line::new(format!("{} events over {} keys, durable through {}", plan.events, plan.keys, rule.module()))
         .number("events_per_second_durable", rate)
@@ -54,7 +57,9 @@ pub fn run(plan: &Plan, rule: Rule, component: &[u8]) -> anyhow::Result<Line> {
         .count("journal_syncs", after.syncs - before.syncs)
         .number("full_speed_commit_p50_ms", ms(after.commit_latency.quantile_us(0.5)))
         .number("full_speed_commit_p99_ms", ms(after.commit_latency.quantile_us(0.99)))
-        .count("peak_memory_mib", peak_memory_mib())
+        .count("peak_memory_mib", peak)
+        .number("final_checkpoint_seconds", stopped.as_secs_f64())
+        .count("peak_memory_with_checkpoint_mib", peak_memory_mib())
         .number("paced_events_per_second", paced.rate)
         .number("paced_submit_to_durable_p50_ms", paced.p50_ms)
         .number("paced_submit_to_durable_p99_ms", paced.p99_ms))

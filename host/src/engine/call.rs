@@ -185,6 +185,12 @@ impl Call {
         (self.effects.into_iter().map(Effects::into_outcome).collect(), documents)
     }
 
+    /// The last `error` line that the guest wrote.
+    pub fn last_words(&self) -> Option<&str> {
+        let lines = self.effects.iter().flat_map(|effects| &effects.logs);
+        lines.filter(|line| line.level == "error").last().map(|line| &*line.message)
+    }
+
     /// The call has failed: documents as they were.
     pub fn undo(self) -> Vec<Document> {
         self.slots.into_iter().map(|slot| slot.base).collect()

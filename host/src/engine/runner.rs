@@ -225,8 +225,12 @@ impl Runner {
             }
             Err(error) => {
                 let violation = call.violation.clone();
+                let failed = match (instance::classify(&error), call.last_words()) {
+                    // A language's panic is a bare `unreachable`; what it logged before says why.
+                    (Failed::Trap(trap), Some(words)) => Failed::Trap(format!("{words} ({trap})")),
+                    (failed, _) => failed,
+                };
                 *documents = call.undo();
-                let failed = instance::classify(&error);
                 match violation {
                     _ if failed == Failed::Watchdog && inputs.len() == 1 => Err(self.watchdog()),
                     Some(violation) => Ok(CallEnd::Violated(violation)),

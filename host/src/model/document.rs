@@ -134,9 +134,14 @@ impl Document {
         self.lsn
     }
 
-    /// The outcome at this position is in the document; `time` is the last input's.
+    /// The outcome at this position is in the document; `time` is the greatest of its inputs.
     pub fn stamp(&mut self, lsn: Lsn, time: u64) {
         self.lsn = lsn;
+        self.advance(time);
+    }
+
+    /// An input of this time has changed it. The greatest counts, so batches leave no trace in the clock.
+    pub fn advance(&mut self, time: u64) {
         self.clock = self.clock.max(time);
     }
 

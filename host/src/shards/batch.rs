@@ -37,11 +37,14 @@ pub struct Batch {
     pub bad: Vec<(usize, InputRecord)>,
     /// Everything up to here is in the batch or not for this reader.
     pub position: Lsn,
+    /// It ends with a control frame: whatever that changed must be known before anything behind it is run.
+    pub control: bool,
     bytes: usize,
 }
 
 impl Batch {
-    /// Takes frames until the batch is full, nothing is left, or `end` is reached (which is not taken).
+    /// Takes frames until the batch is full, nothing is left, a control frame was taken, or `end` is reached (which is
+    /// not taken).
     pub fn collect(
         reader: &mut Reader,
         business: &str,
@@ -59,6 +62,7 @@ impl Batch {
                 break;
             }
             let lsn = *lsn;
+            batch.control = matches!(frame, Frame::Control(_));
             if let Frame::Input(event) = frame
                 && *event.business == *business
             {
@@ -70,7 +74,7 @@ impl Batch {
             }
             reader.take();
             batch.position = lsn;
-            if inputs.len() + batch.bad.len() >= size.inputs || batch.bytes >= size.bytes {
+            if batch.control || inputs.len() + batch.bad.len() >= size.inputs || batch.bytes >= size.bytes {
                 break;
             }
         }

@@ -108,7 +108,7 @@ impl Documents {
         let mut document = self.take(key)?;
         let before = document.bytes();
         if document.lsn() < lsn {
-            let time = ops.last().map_or(0, |(time, _)| *time);
+            let time = ops.iter().map(|(time, _)| *time).max().unwrap_or_default();
             match whole {
                 Some(whole) => {
                     let decoded = decode_document(&whole.bytes, &mut self.interner);

@@ -61,9 +61,12 @@ pub struct Worker {
     checkpoint: Checkpointer,
     board: Arc<Board>,
     batching: Batching,
+    /// Of the registry when it was looked at; zero = look again.
     generation: u64,
     /// The deployment whose turn was last.
     last: DeploymentId,
+    /// Every input alone on a fresh instance, for deployments to come as well.
+    singly: bool,
 }
 
 impl Worker {
@@ -81,7 +84,7 @@ impl Worker {
                 active.insert(id, Active::recovered(deployment, &parts, recovered));
             }
         }
-        Worker { parts, active, checkpoint, board, batching, generation: 0, last: DeploymentId(0) }
+        Worker { parts, active, checkpoint, board, batching, generation: 0, last: DeploymentId(0), singly: false }
     }
 
     /// Runs one batch of the next deployment that has something to read. False if none has.
@@ -118,7 +121,10 @@ impl Worker {
             match self.active.get_mut(&deployment.id) {
                 Some(active) => active.follow(deployment, &self.parts.log),
                 None => {
-                    let active = Active::new(deployment.clone(), &self.parts);
+                    let mut active = Active::new(deployment.clone(), &self.parts);
+                    if self.singly {
+                        active.run_singly();
+                    }
                     self.active.insert(deployment.id, active);
                 }
             }
@@ -155,6 +161,10 @@ impl Worker {
         let (reader, current) = (&mut active.readers[index], &active.loaded[loaded]);
         let plan = &current.revision.configured.plan;
         let batch = Batch::collect(reader, &active.deployment.business, plan, &current.router, size, end)?;
+        if batch.control {
+            // The registry holds its lock while it appends and applies a change, so looking again waits for it.
+            self.generation = 0;
+        }
         if batch.is_empty() {
             return Ok(());
         }
@@ -187,7 +197,7 @@ impl Worker {
     }
 
     /// Appends what the batch came to, and only then lets it be seen by the next one.
-    fn commit(&mut self, id: DeploymentId, index: usize, loaded: usize, mut batch: Batch, ran: Ran, documents: Vec<Document>) -> Result<(), Fatal> {
+    fn commit(&mut self, id: DeploymentId, index: usize, loaded: usize, mut batch: Batch, ran: Ran, mut documents: Vec<Document>) -> Result<(), Fatal> {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
         let stop = ran.fault.as_ref().map(|fault| fault.lsn);
@@ -195,8 +205,15 @@ impl Worker {
         let records = batch.records(ran.outcomes, stop);
         active.meters.records(&records);
         let head = active.outcome_head(loaded, index, position);
-        let changed = active.append(&self.parts.log, head, &batch, records, &documents, self.checkpoint.mark())?;
-        active.put_back(&batch, documents, &changed);
+        match active.append(&self.parts.log, head, &batch, records, &mut documents, self.checkpoint.mark()) {
+            Ok(changed) => active.put_back(&batch, documents, &changed),
+            Err(fatal) => {
+                // Run in vain: they go back at a position that no one will ever be told is durable.
+                let never = Some((self.parts.log.last().next(), 0));
+                active.put_back(&batch, documents, &vec![never; batch.keys.len()]);
+                return Err(fatal);
+            }
+        }
         if let Some(fault) = ran.fault {
             self.pause_at(id, index, &fault)?;
         }
@@ -266,6 +283,7 @@ impl Worker {
     /// Every input alone on a fresh instance.
     pub fn run_singly(&mut self) {
         self.batching = Batching::Seeded { seed: 0, most: 1 };
+        self.singly = true;
         self.active.values_mut().for_each(Active::run_singly);
     }
 
@@ -302,15 +320,15 @@ impl Active {
         }
     }
 
-    /// Appends the frames of a batch. Answers, for each document of the batch, the position and input time of its
-    /// last change.
+    /// Appends the frames of a batch. Answers, for each document of the batch, the position of its last change and
+    /// the greatest input time of all its changes.
     fn append(
         &mut self,
         log: &Log,
         head: Outcome,
         batch: &Batch,
         records: Vec<crate::model::InputRecord>,
-        documents: &[Document],
+        documents: &mut [Document],
         mark: Lsn,
     ) -> Result<Vec<Option<(Lsn, u64)>>, Fatal> {
         let mut changed: Vec<Option<(usize, u64)>> = vec![None; documents.len()];
@@ -323,12 +341,14 @@ impl Active {
             let time = record.time;
             let frame = frames.push(record);
             if let Some(document) = document {
-                changed[document] = Some((frame, time));
+                let before = changed[document].map_or(0, |(_, before)| before);
+                changed[document] = Some((frame, time.max(before)));
             }
         }
         let mut wholes = Vec::new();
-        for (index, document) in documents.iter().enumerate() {
-            if let Some((frame, _)) = changed[index] {
+        for (index, document) in documents.iter_mut().enumerate() {
+            if let Some((frame, time)) = changed[index] {
+                document.advance(time);
                 wholes.extend(self.documents.whole_after(&batch.keys[index], document, mark).map(|whole| (frame, whole)));
             }
         }

@@ -67,7 +67,7 @@ fn run(log: &Log, store: &Store, work: &Receiver<Job>, done: impl Fn(Done)) {
                 let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
                 Done::Rows(written.collect())
             }),
-            Job::Checkpoint(lsn) => store.set_checkpoint(lsn).map(|()| Done::Checkpoint(lsn)).map_err(|error| error.to_string()),
+            Job::Checkpoint(lsn) => close(log, store, lsn).map(|()| Done::Checkpoint(lsn)),
         };
         match result {
             Ok(finished) => done(finished),
@@ -84,4 +84,10 @@ fn write(log: &Log, store: &Store, rows: &[Row]) -> Result<(), String> {
     let highest = rows.iter().map(|row| row.lsn).max().unwrap_or_default();
     log.wait_committed(highest).map_err(|error| error.to_string())?;
     store.write(rows).map_err(|error| error.to_string())
+}
+
+/// As rows: were the mark lost, what is then written in its place would be taken for what the rows hold.
+fn close(log: &Log, store: &Store, mark: Lsn) -> Result<(), String> {
+    log.wait_committed(mark).map_err(|error| error.to_string())?;
+    store.set_checkpoint(mark).map_err(|error| error.to_string())
 }

@@ -109,7 +109,7 @@ impl Store {
         self.sync()
     }
 
-    /// Highest position that any row may hold.
+    /// Highest position that any row or the checkpoint may hold.
     pub fn highest(&self) -> Result<Lsn, Error> {
         self.lsn(HIGHEST, "highest position")
     }
@@ -119,7 +119,11 @@ impl Store {
         self.lsn(CHECKPOINT, "checkpoint")
     }
 
+    /// The mark is durable in the journal, so it is evidence as a row is.
     pub fn set_checkpoint(&self, lsn: Lsn) -> Result<(), Error> {
+        if lsn > self.highest()? {
+            self.put_lsn(HIGHEST, lsn)?;
+        }
         self.put_lsn(CHECKPOINT, lsn)?;
         self.sync()
     }

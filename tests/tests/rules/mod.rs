@@ -108,3 +108,8 @@ fn s1_19_no_match_for_one_house_or_another_category() {
 fn the_example_greets_the_third_visit() {
     scenario("examples/hello-rule/scenarios/third-visit.scenario");
 }
+
+#[test]
+fn the_example_that_does_nothing_finds_nothing() {
+    scenario("examples/noop-rule/scenarios/nothing.scenario");
+}

@@ -84,7 +84,7 @@ fn x_01_every_input_runs_on_the_revision_of_its_position() {
 #[test]
 fn x_01_a_worker_that_lags_still_switches_at_the_position() {
     let mut rng = Rng::with_seed(1);
-    let (folder, mut world) = World::temporary(&Setup::seed(3, 64));
+    let (folder, world) = World::temporary(&Setup::seed(3, 64));
     world.deploy(&Deploy::new("count", REVISIONS[0].0, REVISIONS[0].1)).expect("it deploys");
     for (index, (module, configuration)) in REVISIONS.into_iter().enumerate().skip(1) {
         let events: Vec<String> = (0..300).map(|more| line(&mut rng, index * 300 + more)).collect();
