@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::runner::Settings;
+use super::settings::Settings;
 use crate::model::{Document, End, Event, EventRef, InputOutcome, LogLine, Lsn, Match, Op, Reply, Span, Window, WindowSpec};
 
 /// One event for one key, routed.
@@ -187,8 +187,8 @@ impl Call {
 
     /// The last `error` line that the guest wrote.
     pub fn last_words(&self) -> Option<&str> {
-        let lines = self.effects.iter().flat_map(|effects| &effects.logs);
-        lines.filter(|line| line.level == "error").last().map(|line| &*line.message)
+        let mut lines = self.effects.iter().flat_map(|effects| &effects.logs);
+        lines.rfind(|line| line.level == "error").map(|line| &*line.message)
     }
 
     /// The call has failed: documents as they were.

@@ -14,10 +14,12 @@ mod host;
 mod instance;
 mod module;
 mod runner;
+mod settings;
 
 pub use call::{Input, QueryInput};
 pub use compile::Engine;
 pub use contract::{Description, Diagnostic, envelope};
 pub use error::{ConfigureError, HostFailure, UploadError};
 pub use module::{Configured, Module};
-pub use runner::{Fault, QueryFailure, Ran, Runner};
+pub use runner::{Fault, Ran, Runner};
+pub use settings::QueryFailure;

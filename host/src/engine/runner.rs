@@ -1,10 +1,8 @@
 //! Runs batches of one deployment revision on a long-lived instance, and falls back to single runs on fresh ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jsonschema::Validator;
 use wasmtime::Store;
 
 use super::bindings::events::exports::fishpond::plugin::events::Event as EventRecord;
@@ -15,33 +13,8 @@ use super::error::{ConfigureError, HostFailure};
 use super::host::HostState;
 use super::instance::{self, Failed};
 use super::module::{Configured, Module};
+use super::settings::{QueryFailure, Settings};
 use crate::model::{Attribute, Document, End, InputOutcome, Lsn, Reply, Select};
-
-/// What all instances of one deployment revision share.
-pub(super) struct Settings {
-    pub configured: Configured,
-    pub permissions: Vec<Box<str>>,
-    match_schemas: BTreeMap<Box<str>, Validator>,
-    query_schemas: BTreeMap<Box<str>, Validator>,
-}
-
-impl Settings {
-    /// A match must be one of the plan's and fit its schema.
-    pub fn check_match(&self, name: &str, fields: &str) -> Result<(), (&'static str, String)> {
-        let Some(schema) = self.match_schemas.get(name) else {
-            return Err(("unknown_match", format!("the plan has no match `{name}`")));
-        };
-        check_json(schema, fields).map_err(|message| ("match_schema", format!("match `{name}`: {message}")))
-    }
-}
-
-fn check_json(schema: &Validator, text: &str) -> Result<(), String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-    if !value.is_object() {
-        return Err("not a JSON object".to_owned());
-    }
-    schema.validate(&value).map_err(|error| format!("{error} at `{}`", error.instance_path()))
-}
 
 /// What a batch came to. Documents are where they were put, changed or not.
 #[derive(Default)]
@@ -63,14 +36,6 @@ pub struct Fault {
     pub lsn: Lsn,
     pub key: Arc<str>,
     pub end: End,
-}
-
-/// A query that was not answered. Never counts against the module.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueryFailure {
-    NoQuery { known: String },
-    Refused { code: Box<str>, message: Box<str> },
-    Host(String),
 }
 
 /// One per worker and deployment revision.
@@ -101,13 +66,7 @@ enum CallEnd {
 impl Runner {
     /// The plan is the stored one; an instance that answers another is refused.
     pub fn new(module: Arc<Module>, envelope: &str, configured: Configured, permissions: Vec<Box<str>>) -> Result<Runner, ConfigureError> {
-        let compile = |schemas: &BTreeMap<Box<str>, Box<str>>| {
-            let one = |(name, text): (&Box<str>, &Box<str>)| Ok((name.clone(), schema(name, text)?));
-            schemas.iter().map(one).collect::<Result<BTreeMap<_, _>, ConfigureError>>()
-        };
-        let match_schemas = compile(&configured.plan.matches)?;
-        let query_schemas = compile(&configured.plan.queries)?;
-        let settings = Settings { configured, permissions, match_schemas, query_schemas };
+        let settings = Settings::new(configured, permissions)?;
         Ok(Runner { module, settings: Arc::new(settings), envelope: envelope.into(), instance: None, generation: 0, singly: false })
     }
 
@@ -264,13 +223,7 @@ impl Runner {
 
     /// Answers a question about a document; nothing is changed and nothing is kept.
     pub fn query(&mut self, query: QueryInput, document: Document) -> Result<Reply, QueryFailure> {
-        let Some(schema) = self.settings.query_schemas.get(&query.name) else {
-            let known: Vec<&str> = self.settings.query_schemas.keys().map(|name| &**name).collect();
-            return Err(QueryFailure::NoQuery { known: known.join(", ") });
-        };
-        if let Err(message) = check_json(schema, &query.parameters) {
-            return Err(QueryFailure::Refused { code: "bad_parameters".into(), message: message.into() });
-        }
+        self.settings.check_query(&query.name, &query.parameters)?;
         let mut instance = self.take_instance().map_err(|failure| QueryFailure::Host(failure.0))?;
         let Some(guest) = &instance.queries else {
             return Err(QueryFailure::Host("the module exports no `queries`".to_owned()));
@@ -310,7 +263,7 @@ impl Runner {
     /// Puts an instance back, unless it is due for replacement.
     fn keep(&mut self, mut instance: Instance) {
         instance.calls_left -= 1;
-        let grown = instance.memory_bytes() > self.module.engine.limits.instance_memory_bytes as usize;
+        let grown = instance.memory_used() > self.module.engine.limits.instance_memory_bytes as usize;
         if instance.calls_left > 0 && !grown {
             self.instance = Some(instance);
         }
@@ -347,13 +300,7 @@ impl Runner {
 }
 
 impl Instance {
-    fn memory_bytes(&self) -> usize {
+    fn memory_used(&self) -> usize {
         self.store.data().bounds.memory_used
     }
-}
-
-fn schema(name: &str, text: &str) -> Result<Validator, ConfigureError> {
-    let bad = |error: String| ConfigureError::BadPlan(format!("the JSON Schema of `{name}`: {error}"));
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-    jsonschema::validator_for(&value).map_err(|error| bad(error.to_string()))
 }

@@ -117,12 +117,10 @@ impl Batch {
     pub fn records(&mut self, outcomes: Vec<InputOutcome>, before: Option<Lsn>) -> Vec<InputRecord> {
         let mut bad = std::mem::take(&mut self.bad).into_iter().peekable();
         let mut records = Vec::with_capacity(outcomes.len());
-        let mut run = 0;
-        for (input, outcome) in self.inputs.iter().zip(outcomes) {
+        for (run, (input, outcome)) in self.inputs.iter().zip(outcomes).enumerate() {
             while let Some((_, record)) = bad.next_if(|(after, _)| *after <= run) {
                 records.push(record);
             }
-            run += 1;
             records.push(InputRecord {
                 lsn: input.lsn,
                 time: input.event.time,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::deployment::Active;
-use super::worker::Parts;
+use super::parts::Parts;
 use super::writeback::{Done, Job, WriteBack};
 use crate::journal;
 use crate::model::{DeploymentId, Frame, Lsn, Mark, ShardSet};

@@ -9,7 +9,7 @@ use super::meters::Meters;
 use super::progress::Board;
 use super::reader::Reader;
 use super::recovery::Recovered;
-use super::worker::Parts;
+use super::parts::Parts;
 use crate::engine::{HostFailure, Ran, Runner};
 use crate::journal::Log;
 use crate::model::{Document, Lsn, OnError, ShardSet};

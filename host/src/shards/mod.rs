@@ -13,6 +13,7 @@ mod deployment;
 mod documents;
 mod intake;
 mod meters;
+mod parts;
 mod progress;
 mod questions;
 mod reader;
@@ -29,7 +30,8 @@ use std::time::{Duration, Instant};
 pub use intake::Intake;
 pub use progress::Board;
 pub use recovery::{Error as RecoveryError, Recovered, Recovery, recover};
-pub use worker::{Batching, Fatal, Parts, Worker};
+pub use parts::Parts;
+pub use worker::{Batching, Fatal, Worker};
 
 use crate::model::{DeploymentId, Lsn};
 use crate::model::ports::{Answer, AskError, DocumentView, Question};

@@ -12,15 +12,14 @@ use super::batch::{Batch, Size};
 use super::checkpoint::Checkpointer;
 use super::commit::Frames;
 use super::deployment::{Active, Loaded};
+use super::parts::Parts;
 use super::progress::Board;
 use super::recovery::Recovered;
 use super::writeback::Done;
 use crate::engine::{Fault, HostFailure, Ran};
 use crate::journal::{self, Log, ReadError};
 use crate::model::{DeploymentId, Document, Limits, Lsn, Outcome, ShardSet, shard_of};
-use crate::registry::{self, Registry};
-use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::registry;
 
 /// First wait after a host failure; doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -43,16 +42,6 @@ pub enum Batching {
     ByTime,
     /// Seeded numbers from 1 to `most`, for tests: outcomes may not depend on them.
     Seeded { seed: u64, most: usize },
-}
-
-/// What all parts of a host share with its workers.
-#[derive(Clone)]
-pub struct Parts {
-    pub log: Log,
-    pub registry: Arc<Registry>,
-    pub store: Arc<Store>,
-    pub metrics: Arc<Metrics>,
-    pub limits: Arc<Limits>,
 }
 
 pub struct Worker {

@@ -19,6 +19,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 pub enum Error {
     #[error("the store {folder} cannot be used: {error}")]
     Sled { folder: PathBuf, error: sled::Error },
+    #[error("the store {folder} is in use by another process: stop that host first, or give this one another data folder (--data)")]
+    InUse { folder: PathBuf },
     #[error("the store {folder} cannot be synced: {error}")]
     Sync { folder: PathBuf, error: std::io::Error },
     #[error("the store {folder} was made with `{found}`, this host uses `{expected}`: rows cannot be found under other keys. Use the fishpond that made it")]
@@ -60,12 +62,18 @@ pub fn row_key(business: &str, deployment: &str, key: &str) -> Vec<u8> {
     bytes
 }
 
+/// Somebody else holds sled's lock: sled says so in words only.
+fn is_lock(error: &sled::Error) -> bool {
+    let text = error.to_string();
+    text.contains("could not acquire lock") && text.contains("WouldBlock")
+}
+
 impl Store {
     /// Opens or makes a store. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path) -> Result<Store, Error> {
         let failed = |error| Error::Sled { folder: folder.to_owned(), error };
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(CACHE_BYTES);
-        let db = config.open().map_err(failed)?;
+        let db = config.open().map_err(|error| if is_lock(&error) { Error::InUse { folder: folder.to_owned() } } else { failed(error) })?;
         let rows = db.open_tree("documents").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
         let unsynced = |error| Error::Sync { folder: folder.to_owned(), error };

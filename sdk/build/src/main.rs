@@ -23,7 +23,7 @@ enum Task {
         /// Only these package folders, for example plugins/c2c-blacklist
         packages: Vec<PathBuf>,
     },
-    /// Build the guests, then run all tests
+    /// Build the guests and the program, then run all tests
     Test {
         /// For `cargo test --workspace`, for example `-- s1_05`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -59,6 +59,9 @@ fn run(task: Task) -> Result<()> {
         Task::Guests { packages } => fishpond_build::build_guests(&packages).map(drop),
         Task::Test { arguments } => {
             guests(&root)?;
+            // Some tests start the program: cargo builds that for tests of its own package only, and it has none.
+            let release: Vec<String> = arguments.iter().filter(|argument| *argument == "--release").cloned().collect();
+            cargo(&root, &["build", "--package", "fishpond"], &release)?;
             cargo(&root, &["test", "--workspace"], &arguments)
         }
         Task::Demo { arguments } => {

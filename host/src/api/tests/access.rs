@@ -98,8 +98,8 @@ async fn wrong_addresses_methods_and_parameters_have_the_one_form() {
 #[tokio::test]
 async fn a_request_has_an_id_a_metric_and_an_end() {
     let (wall, past) = Wall::past();
-    let wall = Open(wall);
     let harness = Harness::with(past, Limits { request_ms: 30, ..Limits::default() });
+    let wall = Open(wall);
     let mut given = request("GET", "/v1/limits", None, "");
     given.headers_mut().insert("x-request-id", "abc-7".parse().expect("a value"));
     assert_eq!(harness.send(given).await.headers["x-request-id"], "abc-7");

@@ -4,14 +4,15 @@ use std::pin::pin;
 
 use super::*;
 
-fn walled() -> (Open, Harness) {
+/// The wall comes last, so that it is gone before the journal is closed.
+fn walled() -> (Harness, Open) {
     let (wall, past) = Wall::past();
-    (Open(wall), Harness::with(past, Limits::default()))
+    (Harness::with(past, Limits::default()), Open(wall))
 }
 
 #[tokio::test]
 async fn x_28_no_answer_comes_before_the_event_is_durable() {
-    let (wall, harness) = walled();
+    let (harness, wall) = walled();
     wall.0.set(true);
     let json = event("1", "1");
     let mut first = pin!(harness.event(&json));
@@ -36,7 +37,7 @@ async fn x_28_no_answer_comes_before_the_event_is_durable() {
 
 #[tokio::test]
 async fn x_28_nobody_holds_an_answer_for_an_event_that_the_disk_lost() {
-    let (wall, harness) = walled();
+    let (harness, wall) = walled();
     wall.0.set(true);
     wall.0.broken.store(true, Ordering::SeqCst);
     let json = event("1", "1");
@@ -55,7 +56,7 @@ async fn x_28_nobody_holds_an_answer_for_an_event_that_the_disk_lost() {
 
 #[tokio::test]
 async fn a_batch_waits_for_the_highest_position_it_speaks_of() {
-    let (wall, harness) = walled();
+    let (harness, wall) = walled();
     assert_eq!(harness.event(&event("1", "1")).await.status, StatusCode::ACCEPTED);
     wall.0.set(true);
     let batch = format!("[{},{},{}]", event("2", "1"), event("1", "1"), event("1", "other"));
@@ -70,7 +71,7 @@ async fn a_batch_waits_for_the_highest_position_it_speaks_of() {
 
 #[tokio::test]
 async fn changes_and_answers_wait_for_their_positions() {
-    let (wall, harness) = walled();
+    let (harness, wall) = walled();
     let plan = crate::trace::fixture::plan(r#""browse""#, "subject", "");
     harness.past.deploy("demo", "risk", &plan, crate::model::Start::Latest);
     harness.past.durable();

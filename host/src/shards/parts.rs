@@ -1,0 +1,19 @@
+//! What the parts of a host share.
+
+use std::sync::Arc;
+
+use crate::journal::Log;
+use crate::model::Limits;
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Handles; clones are the same parts.
+#[derive(Clone)]
+pub struct Parts {
+    pub log: Log,
+    pub registry: Arc<Registry>,
+    pub store: Arc<Store>,
+    pub metrics: Arc<Metrics>,
+    pub limits: Arc<Limits>,
+}
