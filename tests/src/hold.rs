@@ -22,8 +22,8 @@ struct State {
     calls: u64,
 }
 
-/// Clones are the same hold. Dropping the last one outside a journal lets go: nothing can wait for ever.
-#[derive(Clone, Default)]
+/// What a test does to the disk.
+#[derive(Default)]
 pub struct Hold {
     state: Arc<(Mutex<State>, Condvar)>,
 }
@@ -51,19 +51,16 @@ impl Hold {
         self.state.1.notify_all();
     }
 
-    /// From now on the journal stands still when it comes to the failpoint.
-    pub fn begin(&self) {
+    /// From now on the journal stands still when it comes to the failpoint, until the answer is dropped. Declare it
+    /// after the world: a test that fails must let go before the world waits for its journal.
+    pub fn begin(&self) -> Held<'_> {
         self.set(Mode::Hold);
+        Held(self)
     }
 
     pub fn wait_until_held(&self) {
         let state = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.state.1.wait_while(state, |state| !state.held));
-    }
-
-    /// Lets the journal go on.
-    pub fn end(&self) {
-        self.set(Mode::Pass);
     }
 
     /// From now on the failpoint answers an error.
@@ -74,5 +71,15 @@ impl Hold {
     /// How often the journal came by.
     pub fn calls(&self) -> u64 {
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner).calls
+    }
+}
+
+/// Dropped, it lets the journal go on.
+#[must_use]
+pub struct Held<'a>(&'a Hold);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.set(Mode::Pass);
     }
 }

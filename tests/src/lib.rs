@@ -3,12 +3,14 @@
 //! - `world`: a host in a folder under a clock of its own, driven step by step
 //! - `flow`: events that a seed makes
 //! - `hold`, `damage`: a disk that is slow, fails, or forgets
+//! - `service`: the real program in a process of its own, a crowd that sends to it, and both rules once more
 //! - `house`: the repository as text, for the house rules
 
 pub mod damage;
 pub mod flow;
 mod hold;
 pub mod house;
+pub mod service;
 mod world;
 
 use std::sync::OnceLock;
@@ -16,7 +18,7 @@ use std::sync::OnceLock;
 use anyhow::Context;
 use fishpond::scenario::{Checked, Modules, check_file};
 
-pub use hold::Hold;
+pub use hold::{Held, Hold};
 pub use world::{Deploy, Handled, Setup, World, copy_folder, event, frames, handled, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
@@ -39,6 +41,18 @@ fn with_version(mut component: Vec<u8>, version: &str) -> Vec<u8> {
     let place = places.next().expect("the description is in the component");
     assert_eq!(places.next(), None, "the description is in the component once");
     component[place..place + to.len()].copy_from_slice(to.as_bytes());
+    component
+}
+
+/// A component that does nothing but import an empty instance: preamble, a type section with one instance type, an
+/// import section with one name of that type.
+pub fn importing(name: &str) -> Vec<u8> {
+    let mut import = vec![1, 0, name.len() as u8];
+    import.extend(name.as_bytes());
+    import.extend([5, 0]);
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    component.extend([7, 3, 1, 0x42, 0, 10, import.len() as u8]);
+    component.extend(import);
     component
 }
 

@@ -6,4 +6,5 @@ mod intake;
 mod journal;
 mod modules;
 mod rules;
+mod service;
 mod swap;

@@ -88,4 +88,15 @@ mod tests {
         assert_eq!(check(None), None);
         assert_eq!(Tokens::new([], "nowhere").check(&HeaderMap::new()).ok(), None);
     }
+
+    #[test]
+    fn every_byte_of_a_digest_counts() {
+        let digest = [7; 32];
+        assert!(equal(&digest, &digest.clone()));
+        for at in 0..32 {
+            let mut other = digest;
+            other[at] ^= 1;
+            assert!(!equal(&digest, &other), "{at}");
+        }
+    }
 }

@@ -135,6 +135,7 @@ fn a_time_in_the_past_shows_what_was_there_then() {
     past.control(Change::Paused { deployment: risk, shards: ShardSet::ALL, reason: "look".into() });
     past.later(10);
     past.control(Change::Resumed { deployment: risk, shards: ShardSet::ALL });
+    past.later(10);
     past.outcome(risk, second, vec![past.observed(second, "victim", "b")]);
     past.later(10);
     past.deploy("demo", "young", &blacklist_plan(), Start::Earliest);
@@ -147,7 +148,9 @@ fn a_time_in_the_past_shows_what_was_there_then() {
     let standing = Answer::Paused { key: "victim".into(), position: first, reason: "look".into(), since: START + 10 };
     assert_eq!(answers(&paused)[1], [("risk", &standing)]);
     assert_eq!(paused.documents[0].document.window("w").expect("it").all().len(), 1);
-    let resumed = ask(&past, "victim", Some(START + 20), 100);
+    let lagging = Answer::Lagging { key: "victim".into(), position: first };
+    assert_eq!(answers(&ask(&past, "victim", Some(START + 20), 100))[1], [("risk", &lagging)]);
+    let resumed = ask(&past, "victim", Some(START + 30), 100);
     assert_eq!(answers(&resumed)[1], [("risk", &Answer::NoMatch)]);
     assert_eq!(resumed.documents[0].document.window("w").expect("it").all().len(), 2);
     let now = ask(&past, "victim", None, 100);

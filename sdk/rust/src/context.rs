@@ -132,10 +132,7 @@ impl<'a> Context<'a> {
         let once = match emission.once {
             Once::Never => None,
             Once::Key(key) => Some(key),
-            Once::Slot(length) => {
-                let slot = self.time / milliseconds(length).max(1);
-                Some(format!("{}/{slot}", emission.person))
-            }
+            Once::Slot(length) => Some((self.time / milliseconds(length).max(1)).to_string()),
         };
         let emit = Emit {
             name: emission.name,

@@ -76,7 +76,7 @@ impl Emission<'_> {
         self
     }
 
-    /// Repeats with this key (at most 256 bytes) are one fact for whoever acts on them.
+    /// Repeats of this match about this person with this key (at most 256 bytes) are one fact for whoever acts on them.
     pub fn once(mut self, key: impl Into<String>) -> Self {
         self.once = Once::Key(key.into());
         self

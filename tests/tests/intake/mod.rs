@@ -34,7 +34,7 @@ fn crash_while_held(points: impl FnOnce(&Hold) -> Failpoints, lose: impl FnOnce(
     let world = World::open(folder.path(), &setup).expect("a world");
     world.deploy(&Deploy::new("risk", "c2c-blacklist", "{}")).expect("it deploys");
     world.sync();
-    hold.begin();
+    let held = hold.begin();
     let first = world.events(&[EVENT])[0];
     let second = world.events(&[EVENT])[0];
     assert!(matches!(first, Submitted::Accepted(_)) && second == Submitted::Duplicate(first.lsn()));
@@ -44,7 +44,7 @@ fn crash_while_held(points: impl FnOnce(&Hold) -> Failpoints, lose: impl FnOnce(
     lose(&image.path().join("journal"));
     assert!(told(&world, first.lsn()).is_none() && told(&world, second.lsn()).is_none(), "an answer before the sync");
     // The host that was not killed: both are answered once the sync is through.
-    hold.end();
+    drop(held);
     world.sync();
     for answer in [first, second] {
         assert_eq!(told(&world, answer.lsn()).expect("an answer").expect("it is durable").lsn(), first.lsn());

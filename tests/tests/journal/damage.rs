@@ -52,12 +52,12 @@ fn a_bit_flipped_above_the_durable_mark_is_cut() {
     let points = Failpoints { before_write: None, before_sync: Some(hold.failpoint()) };
     let world = played(folder.path(), &Setup { failpoints: points, ..Setup::default() });
     let durable = world.host.parts.log.last();
-    hold.begin();
+    let held = hold.begin();
     let line = "11:00:00 blacklist id=last subject=carl actor=abe";
     let lost = world.events(&[line])[0].lsn();
     hold.wait_until_held();
     copy_folder(folder.path(), image.path()).expect("a copy");
-    hold.end();
+    drop(held);
     world.close();
     flip_in_last_group(&last_segment(&image.path().join("journal")));
     let mut world = World::open(image.path(), &Setup::default()).expect("it opens");

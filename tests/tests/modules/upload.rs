@@ -3,19 +3,7 @@
 use fishpond::engine::UploadError;
 use fishpond::registry::Error;
 use fishpond::scenario::BUSINESS;
-use fishpond_tests::{Setup, World, component};
-
-/// A component that does nothing but import an empty instance: preamble, a type section with one instance type, an
-/// import section with one name of that type.
-fn importing(name: &str) -> Vec<u8> {
-    let mut import = vec![1, 0, name.len() as u8];
-    import.extend(name.as_bytes());
-    import.extend([5, 0]);
-    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
-    component.extend([7, 3, 1, 0x42, 0, 10, import.len() as u8]);
-    component.extend(import);
-    component
-}
+use fishpond_tests::{Setup, World, component, importing};
 
 fn refusal(world: &World, wasm: &[u8]) -> (Error, String) {
     let before = world.host.parts.log.last();

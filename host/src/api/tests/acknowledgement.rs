@@ -81,12 +81,14 @@ async fn changes_and_answers_wait_for_their_positions() {
     let mut asked = pin!(harness.get("/v1/demo/deployments/risk/queries/q?key=u1"));
     assert!(is_waiting(asked.as_mut()).await);
     assert_eq!(harness.shards.asked.lock().expect("no panic").len(), 1, "it was answered, and is not shown");
-    let paused = tokio::spawn(tell(harness.router.clone(), request("POST", "/v1/demo/deployments/risk/pause", None, "")));
+    let mut paused = tokio::spawn(tell(harness.router.clone(), request("POST", "/v1/demo/deployments/risk/pause", None, "")));
     let deployment = || harness.past.registry.deployment("demo", "risk").expect("it");
     while deployment().paused.shards.is_empty() {
         tokio::task::yield_now().await;
     }
-    assert!(!paused.is_finished());
+    // The change is made; time enough to answer it, if that did not wait for the disk.
+    let early = tokio::time::timeout(std::time::Duration::from_millis(100), &mut paused).await;
+    assert!(early.is_err(), "{early:?}");
     assert!(is_waiting(asked.as_mut()).await);
     wall.0.set(false);
     assert_eq!(asked.await.status, StatusCode::OK);
