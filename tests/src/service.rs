@@ -20,25 +20,29 @@ pub use client::{Client, Told};
 pub use crowd::{Act, Crowd};
 pub use model::{Found, Model, Rule};
 pub use producer::{Pace, Producer, Record};
-pub use program::fishpond;
 
 /// How long a host may take for what a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a host that does not say when it is done.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Limits that differ from the defaults.
+/// How a host is started.
 #[derive(Clone, Default)]
-pub struct Settings(pub Vec<(&'static str, u64)>);
+pub struct Settings {
+    /// Limits that differ from the defaults.
+    pub limits: Vec<(&'static str, u64)>,
+    /// Variables beside those of this process.
+    pub environment: Vec<(&'static str, &'static str)>,
+}
 
 impl Settings {
     fn arguments(&self) -> Vec<String> {
-        self.0.iter().flat_map(|(name, value)| ["--limit".to_owned(), format!("{name}={value}")]).collect()
+        self.limits.iter().flat_map(|(name, value)| ["--limit".to_owned(), format!("{name}={value}")]).collect()
     }
 
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.limits {
             *limits.get_mut(name).unwrap_or_else(|| panic!("there is no limit {name}")) = *value;
         }
         limits
@@ -78,8 +82,12 @@ impl Service {
     }
 
     pub fn try_start(folder: &Path, settings: &Settings, listen: &str) -> Result<Service, Ended> {
-        let mut command = fishpond();
-        command.args(["serve", "--log-format", "json", "--listen", listen, "--data"]).arg(folder).args(settings.arguments());
+        let mut command = program::fishpond();
+        command
+            .args(["serve", "--log-format", "json", "--listen", listen, "--data"])
+            .arg(folder)
+            .args(settings.arguments());
+        command.envs(settings.environment.iter().copied());
         let (child, lines) = spawn(&mut command);
         let (folder, settings) = (folder.to_owned(), settings.clone());
         let mut service = Service { child, folder, settings, address: String::new(), lines, log: Vec::new() };
@@ -176,7 +184,8 @@ impl Service {
         self.wait_until("everything is read and durable", |client| {
             let list = client.get(&format!("/v1/{business}/deployments")).ok();
             let read = list["deployments"].as_array().expect("a list").iter().all(|one| one["lag"] == 0);
-            read && client.metric("fishpond_journal_last_position") == client.metric("fishpond_journal_durable_position")
+            read && client.metric("fishpond_journal_last_position")
+                == client.metric("fishpond_journal_durable_position")
         });
     }
 

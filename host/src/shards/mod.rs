@@ -103,7 +103,13 @@ impl Station {
 
     /// Brings everything to the store and waits for it.
     pub fn checkpoint(&mut self) -> Result<(), Fatal> {
+        // One that is under way holds only what was there when it began.
+        self.finish_checkpoint()?;
         self.worker.begin_checkpoint()?;
+        self.finish_checkpoint()
+    }
+
+    fn finish_checkpoint(&mut self) -> Result<(), Fatal> {
         loop {
             let seen = self.bell.rings();
             self.take_mail();

@@ -42,7 +42,8 @@ impl Told {
 
 impl Client {
     pub fn new(address: &str, token: &str) -> Client {
-        let config = Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(REQUEST)).build();
+        let config =
+            Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(REQUEST)).build();
         Client { agent: config.into(), address: address.to_owned(), authorization: format!("Bearer {token}") }
     }
 

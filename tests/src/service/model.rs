@@ -106,7 +106,16 @@ pub struct Model {
 impl Model {
     pub fn new(risk: Rule, rental: Rule) -> Model {
         let (blacklisted, browsing) = (BTreeMap::new(), BTreeMap::new());
-        Model { risk, rental, blacklisted, browsing, found: Vec::new(), refused: Vec::new(), on_the_edge: 0, behind_the_edge: 0 }
+        Model {
+            risk,
+            rental,
+            blacklisted,
+            browsing,
+            found: Vec::new(),
+            refused: Vec::new(),
+            on_the_edge: 0,
+            behind_the_edge: 0,
+        }
     }
 
     pub fn see(&mut self, act: &Act) {

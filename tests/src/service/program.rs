@@ -29,7 +29,8 @@ fn find() -> PathBuf {
     let program = profile.join("fishpond");
     let built = modified(&program).unwrap_or_else(|| panic!("there is no {}: {REMEDY}", program.display()));
     // Cargo lists beside each program what it was made from.
-    let made_from = std::fs::read_to_string(profile.join("fishpond.d")).expect("cargo writes fishpond.d beside the program");
+    let made_from =
+        std::fs::read_to_string(profile.join("fishpond.d")).expect("cargo writes fishpond.d beside the program");
     let newer = sources(&made_from).into_iter().find(|source| modified(source).is_none_or(|time| time > built));
     if let Some(source) = newer {
         panic!("{} is older than {}: {REMEDY}", program.display(), source.display());

@@ -11,7 +11,9 @@ use serde_json::json;
 use super::BUSINESS;
 
 fn event(number: u64) -> String {
-    format!(r#"{{"specversion":"1.0","id":"e{number}","source":"/app","type":"browse","subject":"house:1","actorid":"user:1"}}"#)
+    format!(
+        r#"{{"specversion":"1.0","id":"e{number}","source":"/app","type":"browse","subject":"house:1","actorid":"user:1"}}"#
+    )
 }
 
 /// Sends a request and leaves the answer where it is.

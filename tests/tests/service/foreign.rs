@@ -11,7 +11,9 @@ use super::BUSINESS;
 
 /// Runs a program of the machine and answers what it wrote.
 fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}. This test needs curl: apt-get install curl"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}. This test needs curl: apt-get install curl"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
@@ -67,7 +69,8 @@ const BATCH: &str = "cloudevents-batch+json";
 
 /// A host where the third visit within a minute is greeted.
 fn greeting(folder: &Path) -> Service {
-    let service = Service::start(folder, &Settings(vec![("request_bytes", 300_000), ("batch_events", 20)]));
+    let limits = vec![("request_bytes", 300_000), ("batch_events", 20)];
+    let service = Service::start(folder, &Settings { limits, ..Settings::default() });
     let client = service.client();
     client.upload(BUSINESS, &component("hello-rule"));
     client.deploy(BUSINESS, "hello", "hello-rule", &json!({})).ok();
@@ -88,21 +91,34 @@ fn events_come_in_by_curl_in_all_three_forms() {
     let batch = format!("[{},{},{}]", visit("c2", ""), visit("c1", ""), visit("c2", ""));
     let (status, answer) = curl.events(BATCH, &batch);
     assert_eq!((status, &answer["accepted"], &answer["duplicates"]), (202, &json!(1), &json!(2)));
-    let headers = ["ce-specversion: 1.0", "ce-source: shop", "ce-id: c3", "ce-type: visit", "ce-actorid: cy", "content-type: application/json"];
-    let headers: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
-    let (status, answer) = curl.json(&format!("/v1/{BUSINESS}/events"), &[&headers[..], &["-d", r#"{"page":"home"}"#]].concat());
+    let attributes =
+        ["specversion: 1.0", "source: shop", "id: c3", "type: visit", "actorid: cy"].map(|one| format!("ce-{one}"));
+    let mut arguments = vec!["-d", r#"{"page":"home"}"#, "-H", "content-type: application/json"];
+    arguments.extend(attributes.iter().flat_map(|attribute| ["-H", attribute]));
+    let (status, answer) = curl.json(&format!("/v1/{BUSINESS}/events"), &arguments);
     assert_eq!((status, &answer["accepted"]), (202, &json!(1)));
     service.settle(BUSINESS);
 
     let (status, page) = curl.json(&format!("/v1/{BUSINESS}/matches?person=cy"), &[]);
-    let ids = |list: &Value, id: fn(&Value) -> &Value| list.as_array().expect("a list").iter().map(|one| id(one).clone()).collect::<Vec<_>>();
+    let ids = |list: &Value, id: fn(&Value) -> &Value| {
+        list.as_array().expect("a list").iter().map(|one| id(one).clone()).collect::<Vec<_>>()
+    };
     assert_eq!((status, page["matches"].as_array().map(Vec::len)), (200, Some(1)), "{page}");
     let found = &page["matches"][0];
-    assert_eq!((&found["name"], &found["fields"], &found["revision"]), (&json!("hello"), &json!({ "visits": 3 }), &json!(1)));
+    assert_eq!(
+        (&found["name"], &found["fields"], &found["revision"]),
+        (&json!("hello"), &json!({ "visits": 3 }), &json!(1))
+    );
     assert_eq!(ids(&found["events"], |event| &event["id"]), ["c1", "c2", "c3"]);
     let (status, trace) = curl.json(&format!("/v1/{BUSINESS}/trace/cy"), &[]);
-    assert_eq!((status, ids(&trace["events"], |traced| &traced["event"]["id"])), (200, vec![json!("c1"), json!("c2"), json!("c3")]));
-    assert_eq!(ids(&trace["events"], |traced| &traced["deployments"][0]["answer"]), ["no_match", "no_match", "matched"]);
+    assert_eq!(
+        (status, ids(&trace["events"], |traced| &traced["event"]["id"])),
+        (200, vec![json!("c1"), json!("c2"), json!("c3")])
+    );
+    assert_eq!(
+        ids(&trace["events"], |traced| &traced["deployments"][0]["answer"]),
+        ["no_match", "no_match", "matched"]
+    );
     assert_eq!(trace["events"][2]["event"]["data"], json!({ "page": "home" }));
 }
 
@@ -121,10 +137,15 @@ fn what_is_wrong_is_told_to_curl_with_item_place_and_reason() {
     ];
     for (event, code, path) in &wrong {
         let problem = curl.refused(curl.events(ONE, event), 400, code);
-        assert_eq!((&problem["rejected"][0]["item"], &problem["rejected"][0]["path"]), (&json!(0), &json!(path)), "{problem}");
+        assert_eq!(
+            (&problem["rejected"][0]["item"], &problem["rejected"][0]["path"]),
+            (&json!(0), &json!(path)),
+            "{problem}"
+        );
         assert!(problem["rejected"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{problem}");
     }
-    let problem = curl.refused(curl.events(BATCH, &format!("[{},{}]", wrong[0].0, wrong[1].0)), 400, "nothing_accepted");
+    let problem =
+        curl.refused(curl.events(BATCH, &format!("[{},{}]", wrong[0].0, wrong[1].0)), 400, "nothing_accepted");
     assert_eq!(problem["rejected"].as_array().map(Vec::len), Some(2));
     let problem = curl.refused(curl.events(ONE, "{\n oops"), 400, "not_json");
     assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(2)));
@@ -134,7 +155,10 @@ fn what_is_wrong_is_told_to_curl_with_item_place_and_reason() {
     let (status, answer) = curl.events(BATCH, &format!("[{},{},7]", wrong[1].0, visit("c1", "")));
     let rejected = answer["rejected"].as_array().expect("a list");
     assert_eq!((status, &answer["accepted"], rejected.len()), (202, &json!(1), 2), "{answer}");
-    assert_eq!((&rejected[0]["item"], &rejected[0]["path"], &rejected[1]["item"]), (&json!(0), &json!("/time"), &json!(2)));
+    assert_eq!(
+        (&rejected[0]["item"], &rejected[0]["path"], &rejected[1]["item"]),
+        (&json!(0), &json!("/time"), &json!(2))
+    );
     let problem = curl.refused(curl.events(ONE, &visit("c1", r#","subject":"other""#)), 409, "id_reused");
     assert_eq!(problem["rejected"][0]["path"], "/id");
 }
@@ -160,7 +184,10 @@ fn who_has_no_token_or_asks_for_too_much_is_told_so() {
     let many: Vec<String> = (0..21).map(|number| visit(&format!("m{number}"), "")).collect();
     curl.refused(curl.events(BATCH, &format!("[{}]", many.join(","))), 413, "batch_events");
     let problem = curl.refused(curl.events("json", &visit("c1", "")), 415, "unsupported_content_type");
-    assert!(problem["message"].as_str().is_some_and(|message| message.contains("application/cloudevents+json")), "{problem}");
+    assert!(
+        problem["message"].as_str().is_some_and(|message| message.contains("application/cloudevents+json")),
+        "{problem}"
+    );
     curl.refused(curl.json("/v1/demo/event", &[]), 404, "not_found");
     curl.refused(curl.json("/v1/demo/deployments/nobody", &[]), 404, "no_deployment");
     curl.refused(curl.json(&events, &[]), 405, "method_not_allowed");
@@ -178,7 +205,10 @@ fn a_module_with_a_foreign_import_is_refused_with_its_name_and_a_remedy() {
     };
     let problem = curl.refused(upload(&importing("wasi:clocks/wall-clock@0.2.0")), 422, "unknown_import");
     let message = problem["message"].as_str().expect("a message");
-    assert!(message.contains("imports `wasi:clocks/wall-clock@0.2.0`") && message.contains("take times from the input"), "{message}");
+    assert!(
+        message.contains("imports `wasi:clocks/wall-clock@0.2.0`") && message.contains("take times from the input"),
+        "{message}"
+    );
     curl.refused(upload(b"#!/bin/sh"), 422, "not_wasm");
     assert_eq!(upload(&component("hello-rule")).0, 200, "the one that is there already");
 }
@@ -186,7 +216,10 @@ fn a_module_with_a_foreign_import_is_refused_with_its_name_and_a_remedy() {
 /// The shell commands of a section of the README.
 fn commands(section: &str) -> String {
     let page = std::fs::read_to_string(house::root().join("README.md")).expect("README.md");
-    let text = page.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("the README has no section `{section}`")).1;
+    let text = page
+        .split_once(&format!("\n## {section}\n"))
+        .unwrap_or_else(|| panic!("the README has no section `{section}`"))
+        .1;
     let text = text.split("\n## ").next().unwrap_or_default();
     let blocks = text.split("\n```").enumerate().filter(|(number, _)| number % 2 == 1);
     blocks.filter_map(|(_, block)| block.strip_prefix("sh\n")).collect::<Vec<_>>().join("\n")
@@ -200,21 +233,27 @@ fn the_readmes_commands_for_curl_work_as_they_are_written() {
     let commands = commands("With curl alone").replace("127.0.0.1:7878", service.address());
     assert!(commands.matches("curl -s").count() >= 5 && commands.contains(service.address()), "{commands}");
     // Events first, then what was found: a person who types them is slower than the host.
-    let (send, ask) = commands.split_at(commands.find("/matches").and_then(|at| commands[..at].rfind('\n')).expect("a question"));
-    let variables: String = send.lines().filter(|line| line.contains('=') && !line.contains(' ') || line.starts_with("TOKEN=")).map(|line| format!("{line}\n")).collect();
+    let (send, ask) =
+        commands.split_at(commands.find("/matches").and_then(|at| commands[..at].rfind('\n')).expect("a question"));
+    let variables = send.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("URL="));
+    let variables = variables.collect::<Vec<_>>().join("\n");
     let shell = |script: &str| {
         // Each answer on a line of its own, failures are failures; how a person has it printed is the person's choice.
-        let script = script.lines().map(|line| line.split(" | jq ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
-        let script = format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body -w '\\n' \"$@\"; }}\n{script}\n");
+        let script =
+            script.lines().map(|line| line.split(" | jq ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let script =
+            format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body -w '\\n' \"$@\"; }}\n{script}\n");
         let text = run(Command::new("sh").args(["-c", &script]).current_dir(folder.path()));
-        let answers = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
+        let answers =
+            text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
         answers.collect::<Vec<Value>>()
     };
     let answers = shell(send);
-    let accepted: Vec<_> = answers.iter().map(|answer| (&answer["accepted"], answer["rejected"].as_array().map(Vec::len))).collect();
+    let accepted: Vec<_> =
+        answers.iter().map(|answer| (&answer["accepted"], answer["rejected"].as_array().map(Vec::len))).collect();
     assert_eq!(accepted, [(&json!(1), Some(0)), (&json!(1), Some(1)), (&json!(1), Some(0))]);
     service.settle(BUSINESS);
-    let answers = shell(&format!("{variables}{ask}"));
+    let answers = shell(&format!("{variables}\n{ask}"));
     assert_eq!((answers.len(), &answers[0]["matches"][0]["person"]), (2, &json!("cy")), "{answers:?}");
     let events = answers[1]["events"].as_array().expect("events");
     assert_eq!(events.iter().map(|traced| &traced["event"]["id"]).collect::<Vec<_>>(), ["c1", "c2", "c3"]);

@@ -50,7 +50,13 @@ fn x_11_kills_under_load_lose_nothing_and_double_nothing() {
     let seen = format!(
         "{kills} kills: {} events, {} matches ({} on the edge, {} just behind), {} refused, {} requests sent again, {} events \
          durable without an answer, {checkpoints} checkpoints, {redone} restarts that had to redo, {segments} files",
-        record.acts.len(), model.found.len(), model.on_the_edge, model.behind_the_edge, model.refused.len(), record.resent, record.known
+        record.acts.len(),
+        model.found.len(),
+        model.on_the_edge,
+        model.behind_the_edge,
+        model.refused.len(),
+        record.resent,
+        record.known
     );
     println!("{seen}");
     assert_eq!(opened.len(), kills + 1, "{seen}");

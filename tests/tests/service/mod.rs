@@ -18,7 +18,7 @@ const BUSINESS: &str = "demo";
 
 /// Segments roll and checkpoints end many times within a few megabytes.
 fn small() -> Settings {
-    Settings(vec![("journal_segment_bytes", 5 << 20), ("checkpoint_bytes", 1 << 20)])
+    Settings { limits: vec![("journal_segment_bytes", 5 << 20), ("checkpoint_bytes", 1 << 20)], ..Settings::default() }
 }
 
 /// Milliseconds, some days ago: the crowd's time goes faster than ours and must not overtake it.
@@ -31,7 +31,8 @@ fn some_days_ago() -> u64 {
 fn activate(client: &Client, rule: &Rule, module: &str, digest: Option<&str>) -> (Rule, Value) {
     let members = if rule.deployment == "risk" { "different_users" } else { "different_houses" };
     let seconds = |ms: u64| ms / 1_000;
-    let configuration = json!({ "window_s": seconds(rule.window_ms), members: rule.needed, "cooldown_s": seconds(rule.cooldown_ms) });
+    let configuration =
+        json!({ "window_s": seconds(rule.window_ms), members: rule.needed, "cooldown_s": seconds(rule.cooldown_ms) });
     let view = client.deploy(BUSINESS, rule.deployment, digest.unwrap_or(module), &configuration).ok();
     let digest = view["module"]["digest"].as_str().expect("a digest").to_owned();
     (Rule { revision: view["revision"].as_u64().expect("a revision"), digest, ..rule.clone() }, view)
@@ -39,8 +40,16 @@ fn activate(client: &Client, rule: &Rule, module: &str, digest: Option<&str>) ->
 
 /// Uploads and deploys both shipped modules; answers what they must find.
 fn deploy_both(client: &Client) -> Model {
-    let rule = |deployment, window_ms, needed, cooldown_ms| Rule { deployment, revision: 0, digest: String::new(), window_ms, needed, cooldown_ms };
-    let rules = [(rule("risk", 60_000, 3, 120_000), "c2c-blacklist"), (rule("rental", 1_800_000, 4, 600_000), "rental-browse")];
+    let rule = |deployment, window_ms, needed, cooldown_ms| Rule {
+        deployment,
+        revision: 0,
+        digest: String::new(),
+        window_ms,
+        needed,
+        cooldown_ms,
+    };
+    let rules =
+        [(rule("risk", 60_000, 3, 120_000), "c2c-blacklist"), (rule("rental", 1_800_000, 4, 600_000), "rental-browse")];
     let [risk, rental] = rules.map(|(rule, module)| {
         client.upload(BUSINESS, &component(module));
         activate(client, &rule, module, None).0
@@ -59,10 +68,12 @@ fn refused(client: &Client) -> Vec<String> {
 
 /// Every match, every refusal and every window is the model's: none is missing, none is twice.
 fn check_found(client: &Client, model: &Model) {
-    let count = |all: Vec<Found>| all.into_iter().fold(BTreeMap::new(), |mut counts: BTreeMap<Found, u32>, one| {
-        *counts.entry(one).or_default() += 1;
-        counts
-    });
+    let count = |all: Vec<Found>| {
+        all.into_iter().fold(BTreeMap::new(), |mut counts: BTreeMap<Found, u32>, one| {
+            *counts.entry(one).or_default() += 1;
+            counts
+        })
+    };
     let (told, expected) = (count(matches(client)), count(model.found.clone()));
     let twice: Vec<_> = told.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "more than once: {twice:?}");

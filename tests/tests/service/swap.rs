@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fishpond_tests::component;
-use fishpond_tests::service::{Crowd, Pace, Producer, Rule, Service};
+use fishpond_tests::service::{Client, Crowd, Found, Pace, Producer, Rule, Service};
 use serde_json::json;
 
 use super::{BUSINESS, activate, check_found, check_journal, deploy_both, matches, small, some_days_ago};
@@ -21,7 +21,8 @@ const VISIBLE: Duration = Duration::from_secs(5);
 /// The same module under another version: other bytes, another digest, the same rule.
 fn other_version(component: &[u8]) -> Vec<u8> {
     let (from, to) = (b"c2c-blacklist0.1.0".as_slice(), b"c2c-blacklist0.1.1".as_slice());
-    let places: Vec<usize> = (0..component.len() - from.len()).filter(|place| component[*place..].starts_with(from)).collect();
+    let places: Vec<usize> =
+        (0..component.len() - from.len()).filter(|place| component[*place..].starts_with(from)).collect();
     let [place] = places[..] else { panic!("name and version are not once in the component's data: {places:?}") };
     let mut other = component.to_vec();
     other[place..place + to.len()].copy_from_slice(to);
@@ -45,13 +46,15 @@ fn x_01_ten_activations_under_flow_over_http() {
     for number in 1..=10 {
         producer.wait_for(4);
         // Windows between one and two lengths of the shortest: what one revision forgets, no other may need.
-        let rule = Rule { window_ms: [45_000, 60_000, 80_000][number % 3], needed: 2 + number % 2, ..model.risk.clone() };
+        let rule =
+            Rule { window_ms: [45_000, 60_000, 80_000][number % 3], needed: 2 + number % 2, ..model.risk.clone() };
         let asked = Instant::now();
         let (rule, view) = activate(&client, &rule, "c2c-blacklist", Some(&digests[number % 2]));
         assert_eq!((rule.revision, &rule.digest), (number as u64 + 1, &digests[number % 2]));
         let revision = rule.revision;
         revisions.insert(view["activated_at_lsn"].as_u64().expect("a position"), rule);
-        service.wait_until("a match of the new revision", |_| matches(&client).iter().any(|found| found.deployment == "risk" && found.revision == revision));
+        let is_new = |found: &Found| found.deployment == "risk" && found.revision == revision;
+        service.wait_until("a match of the new revision", |client| matches(client).iter().any(is_new));
         let visible = asked.elapsed();
         assert!(visible < VISIBLE, "revision {revision} was visible after {visible:?}");
         refused_revision(&client, revision);
@@ -69,8 +72,9 @@ fn x_01_ten_activations_under_flow_over_http() {
         seen = last + 1;
     }
     check_found(&client, &model);
-    let of_each = revisions.values().map(|rule| model.found.iter().filter(|found| found.deployment == "risk" && found.revision == rule.revision).count());
-    let of_each: Vec<usize> = of_each.collect();
+    let of =
+        |revision| model.found.iter().filter(|found| found.deployment == "risk" && found.revision == revision).count();
+    let of_each: Vec<usize> = revisions.values().map(|rule| of(rule.revision)).collect();
     println!("{} events in {flowed:.1} s; matches of each revision: {of_each:?}", record.acts.len());
     assert!(of_each.len() == 11 && of_each.iter().all(|count| *count > 0), "{of_each:?}");
     assert_eq!(service.terminate().code, Some(0));
@@ -78,11 +82,12 @@ fn x_01_ten_activations_under_flow_over_http() {
 }
 
 /// A configuration that the module refuses changes nothing, and says where it is wrong.
-fn refused_revision(client: &fishpond_tests::service::Client, running: u64) {
+fn refused_revision(client: &Client, running: u64) {
     let told = client.deploy(BUSINESS, "risk", "c2c-blacklist", &json!({ "window_s": 0, "cooldown_s": 99_999_999 }));
     let problem = told.json();
     assert_eq!((told.status, &problem["code"]), (422, &json!("configuration_refused")), "{told:?}");
-    let places: Vec<_> = problem["diagnostics"].as_array().expect("diagnostics").iter().map(|one| &one["place"]).collect();
+    let places: Vec<_> =
+        problem["diagnostics"].as_array().expect("diagnostics").iter().map(|one| &one["place"]).collect();
     assert_eq!(places[..2], ["/window_s", "/cooldown_s"]);
     assert_eq!(problem["diagnostics"][0]["hint"], "choose a value from 1 to 2678400");
     let view = client.get(&format!("/v1/{BUSINESS}/deployments/risk")).ok();
