@@ -13,7 +13,8 @@ const HEADER_BYTES: u64 = 56;
 /// The segment with the highest first position.
 pub fn last_segment(journal: &Path) -> PathBuf {
     let files = std::fs::read_dir(journal).expect("a journal").map(|entry| entry.expect("an entry").path());
-    let mut segments: Vec<PathBuf> = files.filter(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > PAGE as u64)).collect();
+    let mut segments: Vec<PathBuf> =
+        files.filter(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > PAGE as u64)).collect();
     segments.sort();
     segments.pop().expect("a segment")
 }

@@ -39,7 +39,8 @@ impl Hold {
             if state.mode == Mode::Hold {
                 state.held = true;
                 changed.notify_all();
-                state = changed.wait_while(state, |state| state.mode == Mode::Hold).unwrap_or_else(PoisonError::into_inner);
+                state =
+                    changed.wait_while(state, |state| state.mode == Mode::Hold).unwrap_or_else(PoisonError::into_inner);
                 state.held = false;
             }
             if state.mode == Mode::Fail { Err(io::Error::other("no more disk")) } else { Ok(()) }

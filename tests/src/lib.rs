@@ -30,7 +30,8 @@ pub fn component(name: &str) -> Vec<u8> {
         return with_version(component(name), version);
     }
     let file = fishpond_build::components_dir(&house::root()).join(format!("{name}.wasm"));
-    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}. Build the guests first: cargo xtask guests", file.display()))
+    std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}. Build the guests first: cargo xtask guests", file.display()))
 }
 
 /// Writes another version into the description of `misbehave`, whose text is a part of the component's data.

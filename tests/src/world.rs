@@ -248,7 +248,8 @@ pub fn parts_equal(one: &Document, other: &Document) -> bool {
         let entry = |entry: &fishpond::model::Entry| {
             (entry.time, entry.amount, entry.member.clone(), entry.event.source.clone(), entry.event.id.clone())
         };
-        let window = |window: &fishpond::model::Window| (window.clock(), window.all().iter().map(entry).collect::<Vec<_>>());
+        let window =
+            |window: &fishpond::model::Window| (window.clock(), window.all().iter().map(entry).collect::<Vec<_>>());
         let windows: Vec<_> = document.windows().iter().map(|(name, kept)| (name, window(kept))).collect();
         (document.values(), windows, document.clock(), document.bytes())
     }

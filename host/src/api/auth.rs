@@ -31,7 +31,8 @@ pub struct Caller(pub Arc<str>);
 impl Tokens {
     /// Names and secrets; `place` tells people where the secrets are.
     pub fn new(tokens: impl IntoIterator<Item = (String, String)>, place: impl Into<String>) -> Tokens {
-        let token = |(name, secret): (String, String)| Token { name: name.into(), digest: Sha256::digest(secret).into() };
+        let token =
+            |(name, secret): (String, String)| Token { name: name.into(), digest: Sha256::digest(secret).into() };
         Tokens { known: tokens.into_iter().map(token).collect(), place: place.into() }
     }
 
@@ -40,7 +41,9 @@ impl Tokens {
         let Some(given) = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) else {
             return Err(self.refusal("the request carries no token"));
         };
-        let Some((scheme, secret)) = given.split_at_checked(7) else { return Err(self.refusal("this is no bearer token")) };
+        let Some((scheme, secret)) = given.split_at_checked(7) else {
+            return Err(self.refusal("this is no bearer token"));
+        };
         if !scheme.eq_ignore_ascii_case(b"bearer ") {
             return Err(self.refusal("this is no bearer token"));
         }
@@ -55,7 +58,8 @@ impl Tokens {
     }
 
     fn refusal(&self, what: &str) -> Refusal {
-        let message = format!("{what}: send the header `authorization: Bearer <token>`; the token is in {}", self.place);
+        let message =
+            format!("{what}: send the header `authorization: Bearer <token>`; the token is in {}", self.place);
         Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message).with_header(header::WWW_AUTHENTICATE, CHALLENGE)
     }
 }
@@ -71,9 +75,14 @@ mod tests {
     use super::*;
 
     fn check(header: Option<&str>) -> Option<Caller> {
-        let tokens = Tokens::new([("ops".to_owned(), "secret".to_owned()), ("app".to_owned(), "other".to_owned())], "data/token");
+        let tokens = Tokens::new(
+            [("ops".to_owned(), "secret".to_owned()), ("app".to_owned(), "other".to_owned())],
+            "data/token",
+        );
         let mut headers = HeaderMap::new();
-        headers.extend(header.map(|value| (header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header"))));
+        headers.extend(
+            header.map(|value| (header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header"))),
+        );
         tokens.check(&headers).ok()
     }
 
@@ -81,7 +90,17 @@ mod tests {
     fn only_known_tokens_have_a_name() {
         assert_eq!(check(Some("Bearer secret")), Some(Caller("ops".into())));
         assert_eq!(check(Some("bearer  other ")), Some(Caller("app".into())));
-        let bad = ["", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Basic secret", "secret", "Bearer Secret", "\u{e9}"];
+        let bad = [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer secre",
+            "Bearer secrets",
+            "Basic secret",
+            "secret",
+            "Bearer Secret",
+            "\u{e9}",
+        ];
         for header in bad {
             assert_eq!(check(Some(header)), None, "{header}");
         }

@@ -99,7 +99,8 @@ pub async fn pause(
         return Err(Refusal::limit(StatusCode::BAD_REQUEST, "log_bytes", message));
     }
     let author = by.clone();
-    let change = move |parts: &Parts, business: &str, name: &str| parts.registry.pause(business, name, &reason, &author);
+    let change =
+        move |parts: &Parts, business: &str, name: &str| parts.registry.pause(business, name, &reason, &author);
     let (lsn, view) = changed(&api, &business, name, change).await?;
     let reason = view.paused.as_ref().map(|paused| &*paused.reason);
     tracing::info!(business, deployment = view.name, reason, %by, position = lsn.0, "deployment paused");

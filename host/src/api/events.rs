@@ -34,7 +34,8 @@ pub async fn submit(
     Content(body): Content,
 ) -> Result<Response, Refusal> {
     let form = form(&headers)?;
-    let intake = Intake { business: business.as_str().into(), received: (api.parts.clock)(), limits: api.parts.limits.clone() };
+    let intake =
+        Intake { business: business.as_str().into(), received: (api.parts.clock)(), limits: api.parts.limits.clone() };
     let taken = if body.len() <= INLINE_BYTES {
         take(&api.parts, form, &headers, &body, &intake)?
     } else {
@@ -85,7 +86,8 @@ fn take(parts: &Parts, form: Form, headers: &HeaderMap, body: &Bytes, intake: &I
             vec![cloudevents::read_binary(&pairs, content_type(headers), body, intake)]
         }
     };
-    let (mut events, mut items, mut rejected) = (Vec::with_capacity(reads.len()), Vec::with_capacity(reads.len()), Vec::new());
+    let (mut events, mut items, mut rejected) =
+        (Vec::with_capacity(reads.len()), Vec::with_capacity(reads.len()), Vec::new());
     for (item, read) in reads.into_iter().enumerate() {
         match read {
             Ok(event) => {
@@ -93,7 +95,12 @@ fn take(parts: &Parts, form: Form, headers: &HeaderMap, body: &Bytes, intake: &I
                 items.push(item);
             }
             Err(refusal) => {
-                rejected.push(Rejected { item, path: refusal.path, code: refusal.code.to_owned(), reason: refusal.reason });
+                rejected.push(Rejected {
+                    item,
+                    path: refusal.path,
+                    code: refusal.code.to_owned(),
+                    reason: refusal.reason,
+                });
             }
         }
     }

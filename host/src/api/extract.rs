@@ -37,7 +37,8 @@ impl<S: Send + Sync> FromRequest<S> for Content {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Content, Refusal> {
-        let limit = request.extensions().get::<BodyLimit>().copied().unwrap_or(BodyLimit { name: "request_bytes", bytes: 0 });
+        let limit =
+            request.extensions().get::<BodyLimit>().copied().unwrap_or(BodyLimit { name: "request_bytes", bytes: 0 });
         if content_length(request.headers()).is_some_and(|length| length > limit.bytes) {
             return Err(limit.refusal());
         }
@@ -130,7 +131,8 @@ pub fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
 /// Milliseconds since the Unix epoch.
 pub fn time(name: &str, text: &str) -> Result<u64, Refusal> {
     let time = parse_time(text).and_then(|time| u64::try_from(time).ok());
-    let wrong = || format!("`{name}`: `{text}` is no RFC 3339 time since 1970, such as 2026-05-17T10:31:00Z (write + as %2B)");
+    let wrong =
+        || format!("`{name}`: `{text}` is no RFC 3339 time since 1970, such as 2026-05-17T10:31:00Z (write + as %2B)");
     time.ok_or_else(|| Refusal::bad_request("bad_query", wrong()))
 }
 

@@ -113,7 +113,10 @@ impl Api {
     }
 
     /// Runs something that may wait for a lock or a file on a thread that may.
-    async fn blocking<T: Send + 'static>(self: &Arc<Api>, run: impl FnOnce(&Parts) -> T + Send + 'static) -> Result<T, Refusal> {
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Api>,
+        run: impl FnOnce(&Parts) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
         let api = self.clone();
         let done = tokio::task::spawn_blocking(move || run(&api.parts)).await;
         done.map_err(|error| Refusal::host(format!("the request ended early: {error}")))

@@ -43,7 +43,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if CONTENT_TYPES.contains(&&*essence(given)) {
         return Ok(());
     }
-    let message = format!("the content type `{given}` is not accepted: send the module as {}", CONTENT_TYPES.join(" or "));
+    let message =
+        format!("the content type `{given}` is not accepted: send the module as {}", CONTENT_TYPES.join(" or "));
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message))
 }
 

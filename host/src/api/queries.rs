@@ -63,5 +63,7 @@ fn check_parameters(parameters: &str, most: u64) -> Result<(), Refusal> {
         return Err(Refusal::limit(StatusCode::BAD_REQUEST, "query_bytes", message));
     }
     let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters);
-    object.map(drop).map_err(|error| Refusal::bad_request("bad_query", format!("`parameters` is no JSON object: {error}")))
+    object
+        .map(drop)
+        .map_err(|error| Refusal::bad_request("bad_query", format!("`parameters` is no JSON object: {error}")))
 }

@@ -77,7 +77,9 @@ impl From<SubmitError> for Refusal {
                 let full = Refusal::limit(StatusCode::TOO_MANY_REQUESTS, "journal_queue_bytes", error.to_string());
                 full.with_header(header::RETRY_AFTER, RETRY_AFTER)
             }
-            SubmitError::Failed(_) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "journal_failed", error.to_string()),
+            SubmitError::Failed(_) => {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "journal_failed", error.to_string())
+            }
         }
     }
 }
@@ -87,7 +89,9 @@ impl From<journal::Error> for Refusal {
         let message = error.to_string();
         match error {
             journal::Error::Full { .. } => SubmitError::Full.into(),
-            journal::Error::FrameTooLarge { .. } => Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "journal_frame_bytes", message),
+            journal::Error::FrameTooLarge { .. } => {
+                Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "journal_frame_bytes", message)
+            }
             journal::Error::Failed(_) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "journal_failed", message),
             journal::Error::Closed => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
             _ => Refusal::host(message),
@@ -133,13 +137,17 @@ impl From<registry::Error> for Refusal {
             Error::AlreadyPaused(_) => conflict("already_paused", message),
             Error::NotPaused(_) => conflict("not_paused", message),
             Error::ConfigurationJson(_) => Refusal::bad_request("not_json", message),
-            Error::ConfigurationBytes { .. } => Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "configuration_bytes", message),
+            Error::ConfigurationBytes { .. } => {
+                Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "configuration_bytes", message)
+            }
             Error::Permission(_) => unprocessable("unknown_permission", message),
             Error::StateVersion { .. } => conflict("state_version", message),
-            Error::Limit { name: "module_bytes", .. } => Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "module_bytes", message),
+            Error::Limit { name: "module_bytes", .. } => {
+                Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "module_bytes", message)
+            }
             Error::Limit { name, .. } => Refusal::limit(StatusCode::CONFLICT, name, message),
             Error::Journal(error) => error.into(),
-            Error::Host(_) | Error::File(_) | Error::Recovery(_) => Refusal::host(message),
+            Error::Host(_) | Error::File(_) | Error::Recovery(_) | Error::ChangedFile { .. } => Refusal::host(message),
         }
     }
 }
@@ -164,7 +172,8 @@ fn configure(error: ConfigureError) -> Refusal {
     match error {
         ConfigureError::Refused(diagnostics) => {
             let view = |Diagnostic { message, place, hint }| DiagnosticView { message, place, hint };
-            refusal("configuration_refused").with(|problem| problem.diagnostics = diagnostics.into_iter().map(view).collect())
+            refusal("configuration_refused")
+                .with(|problem| problem.diagnostics = diagnostics.into_iter().map(view).collect())
         }
         ConfigureError::BadPlan(_) => refusal("bad_plan"),
         ConfigureError::Failed(_) => refusal("configure_failed"),

@@ -79,7 +79,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     // The store first: its highest row proves how far the journal must reach.
     let store = Arc::new(Store::open(&data.join("store"))?);
     let evidence = store.highest()?;
-    let (journal, opened) = Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
+    let (journal, opened) =
+        Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
     let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
     let metrics = Arc::new(Metrics::new()?);
     let native = options.native.unwrap_or_else(|| data.join("native"));
@@ -88,9 +89,15 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let registry = Arc::new(registry.context("cannot use the folder of modules")?);
     let last = opened.last;
     let recovery = recover(&log, &registry, &store, &limits, |position| progress(Step::Redo { position, last }))?;
-    let report = Report { journal: opened, frames: recovery.frames, redone: recovery.redone, seconds: started.elapsed().as_secs_f64() };
+    let report = Report {
+        journal: opened,
+        frames: recovery.frames,
+        redone: recovery.redone,
+        seconds: started.elapsed().as_secs_f64(),
+    };
     let parts = Parts { log: log.clone(), registry, store, metrics: metrics.clone(), limits: limits.clone() };
     let intake = Arc::new(Intake::new(log, recovery.dedup, &limits, metrics));
-    let station = Station::new(parts.clone(), recovery.deployments, recovery.mark, options.batching).context("cannot start the write-back")?;
+    let station = Station::new(parts.clone(), recovery.deployments, recovery.mark, options.batching)
+        .context("cannot start the write-back")?;
     Ok(Host { parts, intake, station, clock: options.clock, report })
 }

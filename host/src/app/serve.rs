@@ -17,14 +17,16 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// Runs the host until SIGTERM or an interrupt; a second one ends the process at once.
 pub fn serve(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(run(config))
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
     // First what fails fast: a taken port, a folder that cannot be written. Connections wait until the host is ready.
     let listener = TcpListener::bind(config.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {}: is another host running there? See --listen", config.listen))?;
+    let listener = listener
+        .with_context(|| format!("cannot listen on {}: is another host running there? See --listen", config.listen))?;
     let token = config::token::load_or_create(&config.data)?;
     let place = config.data.join(config::token::FILE_NAME).display().to_string();
     let tokens = api::Tokens::new([("operator".to_owned(), token)], place);

@@ -28,7 +28,12 @@ pub fn compare(plan: &Plan, component: &[u8]) -> anyhow::Result<Line> {
         guest.run(&keys, |documents| guest_batch(&mut runner, &inputs, documents))?;
         bare.run(&keys, |documents| Ok(native_batch(&inputs, documents)))?;
     }
-    anyhow::ensure!(guest.matches == bare.matches, "the guest found {} matches, the native rule {}", guest.matches, bare.matches);
+    anyhow::ensure!(
+        guest.matches == bare.matches,
+        "the guest found {} matches, the native rule {}",
+        guest.matches,
+        bare.matches
+    );
     let us = |side: &Side| side.spent.as_secs_f64() * 1e6 / plan.events as f64;
     Ok(Line::new(format!("{} events over {} keys, c2c-blacklist alone: guest and native", plan.events, plan.keys))
         .number("guest_us_per_event", us(&guest))
@@ -46,8 +51,13 @@ struct Side {
 
 impl Side {
     /// Only the rule is timed: documents are fetched before and put back after.
-    fn run(&mut self, keys: &[Arc<str>], rule: impl FnOnce(&mut Vec<Document>) -> anyhow::Result<u64>) -> anyhow::Result<()> {
-        let mut documents: Vec<Document> = keys.iter().map(|key| self.documents.remove(key).unwrap_or_default()).collect();
+    fn run(
+        &mut self,
+        keys: &[Arc<str>],
+        rule: impl FnOnce(&mut Vec<Document>) -> anyhow::Result<u64>,
+    ) -> anyhow::Result<()> {
+        let mut documents: Vec<Document> =
+            keys.iter().map(|key| self.documents.remove(key).unwrap_or_default()).collect();
         let started = Instant::now();
         self.matches += rule(&mut documents)?;
         self.spent += started.elapsed();
@@ -78,7 +88,8 @@ fn guest_batch(runner: &mut Runner, inputs: &Arc<Vec<Input>>, documents: &mut Ve
 
 fn native_batch(inputs: &Arc<Vec<Input>>, documents: &mut [Document]) -> u64 {
     let mut ops = Vec::new();
-    let found = inputs.iter().filter(|input| native::handle(input, &mut documents[input.document], &mut ops).is_some()).count();
+    let found =
+        inputs.iter().filter(|input| native::handle(input, &mut documents[input.document], &mut ops).is_some()).count();
     std::hint::black_box(ops);
     found as u64
 }

@@ -137,7 +137,9 @@ fn paced(intake: &Intake, log: &crate::journal::Log, crowd: &Crowd, plan: &Plan,
     let elapsed = started.elapsed();
     let mut latencies = waiter.join().unwrap_or_default();
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |found| found.as_secs_f64() * 1e3);
+    let at = |share: f64| {
+        latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |found| found.as_secs_f64() * 1e3)
+    };
     Ok(Paced { rate: count as f64 / elapsed.as_secs_f64(), p50_ms: at(0.5), p99_ms: at(0.99) })
 }
 

@@ -70,7 +70,8 @@ pub fn run(plan: &Plan) -> anyhow::Result<ExitCode> {
 
 fn component(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
     let file = folder.join(format!("{name}.wasm"));
-    std::fs::read(&file).with_context(|| format!("cannot read {}: build the modules first with `cargo xtask guests`", file.display()))
+    std::fs::read(&file)
+        .with_context(|| format!("cannot read {}: build the modules first with `cargo xtask guests`", file.display()))
 }
 
 /// A host in a temporary folder with one deployment.

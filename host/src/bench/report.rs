@@ -66,8 +66,14 @@ impl Line {
 /// What it ran on.
 pub fn machine() -> Line {
     let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim().to_owned());
+    let model = model
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map(|(_, name)| name.trim().to_owned());
     let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get() as u64);
     let build = if cfg!(debug_assertions) { "dev" } else { "release" };
-    Line::new("machine").text_figure("processor", model.unwrap_or_default()).count("cores", cores).text_figure("build", build)
+    Line::new("machine")
+        .text_figure("processor", model.unwrap_or_default())
+        .count("cores", cores)
+        .text_figure("build", build)
 }

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 ///
 ///     fishpond bench --events 1000000 --rule c2c-blacklist
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Next: with --json the result can be kept and compared.")]
+#[command(verbatim_doc_comment, after_help = "Next: with --json the result can be kept and compared.")]
 pub struct BenchArgs {
     /// How many events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]

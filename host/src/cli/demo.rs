@@ -23,7 +23,10 @@ const BUSINESS: &str = "demo";
 ///
 ///     fishpond demo --events 50000 --seed 7
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Next: `fishpond demo --data ./demo --keep`, then `fishpond serve --data ./demo` goes on from there.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond demo --data ./demo --keep`, then `fishpond serve --data ./demo` goes on from there."
+)]
 pub struct DemoArgs {
     /// How many events
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]

@@ -19,14 +19,20 @@ pub enum DeploymentCommand {
     /// List the deployments of the business
     ///
     /// Name, state, revision, module, and how far each is behind the newest event.
-    #[command(after_help = "Next: `fishpond deployment show NAME` shows one with its configuration.")]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Next: `fishpond deployment show NAME` shows one with its configuration."
+    )]
     List,
     /// Show one deployment with its configuration
     ///
     /// Example:
     ///
     ///     fishpond deployment show c2c
-    #[command(after_help = "Next: `fishpond deployment apply NAME ...` changes it, as a new revision.")]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Next: `fishpond deployment apply NAME ...` changes it, as a new revision."
+    )]
     Show(Named),
     Pause(PauseArgs),
     /// Let a paused deployment go on where it stopped
@@ -36,7 +42,7 @@ pub enum DeploymentCommand {
     /// Example:
     ///
     ///     fishpond deployment resume c2c
-    #[command(after_help = "Next: `fishpond deployment show NAME` shows it catching up (lag).")]
+    #[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment show NAME` shows it catching up (lag).")]
     Resume(Named),
     Query(query::QueryArgs),
 }
@@ -56,7 +62,7 @@ pub struct Named {
 ///
 ///     fishpond deployment pause c2c --reason "checking a complaint"
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond deployment resume NAME` lets it go on.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment resume NAME` lets it go on.")]
 pub struct PauseArgs {
     #[command(flatten)]
     named: Named,

@@ -18,7 +18,10 @@ use crate::model::Limits;
 ///
 ///     FISHPOND_LIMITS_EVENT_BYTES=100000 fishpond limits
 #[derive(Args, Debug)]
-#[command(after_help = "Next: set one in fishpond.toml under [limits], and look at `fishpond serve --print-config`.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: set one in fishpond.toml under [limits], and look at `fishpond serve --print-config`."
+)]
 pub struct LimitsArgs {
     #[command(flatten)]
     settings: Settings,

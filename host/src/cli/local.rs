@@ -18,7 +18,8 @@ pub(super) fn test(arguments: TestArgs) -> anyhow::Result<ExitCode> {
     let TestArgs { paths, modules, bless, singly, json } = arguments;
     let plan = TestPlan { paths, modules, bless, singly };
     let played = scenario::play(&plan, |played| show(played, json))?;
-    let failed = played.iter().filter(|played| !matches!(played.result, Ok(Checked::Passed | Checked::Blessed))).count();
+    let failed =
+        played.iter().filter(|played| !matches!(played.result, Ok(Checked::Passed | Checked::Blessed))).count();
     if !json {
         println!("{} passed, {failed} failed", played.len() - failed);
     }

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Global;
 use super::client::{Client, Error};
 use super::output::{short, visible};
 use super::pages::{self, Page, Pages};
-use super::Global;
 use crate::api::body::{MatchPage, MatchView, UsedEventView};
 
 /// List matches, oldest first
@@ -19,7 +19,7 @@ use crate::api::body::{MatchPage, MatchView, UsedEventView};
 ///
 ///     fishpond matches --name high_risk --follow
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond trace PERSON` tells how a match came about.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond trace PERSON` tells how a match came about.")]
 pub struct MatchesArgs {
     /// Only matches of this name
     #[arg(long)]

@@ -42,7 +42,9 @@ use crate::model::check_name;
 ///     fishpond matches
 #[derive(Parser, Debug)]
 #[command(name = "fishpond", version, disable_help_subcommand = true, verbatim_doc_comment)]
-#[command(after_help = "Next: `fishpond demo` shows all of it at work, `fishpond COMMAND --help` explains one command.")]
+#[command(
+    after_help = "Next: `fishpond demo` shows all of it at work, `fishpond COMMAND --help` explains one command."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

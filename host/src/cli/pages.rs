@@ -93,7 +93,8 @@ mod tests {
     /// A journal with an item at each of these positions.
     fn list(items: &[u64]) -> impl FnMut(u64, u64) -> Result<Page, Error> {
         move |after, limit| {
-            let found: Vec<u64> = items.iter().copied().filter(|item| *item > after).take(limit.min(2) as usize).collect();
+            let found: Vec<u64> =
+                items.iter().copied().filter(|item| *item > after).take(limit.min(2) as usize).collect();
             Ok(Page { next: found.last().copied().unwrap_or(after), lines: found.iter().map(u64::to_string).collect() })
         }
     }
@@ -123,7 +124,13 @@ mod tests {
 
     #[test]
     fn a_page_that_the_host_cut_short_is_not_the_end() {
-        let mut pages = vec![(vec![], 90_000), (vec![95_000], 99_000), (vec![], 120_000), (vec![121_000], 121_000), (vec![], 121_000)];
+        let mut pages = vec![
+            (vec![], 90_000),
+            (vec![95_000], 99_000),
+            (vec![], 120_000),
+            (vec![121_000], 121_000),
+            (vec![], 121_000),
+        ];
         let fetch = |_, _| {
             let (items, next): (Vec<u64>, u64) = pages.remove(0);
             Ok(Page { lines: items.iter().map(u64::to_string).collect(), next })

@@ -20,7 +20,10 @@ use crate::config::{self, Loaded, Sources};
 ///
 ///     fishpond serve --data ./fishpond-data --limit event_bytes=100000
 #[derive(Args, Debug)]
-#[command(after_help = "Next: in another terminal `fishpond module upload plugins/c2c-blacklist`, with the same --data.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: in another terminal `fishpond module upload plugins/c2c-blacklist`, with the same --data."
+)]
 pub struct ServeArgs {
     #[command(flatten)]
     settings: Settings,
@@ -56,15 +59,11 @@ impl Settings {
 
     fn flags(&self, global: &Global) -> Vec<(String, String, String)> {
         let data = global.data.as_ref().map(|data| data.display().to_string());
-        let named = [
-            ("data", &data),
-            ("listen", &self.listen),
-            ("log", &self.log),
-            ("log_format", &self.log_format),
-        ];
+        let named = [("data", &data), ("listen", &self.listen), ("log", &self.log), ("log_format", &self.log_format)];
         let flag = |key: &str| format!("--{}", key.replace('_', "-"));
         let given = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?, flag(key))));
-        let limits = self.limit.iter().map(|(name, value)| (format!("limits.{name}"), value.clone(), "--limit".to_owned()));
+        let limits =
+            self.limit.iter().map(|(name, value)| (format!("limits.{name}"), value.clone(), "--limit".to_owned()));
         given.chain(limits).collect()
     }
 }

@@ -6,14 +6,17 @@ use clap::Args;
 
 /// Play scenario files: events in, matches out
 ///
-/// A scenario is a text of events, waits and the answers that are expected; it runs in virtual time through the same
+/// A scenario is a text of events and the answers that are expected; it runs in virtual time through the same
 /// code as a host. A folder of a module is built and all its scenarios are played.
 ///
 /// Example:
 ///
 ///     fishpond test plugins/c2c-blacklist
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Next: after a wanted change of behaviour, --bless writes the new answers into the files; read the diff.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: after a wanted change of behaviour, --bless writes the new answers into the files; read the diff."
+)]
 pub struct TestArgs {
     /// Scenario files, or folders of modules
     #[arg(required = true, value_name = "PATH")]

@@ -6,7 +6,13 @@ use clap::error::ErrorKind;
 use super::*;
 
 pub(super) fn global() -> Global {
-    Global { url: "http://127.0.0.1:7878".to_owned(), token: None, data: None, business: "demo".to_owned(), json: false }
+    Global {
+        url: "http://127.0.0.1:7878".to_owned(),
+        token: None,
+        data: None,
+        business: "demo".to_owned(),
+        json: false,
+    }
 }
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -40,7 +46,10 @@ fn every_command_teaches() {
         assert!(next.starts_with("Next: "), "{words} does not say what is next");
         let about = command.get_long_about().map(ToString::to_string).unwrap_or_default();
         let simple = command.get_arguments().all(|argument| argument.is_global_set());
-        assert!(simple || about.lines().any(|line| format!("{line} ").contains(&format!("{words} "))), "{words} has no example:\n{about}");
+        assert!(
+            simple || about.lines().any(|line| format!("{line} ").contains(&format!("{words} "))),
+            "{words} has no example:\n{about}"
+        );
     }
 }
 

@@ -6,8 +6,8 @@ use super::document::{entry, event_ref, read_entry, read_event_ref, read_value, 
 use super::intern::Interner;
 use super::wire::{CodecError, Read, Reader, Writer};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, End, Event, Frame, InputOutcome, InputRecord, Lsn, Mark, Match, OnError, Op, Outcome,
-    ShardSet, Start, Whole,
+    Change, Control, DeploymentId, Digest, End, Event, Frame, InputOutcome, InputRecord, Lsn, Mark, Match, OnError, Op,
+    Outcome, ShardSet, Start, Whole,
 };
 
 const VERSION: u8 = 1;
@@ -97,7 +97,8 @@ fn read_event(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Event> {
     };
     event.time = event.received.wrapping_add(reader.int("time")? as u64);
     event.time_replaced = reader.flag("time replaced")?;
-    event.extensions = reader.list("extensions", |reader| Ok((reader.boxed("extension")?, reader.boxed("extension")?)))?;
+    event.extensions =
+        reader.list("extensions", |reader| Ok((reader.boxed("extension")?, reader.boxed("extension")?)))?;
     event.data = reader.boxed("data")?;
     Ok(event)
 }
@@ -113,7 +114,17 @@ fn write_control(writer: &mut Writer, control: &Control) {
             writer.text(name);
             writer.text(version);
         }
-        Change::DeploymentRevised { business, name, revision, digest, configuration, plan, permissions, on_error, start } => {
+        Change::DeploymentRevised {
+            business,
+            name,
+            revision,
+            digest,
+            configuration,
+            plan,
+            permissions,
+            on_error,
+            start,
+        } => {
             writer.byte(1);
             writer.text(business);
             writer.text(name);
@@ -175,7 +186,10 @@ fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
             shards: ShardSet(reader.uint("shards")?),
             reason: reader.boxed("reason")?,
         },
-        3 => Change::Resumed { deployment: DeploymentId(reader.uint("deployment")?), shards: ShardSet(reader.uint("shards")?) },
+        3 => Change::Resumed {
+            deployment: DeploymentId(reader.uint("deployment")?),
+            shards: ShardSet(reader.uint("shards")?),
+        },
         _ => return reader.error("change"),
     })
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::tree::{Origin, Tree, Value, wrong_type};
 use super::Error;
+use super::tree::{Origin, Tree, Value, wrong_type};
 
 /// Puts a file's settings over the tree.
 pub(super) fn apply(tree: &mut Tree, path: &Path) -> Result<(), Error> {

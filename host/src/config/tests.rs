@@ -100,7 +100,10 @@ fn an_unknown_key_is_named_with_file_line_and_the_nearest_known_one() {
 #[test]
 fn a_wrong_value_is_named_with_its_place_and_the_remedy() {
     assert_eq!(refusal("[limits]\nmodules = -1"), "`limits.modules` (F:2) must be a whole number from 0, not -1");
-    assert_eq!(refusal("[limits]\nmodules = true"), "`limits.modules` (F:2) must be a text or a whole number, not boolean");
+    assert_eq!(
+        refusal("[limits]\nmodules = true"),
+        "`limits.modules` (F:2) must be a text or a whole number, not boolean"
+    );
     assert_eq!(refusal("log = 3"), "`log` (F:1) must be a text in quotes, not 3");
     assert_eq!(refusal("limits = 3"), "`limits` (F:1) must be a table, not integer");
     assert_eq!(refusal("\nlog_format = \"xml\""), "`log_format = xml` (F:2): it must be `text` or `json`");

@@ -111,7 +111,11 @@ fn check_journal(tree: &Tree, limits: &Limits) -> Result<(), Error> {
     }
     let least = group + SEGMENT_OVERHEAD_BYTES;
     if limits.journal_segment_bytes < least {
-        return Err(refuse(tree, "journal_segment_bytes", format!("it must be at least {least}: it holds a write group")));
+        return Err(refuse(
+            tree,
+            "journal_segment_bytes",
+            format!("it must be at least {least}: it holds a write group"),
+        ));
     }
     Ok(())
 }
@@ -121,7 +125,8 @@ fn check_fit(tree: &Tree) -> Result<(), Error> {
         let (Some(inner), Some(outer)) = (number(tree, small), number(tree, large)) else { continue };
         if inner > outer {
             // Blames what somebody set; a default is blamed only if both are.
-            let blamed = if *tree.origin(&format!("{LIMITS}{small}")) == super::Origin::Default { large } else { small };
+            let blamed =
+                if *tree.origin(&format!("{LIMITS}{small}")) == super::Origin::Default { large } else { small };
             return Err(refuse(tree, blamed, format!("{small} ({inner}) must not be greater than {large} ({outer})")));
         }
     }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::settings::Settings;
-use crate::model::{Document, End, Event, EventRef, InputOutcome, LogLine, Lsn, Match, Op, Reply, Span, Window, WindowSpec};
+use crate::model::{
+    Document, End, Event, EventRef, InputOutcome, LogLine, Lsn, Match, Op, Reply, Span, Window, WindowSpec,
+};
 
 /// One event for one key, routed.
 #[derive(Clone)]

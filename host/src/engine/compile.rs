@@ -31,7 +31,9 @@ pub struct Engine {
 impl Engine {
     /// `cache` is a folder that only this host writes; it is made with mode 0700.
     pub fn new(cache: &Path, limits: Arc<Limits>) -> anyhow::Result<Engine> {
-        let wasm = wasmtime::Engine::new(&config(&limits)).map_err(anyhow::Error::from).context("cannot set up the compiler")?;
+        let wasm = wasmtime::Engine::new(&config(&limits))
+            .map_err(anyhow::Error::from)
+            .context("cannot set up the compiler")?;
         make_private(cache).with_context(|| format!("cannot make the cache of native code {}", cache.display()))?;
         let linker = link(&wasm)?;
         watch(wasm.weak())?;
@@ -58,7 +60,8 @@ impl Engine {
         if let Some(cached) = self.cached(&file) {
             return Ok(cached);
         }
-        let compiled = Component::new(&self.wasm, component).map_err(|error| UploadError::NotWasm(format!("{error:#}")))?;
+        let compiled =
+            Component::new(&self.wasm, component).map_err(|error| UploadError::NotWasm(format!("{error:#}")))?;
         let stored = compiled.serialize().map_err(anyhow::Error::from).and_then(|code| write_whole(&file, &code));
         stored.map_err(|error| UploadError::Host(format!("{error:#}")))?;
         Ok(compiled)

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{Attribute, Limits, Path, Plan, Predicate, Scalar, Select, Subscription, Test, WindowSpec, check_name};
+use crate::model::{
+    Attribute, Limits, Path, Plan, Predicate, Scalar, Select, Subscription, Test, WindowSpec, check_name,
+};
 
 /// The contract that this host speaks.
 pub const CONTRACT: &str = "0.1";
@@ -205,7 +207,8 @@ fn at_most(what: &str, count: usize, limit: usize) -> Result<(), String> {
 fn subscription(json: SubscriptionJson) -> Result<Subscription, String> {
     at_most("types of one subscription", json.types.len(), MAX_TYPES)?;
     let place = |error: String| format!("subscription `{}`: {error}", json.name);
-    let select = json.select.iter().map(|name| attribute(name).ok_or_else(|| format!("there is no attribute `{name}`")));
+    let select =
+        json.select.iter().map(|name| attribute(name).ok_or_else(|| format!("there is no attribute `{name}`")));
     Ok(Subscription {
         key: path(&json.key).map_err(place)?,
         select: select.collect::<Result<_, _>>().map_err(place)?,
@@ -269,7 +272,10 @@ fn predicate(json: PredicateJson) -> Result<Predicate, String> {
     let mut tests = tests.into_iter().flatten();
     match (tests.next(), tests.next()) {
         (Some(test), None) => Ok(Predicate { path: path(&json.path)?, test }),
-        _ => Err(format!("the predicate on `{}` needs exactly one of equals, one_of, exists, at_least, at_most", json.path)),
+        _ => Err(format!(
+            "the predicate on `{}` needs exactly one of equals, one_of, exists, at_least, at_most",
+            json.path
+        )),
     }
 }
 
@@ -325,8 +331,14 @@ mod tests {
         let cases = [
             (r#"{"timers":[],"state":{"writes":1,"reads":[1]}}"#, "timers"),
             (r#"{"permissions":["ledger"],"state":{"writes":1,"reads":[1]}}"#, "ledger"),
-            (r#"{"windows":[{"name":"w","kind":"hopping","length_ms":1}],"state":{"writes":1,"reads":[1]}}"#, "hopping"),
-            (r#"{"windows":[{"name":"w","kind":"sliding","length_ms":0}],"state":{"writes":1,"reads":[1]}}"#, "length_ms"),
+            (
+                r#"{"windows":[{"name":"w","kind":"hopping","length_ms":1}],"state":{"writes":1,"reads":[1]}}"#,
+                "hopping",
+            ),
+            (
+                r#"{"windows":[{"name":"w","kind":"sliding","length_ms":0}],"state":{"writes":1,"reads":[1]}}"#,
+                "length_ms",
+            ),
             (r#"{"subscriptions":[{"name":"s","types":["t"],"key":"who"}],"state":{"writes":1,"reads":[1]}}"#, "`who`"),
         ];
         for (json, word) in cases {

@@ -8,7 +8,9 @@ use super::contract::Diagnostic;
 pub enum UploadError {
     #[error("this is not a WebAssembly module or component: {0}")]
     NotWasm(String),
-    #[error("the core module cannot be made a component: {0}. Build it with the SDK, or embed the contract in it (wit-bindgen does)")]
+    #[error(
+        "the core module cannot be made a component: {0}. Build it with the SDK, or embed the contract in it (wit-bindgen does)"
+    )]
     NotAComponent(String),
     #[error("the module imports `{name}`, which this host does not have. {remedy}")]
     UnknownImport { name: String, remedy: String },

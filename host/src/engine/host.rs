@@ -176,7 +176,8 @@ impl windows::Host for HostState {
         let spec = call.window_spec(window).map_err(trap)?;
         let span = call.span(at, window, spec.length_ms);
         let entries = call.document(at).window(&spec.name).map_or(&[][..], |kept| kept.entries(span));
-        let entry = |entry: &Entry| windows::Entry { time: entry.time, member: entry.member.to_string(), amount: entry.amount };
+        let entry =
+            |entry: &Entry| windows::Entry { time: entry.time, member: entry.member.to_string(), amount: entry.amount };
         Ok(entries.iter().take(most).map(entry).collect())
     }
 
@@ -214,18 +215,31 @@ impl matches::Host for HostState {
     ) -> Answer<()> {
         let limits = self.limits.clone();
         self.bounded("match_bytes", fields.len(), limits.match_bytes)?;
-        self.bounded("attribute_bytes", person.len().max(once.as_ref().map_or(0, String::len)), limits.attribute_bytes)?;
+        self.bounded(
+            "attribute_bytes",
+            person.len().max(once.as_ref().map_or(0, String::len)),
+            limits.attribute_bytes,
+        )?;
         let (call, at) = self.enter_writing(at, "emit a match")?;
         let settings = call.settings.clone();
         let emitted = call.effects[at].matches.len() as u64;
         if !settings.permissions.iter().any(|granted| **granted == *"matches") {
-            return self.violation("not_permitted", "not_permitted: matches. Grant it in the deployment's permissions".to_owned());
+            return self.violation(
+                "not_permitted",
+                "not_permitted: matches. Grant it in the deployment's permissions".to_owned(),
+            );
         }
         if emitted >= limits.matches_per_input {
-            return self.violation("matches_per_input", format!("more than {} matches of one input", limits.matches_per_input));
+            return self.violation(
+                "matches_per_input",
+                format!("more than {} matches of one input", limits.matches_per_input),
+            );
         }
         if also.len() as u64 > limits.match_also || windows.len() > settings.configured.plan.windows.len() {
-            return self.violation("match_also", format!("a match may name {} further ids and each window once", limits.match_also));
+            return self.violation(
+                "match_also",
+                format!("a match may name {} further ids and each window once", limits.match_also),
+            );
         }
         if person.is_empty() {
             return self.violation("match_schema", "a match needs a person".to_owned());

@@ -53,11 +53,18 @@ impl Configured {
 }
 
 impl Module {
-    pub(super) fn link(engine: Arc<Engine>, wasm: Vec<u8>, digest: Digest, native: Component) -> Result<Module, UploadError> {
+    pub(super) fn link(
+        engine: Arc<Engine>,
+        wasm: Vec<u8>,
+        digest: Digest,
+        native: Component,
+    ) -> Result<Module, UploadError> {
         check_names(&engine, &native)?;
-        let pre = engine.linker.instantiate_pre(&native).map_err(|error| UploadError::Contract(format!("{error:#}")))?;
+        let pre =
+            engine.linker.instantiate_pre(&native).map_err(|error| UploadError::Contract(format!("{error:#}")))?;
         let exports = Exports {
-            lifecycle: lifecycle::ExportsLifecycleIndices::new(&pre).map_err(|error| UploadError::Contract(format!("{error:#}")))?,
+            lifecycle: lifecycle::ExportsLifecycleIndices::new(&pre)
+                .map_err(|error| UploadError::Contract(format!("{error:#}")))?,
             events: events::ExportsEventsIndices::new(&pre).ok(),
             queries: queries::ExportsQueriesIndices::new(&pre).ok(),
         };
@@ -74,7 +81,9 @@ impl Module {
         let json = json.map_err(|diagnostics| ConfigureError::Refused(contract::parse_diagnostics(&diagnostics)))?;
         let plan = contract::parse_plan(&json).map_err(ConfigureError::BadPlan)?;
         if !plan.subscriptions.is_empty() && self.exports.events.is_none() {
-            return Err(ConfigureError::BadPlan("it subscribes to events, but the module exports no `events`".to_owned()));
+            return Err(ConfigureError::BadPlan(
+                "it subscribes to events, but the module exports no `events`".to_owned(),
+            ));
         }
         if !plan.queries.is_empty() && self.exports.queries.is_none() {
             return Err(ConfigureError::BadPlan("it has queries, but the module exports no `queries`".to_owned()));

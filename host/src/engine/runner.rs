@@ -65,9 +65,21 @@ enum CallEnd {
 
 impl Runner {
     /// The plan is the stored one; an instance that answers another is refused.
-    pub fn new(module: Arc<Module>, envelope: &str, configured: Configured, permissions: Vec<Box<str>>) -> Result<Runner, ConfigureError> {
+    pub fn new(
+        module: Arc<Module>,
+        envelope: &str,
+        configured: Configured,
+        permissions: Vec<Box<str>>,
+    ) -> Result<Runner, ConfigureError> {
         let settings = Settings::new(configured, permissions)?;
-        Ok(Runner { module, settings: Arc::new(settings), envelope: envelope.into(), instance: None, generation: 0, singly: false })
+        Ok(Runner {
+            module,
+            settings: Arc::new(settings),
+            envelope: envelope.into(),
+            instance: None,
+            generation: 0,
+            singly: false,
+        })
     }
 
     /// Makes every input run alone on a fresh instance: the checker mode of the scenario runner.
@@ -86,7 +98,12 @@ impl Runner {
     /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
     /// fresh instance: what fails again is that input's outcome. With `stop_at_fault` a trap or spent fuel ends the
     /// batch before the journal position that it belongs to.
-    pub fn run(&mut self, inputs: &Arc<Vec<Input>>, documents: &mut Vec<Document>, stop_at_fault: bool) -> Result<Ran, HostFailure> {
+    pub fn run(
+        &mut self,
+        inputs: &Arc<Vec<Input>>,
+        documents: &mut Vec<Document>,
+        stop_at_fault: bool,
+    ) -> Result<Ran, HostFailure> {
         let started = Instant::now();
         let mut ran = Ran::default();
         let whole = if self.singly { None } else { self.try_batch(inputs, documents, &mut ran)? };
@@ -98,14 +115,25 @@ impl Runner {
         Ok(ran)
     }
 
-    fn try_batch(&mut self, inputs: &Arc<Vec<Input>>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
+    fn try_batch(
+        &mut self,
+        inputs: &Arc<Vec<Input>>,
+        documents: &mut Vec<Document>,
+        ran: &mut Ran,
+    ) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
         match self.call(inputs.clone(), documents, ran)? {
             CallEnd::Finished(outcomes) => Ok(Some(outcomes)),
             CallEnd::Failed(_) | CallEnd::Violated(_) => Ok(None),
         }
     }
 
-    fn run_each(&mut self, inputs: &[Input], documents: &mut Vec<Document>, ran: &mut Ran, stop_at_fault: bool) -> Result<(), HostFailure> {
+    fn run_each(
+        &mut self,
+        inputs: &[Input],
+        documents: &mut Vec<Document>,
+        ran: &mut Ran,
+        stop_at_fault: bool,
+    ) -> Result<(), HostFailure> {
         let before = documents.clone();
         // Where the current journal position began, so that a fault can undo all of it.
         let mut begun: (Lsn, usize, Vec<(usize, Document)>) = (Lsn::ZERO, 0, Vec::new());
@@ -134,18 +162,27 @@ impl Runner {
         Ok(())
     }
 
-    fn run_alone(&mut self, mut input: Input, documents: &mut [Document], ran: &mut Ran) -> Result<InputOutcome, HostFailure> {
+    fn run_alone(
+        &mut self,
+        mut input: Input,
+        documents: &mut [Document],
+        ran: &mut Ran,
+    ) -> Result<InputOutcome, HostFailure> {
         self.instance = None;
         let index = std::mem::take(&mut input.document);
         let mut own = vec![std::mem::take(&mut documents[index])];
         let end = self.call(Arc::new(vec![input]), &mut own, ran);
         documents[index] = own.pop().unwrap_or_default();
         Ok(match end? {
-            CallEnd::Finished(mut outcomes) => outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done)),
+            CallEnd::Finished(mut outcomes) => {
+                outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done))
+            }
             CallEnd::Failed(Failed::Fuel) => {
                 InputOutcome::without_effects(End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input })
             }
-            CallEnd::Failed(Failed::Trap(message)) => InputOutcome::without_effects(End::Trapped { message: message.into() }),
+            CallEnd::Failed(Failed::Trap(message)) => {
+                InputOutcome::without_effects(End::Trapped { message: message.into() })
+            }
             CallEnd::Failed(Failed::Watchdog) => return Err(self.watchdog()),
             CallEnd::Violated(violation) => InputOutcome::without_effects(End::Refused {
                 code: violation.code.into(),
@@ -160,14 +197,20 @@ impl Runner {
     }
 
     /// One call into the guest. An instance survives only a call that finished.
-    fn call(&mut self, inputs: Arc<Vec<Input>>, documents: &mut Vec<Document>, ran: &mut Ran) -> Result<CallEnd, HostFailure> {
+    fn call(
+        &mut self,
+        inputs: Arc<Vec<Input>>,
+        documents: &mut Vec<Document>,
+        ran: &mut Ran,
+    ) -> Result<CallEnd, HostFailure> {
         let mut instance = self.take_instance()?;
         let Some(guest) = &instance.events else {
             return Err(HostFailure("the module exports no `events`".to_owned()));
         };
         let fuel = self.module.engine.limits.fuel_per_input;
         instance::arm(&mut instance.store, &self.module.engine, fuel);
-        instance.store.data_mut().call = Some(Call::new(self.settings.clone(), inputs.clone(), std::mem::take(documents)));
+        instance.store.data_mut().call =
+            Some(Call::new(self.settings.clone(), inputs.clone(), std::mem::take(documents)));
         let records: Vec<EventRecord<'_>> = inputs.iter().map(|input| self.record(input)).collect();
         let called = guest.fishpond_plugin_events().call_handle(&mut instance.store, &records);
         ran.calls += 1;
@@ -203,7 +246,8 @@ impl Runner {
     fn record<'a>(&self, input: &'a Input) -> EventRecord<'a> {
         let subscription = &self.settings.configured.plan.subscriptions[input.subscription as usize];
         let event = &*input.event;
-        let pick = |attribute: Attribute, text: &'a str| if subscription.select.contains(&attribute) { text } else { "" };
+        let pick =
+            |attribute: Attribute, text: &'a str| if subscription.select.contains(&attribute) { text } else { "" };
         EventRecord {
             subscription: input.subscription,
             time: event.time,
@@ -230,7 +274,13 @@ impl Runner {
         };
         instance::arm(&mut instance.store, &self.module.engine, self.module.engine.limits.fuel_per_input);
         instance.store.data_mut().call = Some(Call::for_query(self.settings.clone(), query.clone(), document));
-        let record = QueryRecord { key: &query.key, name: &query.name, user: "", time: query.time, parameters: &query.parameters };
+        let record = QueryRecord {
+            key: &query.key,
+            name: &query.name,
+            user: "",
+            time: query.time,
+            parameters: &query.parameters,
+        };
         let called = guest.fishpond_plugin_queries().call_handle(&mut instance.store, &[record]);
         let call = instance.store.data_mut().call.take();
         let violation = call.as_ref().and_then(|call| call.violation.clone());

@@ -29,7 +29,8 @@ impl Settings {
             let known: Vec<&str> = self.query_schemas.keys().map(|name| &**name).collect();
             return Err(QueryFailure::NoQuery { known: known.join(", ") });
         };
-        let refused = |message: String| QueryFailure::Refused { code: "bad_parameters".into(), message: message.into() };
+        let refused =
+            |message: String| QueryFailure::Refused { code: "bad_parameters".into(), message: message.into() };
         check_json(schema, parameters).map_err(refused)
     }
 

@@ -47,15 +47,8 @@ pub(super) struct Commit {
 
 impl Commit {
     pub(super) fn new(lsn: Lsn) -> Commit {
-        let start = Durable {
-            lsn,
-            health: Health::Running,
-        };
-        Commit {
-            state: Mutex::new(start.clone()),
-            changed: Condvar::new(),
-            watch: watch::Sender::new(start),
-        }
+        let start = Durable { lsn, health: Health::Running };
+        Commit { state: Mutex::new(start.clone()), changed: Condvar::new(), watch: watch::Sender::new(start) }
     }
 
     pub(super) fn publish(&self, lsn: Lsn) {
@@ -84,10 +77,7 @@ impl Commit {
         let mut state = self.lock();
         while state.lsn < lsn {
             state.health.check()?;
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
     }

@@ -46,26 +46,13 @@ pub fn cut(dir: &Path, last: Lsn) -> Result<Cut, Error> {
             let removed = remove_behind(dir, &files[i + 1..])?;
             let zeroed = shorten(&segment, header.bytes, walk.offset, &rewritten)?;
             let (segment, offset) = (path.clone(), walk.offset);
-            return Ok(Cut {
-                segment,
-                offset,
-                lsn: last.next(),
-                bytes: removed + zeroed,
-            });
+            return Ok(Cut { segment, offset, lsn: last.next(), bytes: removed + zeroed });
         }
     }
     if last == Lsn::ZERO && files.is_empty() {
-        return Ok(Cut {
-            segment: segment::path(dir, Lsn(1)),
-            offset: 0,
-            lsn: Lsn(1),
-            bytes: 0,
-        });
+        return Ok(Cut { segment: segment::path(dir, Lsn(1)), offset: 0, lsn: Lsn(1), bytes: 0 });
     }
-    Err(Error::Beyond {
-        asked: last,
-        end: Lsn(at.next.0 - 1),
-    })
+    Err(Error::Beyond { asked: last, end: Lsn(at.next.0 - 1) })
 }
 
 /// Walks until nothing more is to be kept. Answers the shortened group to be
@@ -84,12 +71,7 @@ fn find(walk: &mut Walk<'_>, last: Lsn, following: Option<Lsn>) -> Result<Option
             Err(_) if following == Some(walk.at.next) => return Ok(None),
             Err(Fault::NoGroup | Fault::Full) if following.is_none() => return Ok(None),
             Err(fault) => {
-                return Err(unreadable(
-                    &walk.segment.path,
-                    walk.offset,
-                    walk.at.next,
-                    fault,
-                ));
+                return Err(unreadable(&walk.segment.path, walk.offset, walk.at.next, fault));
             }
         }
     }
@@ -109,10 +91,7 @@ fn shortened(walk: &Walk<'_>, header: &GroupHeader, before: Position, last: Lsn)
     }
     let mut buffer = vec![0; GROUP_HEADER_BYTES];
     buffer.extend_from_slice(&walk.payload(header)[..bytes]);
-    let header = GroupHeader {
-        count: count as u32,
-        ..header.clone()
-    };
+    let header = GroupHeader { count: count as u32, ..header.clone() };
     group::seal(&mut buffer, header, before.chain, walk.salt);
     buffer
 }
@@ -131,10 +110,7 @@ fn remove_behind(dir: &Path, files: &[(Lsn, PathBuf)]) -> Result<u64, Error> {
 fn shorten(segment: &SegmentFile, full: u64, offset: u64, group: &[u8]) -> Result<u64, Error> {
     let path = &segment.path;
     let zeroed = segment.zero_from(offset)?;
-    segment
-        .file
-        .write_all_at(group, offset)
-        .map_err(Error::io("write", path))?;
+    segment.file.write_all_at(group, offset).map_err(Error::io("write", path))?;
     if segment.len < full {
         segment::extend(&segment.file, full).map_err(Error::io("reserve space for", path))?;
     }
@@ -144,11 +120,5 @@ fn shorten(segment: &SegmentFile, full: u64, offset: u64, group: &[u8]) -> Resul
 
 fn unreadable(path: &Path, offset: u64, lsn: Lsn, fault: Fault) -> Error {
     let segment = path.to_path_buf();
-    Error::Damaged(Box::new(Damage {
-        segment,
-        offset,
-        lsn,
-        fault,
-        proof: Proof::Asked,
-    }))
+    Error::Damaged(Box::new(Damage { segment, offset, lsn, fault, proof: Proof::Asked }))
 }

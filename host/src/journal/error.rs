@@ -19,11 +19,7 @@ pub enum Error {
         "journal segment {} has format version {found}, this program supports version {supported}; \
          open it with the program that wrote it", segment.display()
     )]
-    Version {
-        segment: PathBuf,
-        found: u32,
-        supported: u32,
-    },
+    Version { segment: PathBuf, found: u32, supported: u32 },
     /// Synced data is no longer what was written. Nothing was changed.
     #[error("{0}")]
     Damaged(Box<Damage>),
@@ -50,11 +46,7 @@ pub enum Error {
     Options(String),
     /// The file system refused an operation.
     #[error("cannot {what} {}: {source}", path.display())]
-    Io {
-        what: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { what: &'static str, path: PathBuf, source: io::Error },
 }
 
 impl Error {

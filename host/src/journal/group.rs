@@ -42,14 +42,7 @@ impl GroupHeader {
 
     fn words(&self) -> [u64; 6] {
         let sizes = u64::from(self.count) | u64::from(self.payload_bytes) << 32;
-        [
-            MAGIC,
-            self.first.0,
-            self.durable.0,
-            self.wall_ms,
-            sizes,
-            self.chain,
-        ]
+        [MAGIC, self.first.0, self.durable.0, self.wall_ms, sizes, self.chain]
     }
 
     fn encode(&self, salt: u64, into: &mut [u8]) {
@@ -91,18 +84,9 @@ pub(super) fn chain(payload: &[u8], previous: u64, salt: u64) -> u64 {
 
 /// Turns `buffer` (space for the header, then the payload) into the bytes on
 /// disk: sizes and checksums are filled in, zeros appended. Returns the header.
-pub(super) fn seal(
-    buffer: &mut Vec<u8>,
-    header: GroupHeader,
-    previous: u64,
-    salt: u64,
-) -> GroupHeader {
+pub(super) fn seal(buffer: &mut Vec<u8>, header: GroupHeader, previous: u64, salt: u64) -> GroupHeader {
     let payload = &buffer[GROUP_HEADER_BYTES..];
-    let header = GroupHeader {
-        payload_bytes: payload.len() as u32,
-        chain: chain(payload, previous, salt),
-        ..header
-    };
+    let header = GroupHeader { payload_bytes: payload.len() as u32, chain: chain(payload, previous, salt), ..header };
     header.encode(salt, buffer);
     buffer.resize(header.total_bytes() as usize, 0);
     header
@@ -125,11 +109,7 @@ pub(super) fn check(bytes: &[u8], header: &GroupHeader, previous: u64, salt: u64
             None => return Some(Fault::Frames),
         }
     }
-    if rest.is_empty() {
-        None
-    } else {
-        Some(Fault::Frames)
-    }
+    if rest.is_empty() { None } else { Some(Fault::Frames) }
 }
 
 /// The first frame of a payload and what follows it.

@@ -56,8 +56,7 @@ struct Owner {
 impl Owner {
     fn stop(&self) {
         self.shared.end(Health::Closed);
-        let mut running: MutexGuard<'_, _> =
-            self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running: MutexGuard<'_, _> = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((thread, lock)) = running.take() {
             // The thread reports its own panics as a failed journal.
             let _ = thread.join();
@@ -113,10 +112,7 @@ impl Journal {
             .spawn(move || writer.run())
             .map_err(Error::io("start the writer thread of", dir))?;
         let running = Mutex::new(Some((thread, lock)));
-        let owner = Arc::new(Owner {
-            shared: shared.clone(),
-            running,
-        });
+        let owner = Arc::new(Owner { shared: shared.clone(), running });
         Ok((Journal { shared, owner }, recovered.opened))
     }
 
@@ -126,10 +122,7 @@ impl Journal {
     /// # Errors
     /// [`Error::FrameTooLarge`] and [`Error::BatchTooLarge`] queue nothing;
     /// [`Error::Failed`], [`Error::Closed`].
-    pub fn append(
-        &self,
-        frames: impl IntoIterator<Item = Vec<u8>>,
-    ) -> Result<RangeInclusive<Lsn>, Error> {
+    pub fn append(&self, frames: impl IntoIterator<Item = Vec<u8>>) -> Result<RangeInclusive<Lsn>, Error> {
         let mut batch = self.begin()?;
         for frame in frames {
             batch.push(frame)?;
@@ -203,9 +196,7 @@ impl Journal {
 
     /// Counters since the journal was opened.
     pub fn stats(&self) -> Stats {
-        self.shared
-            .counters
-            .snapshot(self.shared.queue.bytes() as u64)
+        self.shared.counters.snapshot(self.shared.queue.bytes() as u64)
     }
 
     /// Refuses further appends (of every clone), makes what is queued durable,

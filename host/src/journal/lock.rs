@@ -29,9 +29,7 @@ impl DirLock {
             .map_err(Error::io("open", &path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(DirLock { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked {
-                dir: dir.to_path_buf(),
-            }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { dir: dir.to_path_buf() }),
             Err(other) => Err(Error::io("lock", &path)(other.into())),
         }
     }

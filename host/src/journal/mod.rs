@@ -53,8 +53,7 @@ pub use handle::Journal;
 pub use log::{Committed, Encoded, Follower, Log, ReadError, Scan};
 pub use open::{Cut, Opened, Progress};
 pub use options::{
-    Clock, Failpoint, Failpoints, FRAME_BYTES, GROUP_BYTES, IDLE_AFTER, Options, QUEUE_BYTES,
-    SEGMENT_BYTES,
+    Clock, FRAME_BYTES, Failpoint, Failpoints, GROUP_BYTES, IDLE_AFTER, Options, QUEUE_BYTES, SEGMENT_BYTES,
 };
 pub use queue::Batch;
 pub use reader::Reader;

@@ -73,12 +73,7 @@ pub(super) fn recover(
     evidence: Lsn,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, Error> {
-    let Verified {
-        mut index,
-        at,
-        end,
-        torn,
-    } = verify(dir, evidence, progress)?;
+    let Verified { mut index, at, end, torn } = verify(dir, evidence, progress)?;
     let removed = torn.map(|torn| remove(&torn, at.next)).transpose()?;
     segment::sync_dir(dir)?;
     let proved = end.as_ref().is_none_or(|end| end.proved) || at.next == Lsn(1);
@@ -91,59 +86,27 @@ pub(super) fn recover(
         }
     };
     let opened = report(dir, Lsn(at.next.0 - 1), zeroed.or(removed))?;
-    Ok(Recovered {
-        opened,
-        index,
-        tail: Tail { active, at, proved },
-    })
+    Ok(Recovered { opened, index, tail: Tail { active, at, proved } })
 }
 
 /// Removes a segment whose creation was not finished.
 fn remove(torn: &SegmentFile, lsn: Lsn) -> Result<Cut, Error> {
     fs::remove_file(&torn.path).map_err(Error::io("remove the unfinished", &torn.path))?;
-    Ok(Cut {
-        segment: torn.path.clone(),
-        offset: 0,
-        lsn,
-        bytes: torn.len,
-    })
+    Ok(Cut { segment: torn.path.clone(), offset: 0, lsn, bytes: torn.len })
 }
 
 /// Zeros what is behind the last good group, so that it can never be taken for
 /// a group of what is written next.
 fn continue_in(end: End, lsn: Lsn) -> Result<(Active, Option<Cut>), Error> {
-    let End {
-        segment,
-        header,
-        offset,
-        ..
-    } = end;
+    let End { segment, header, offset, .. } = end;
     let zeroed = segment.zero_from(offset)?;
     if segment.len < header.bytes {
-        segment::extend(&segment.file, header.bytes)
-            .map_err(Error::io("reserve space for", &segment.path))?;
+        segment::extend(&segment.file, header.bytes).map_err(Error::io("reserve space for", &segment.path))?;
     }
-    segment
-        .file
-        .sync_all()
-        .map_err(Error::io("sync", &segment.path))?;
+    segment.file.sync_all().map_err(Error::io("sync", &segment.path))?;
     let SegmentFile { path, file, .. } = segment;
-    let cut = (zeroed > 0).then(|| Cut {
-        segment: path.clone(),
-        offset,
-        lsn,
-        bytes: zeroed,
-    });
-    Ok((
-        Active {
-            path,
-            file,
-            salt: header.salt,
-            bytes: header.bytes,
-            offset,
-        },
-        cut,
-    ))
+    let cut = (zeroed > 0).then(|| Cut { segment: path.clone(), offset, lsn, bytes: zeroed });
+    Ok((Active { path, file, salt: header.salt, bytes: header.bytes, offset }, cut))
 }
 
 fn report(dir: &Path, last: Lsn, cut: Option<Cut>) -> Result<Opened, Error> {
@@ -152,11 +115,5 @@ fn report(dir: &Path, last: Lsn, cut: Option<Cut>) -> Result<Opened, Error> {
     for (_, path) in &files {
         bytes += fs::metadata(path).map_err(Error::io("read", path))?.len();
     }
-    Ok(Opened {
-        first: last.min(Lsn(1)),
-        last,
-        bytes,
-        segments: files.len(),
-        cut,
-    })
+    Ok(Opened { first: last.min(Lsn(1)), last, bytes, segments: files.len(), cut })
 }

@@ -68,10 +68,7 @@ impl Options {
         let group = (self.group_bytes as u64 + GROUP_HEADER_BYTES as u64).next_multiple_of(page);
         let refuse = |why: String| Err(Error::Options(why));
         if !self.segment_bytes.is_multiple_of(page) {
-            return refuse(format!(
-                "journal.segment_bytes ({}) must be a multiple of {page}",
-                self.segment_bytes
-            ));
+            return refuse(format!("journal.segment_bytes ({}) must be a multiple of {page}", self.segment_bytes));
         }
         if framed > self.group_bytes as u64 {
             return refuse(format!(

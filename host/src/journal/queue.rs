@@ -25,12 +25,7 @@ pub(super) struct Chunk {
 impl Chunk {
     pub(super) fn new(first: Lsn) -> Chunk {
         let buffer = vec![0; GROUP_HEADER_BYTES];
-        Chunk {
-            first,
-            count: 0,
-            buffer,
-            since: Instant::now(),
-        }
+        Chunk { first, count: 0, buffer, since: Instant::now() }
     }
 
     /// Last LSN in it; of an empty one, the LSN before it.
@@ -79,12 +74,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(last: Lsn, options: &Options) -> Queue {
-        let state = State {
-            last,
-            chunks: VecDeque::new(),
-            bytes: 0,
-            health: Health::Running,
-        };
+        let state = State { last, chunks: VecDeque::new(), bytes: 0, health: Health::Running };
         Queue {
             state: Mutex::new(state),
             work: Condvar::new(),
@@ -102,17 +92,9 @@ impl Queue {
         loop {
             state.health.check()?;
             if state.bytes < self.queue_bytes {
-                return Ok(Batch {
-                    queue: self,
-                    state,
-                    frames: Vec::new(),
-                    bytes: 0,
-                });
+                return Ok(Batch { queue: self, state, frames: Vec::new(), bytes: 0 });
             }
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -121,16 +103,9 @@ impl Queue {
         let state = self.lock();
         state.health.check()?;
         if state.bytes >= self.queue_bytes {
-            return Err(Error::Full {
-                limit: self.queue_bytes,
-            });
+            return Err(Error::Full { limit: self.queue_bytes });
         }
-        Ok(Batch {
-            queue: self,
-            state,
-            frames: Vec::new(),
-            bytes: 0,
-        })
+        Ok(Batch { queue: self, state, frames: Vec::new(), bytes: 0 })
     }
 
     pub(super) fn last(&self) -> Lsn {
@@ -174,10 +149,7 @@ impl Queue {
                 return Work::Stop;
             }
             if proved {
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let Some(left) = self.idle_after.checked_sub(idle_from.elapsed()) else {
@@ -223,10 +195,7 @@ impl Batch<'_> {
         }
         let (total, limit) = (self.bytes + bytes, self.queue.queue_bytes);
         if total > limit {
-            return Err(Error::BatchTooLarge {
-                bytes: total,
-                limit,
-            });
+            return Err(Error::BatchTooLarge { bytes: total, limit });
         }
         let lsn = self.next_lsn();
         self.bytes = total;

@@ -32,15 +32,7 @@ impl Reader {
     pub(super) fn new(shared: Arc<Shared>, from: Lsn) -> Reader {
         let next = from.max(Lsn(1));
         let group_end = Lsn::ZERO;
-        Reader {
-            shared,
-            next,
-            open: None,
-            group: Vec::new(),
-            at: 0,
-            group_end,
-            broken: false,
-        }
+        Reader { shared, next, open: None, group: Vec::new(), at: 0, group_end, broken: false }
     }
 
     /// The position of the frame that `next` would answer.
@@ -58,22 +50,14 @@ impl Reader {
             Some((current, file)) if Arc::ptr_eq(&current, segment) => file,
             _ => File::open(&segment.path).map_err(Error::io("open", &segment.path))?,
         };
-        let at = Position {
-            next: place.first,
-            chain: place.previous,
-            wall_ms: 0,
-        };
-        let len = file
-            .metadata()
-            .map_err(Error::io("read", &segment.path))?
-            .len();
+        let at = Position { next: place.first, chain: place.previous, wall_ms: 0 };
+        let len = file.metadata().map_err(Error::io("read", &segment.path))?.len();
         let len = len.min(segment.bytes);
         let header = read_group(&file, len, place.offset, segment.salt, &at, &mut self.group)
             .map_err(Error::io("read", &segment.path))?
             .map_err(|fault| damaged(&place, fault))?;
         self.open = Some((place.segment, file));
-        self.group
-            .truncate(GROUP_HEADER_BYTES + header.payload_bytes as usize);
+        self.group.truncate(GROUP_HEADER_BYTES + header.payload_bytes as usize);
         self.group_end = header.end();
         self.at = GROUP_HEADER_BYTES;
         for _ in header.first.0..self.next.0 {

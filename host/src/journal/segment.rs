@@ -49,13 +49,7 @@ impl SegmentHeader {
         let mut page = [0; PAGE_BYTES];
         page[..8].copy_from_slice(&MAGIC);
         page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        let words = [
-            self.salt,
-            self.first.0,
-            self.created_ms,
-            self.chain,
-            self.bytes,
-        ];
+        let words = [self.salt, self.first.0, self.created_ms, self.chain, self.bytes];
         for (place, word) in page[24..].chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
@@ -98,11 +92,7 @@ pub(super) fn path(dir: &Path, first: Lsn) -> PathBuf {
 fn first_of(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(EXTENSION)?;
     let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
-    if plain {
-        digits.parse().ok().map(Lsn)
-    } else {
-        None
-    }
+    if plain { digits.parse().ok().map(Lsn) } else { None }
 }
 
 /// All segment files in LSN order; other files are none of the journal's business.
@@ -125,15 +115,10 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(Lsn, PathBuf)>, Error> {
 /// The file exists, the disk is full, or anything else of the file system.
 pub(super) fn create(dir: &Path, header: &SegmentHeader) -> Result<File, Error> {
     let path = path(dir, header.first);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(Error::io("create", &path))?;
+    let file =
+        OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(Error::io("create", &path))?;
     extend(&file, header.bytes).map_err(Error::io("reserve space for", &path))?;
-    file.write_all_at(&header.encode(), 0)
-        .map_err(Error::io("write the header of", &path))?;
+    file.write_all_at(&header.encode(), 0).map_err(Error::io("write the header of", &path))?;
     file.sync_all().map_err(Error::io("sync", &path))?;
     sync_dir(dir)?;
     Ok(file)
@@ -150,9 +135,7 @@ pub(super) fn extend(file: &File, bytes: u64) -> io::Result<()> {
 
 /// Syncs the directory entries.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir)
-        .and_then(|d| d.sync_all())
-        .map_err(Error::io("sync", dir))
+    File::open(dir).and_then(|d| d.sync_all()).map_err(Error::io("sync", dir))
 }
 
 /// A new salt.

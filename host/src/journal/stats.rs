@@ -85,10 +85,7 @@ impl Latency {
     /// (upper bound in microseconds, observations in this bucket), ascending;
     /// the last bucket also holds what is above its bound.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts
-            .iter()
-            .enumerate()
-            .map(|(i, n)| (upper_us(i), *n))
+        self.counts.iter().enumerate().map(|(i, n)| (upper_us(i), *n))
     }
 
     /// Number of observations.
@@ -136,10 +133,7 @@ mod tests {
         for us in (0..5_000).chain([60_000_000, 67_000_000]) {
             let i = bucket(us);
             assert!(us <= upper_us(i), "{us} us above bucket {i}");
-            assert!(
-                i == 0 || us > upper_us(i - 1),
-                "{us} us belongs below bucket {i}"
-            );
+            assert!(i == 0 || us > upper_us(i - 1), "{us} us belongs below bucket {i}");
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
     }

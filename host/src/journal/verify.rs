@@ -46,32 +46,15 @@ pub(super) struct Verified {
 ///
 /// # Errors
 /// [`Error::Damaged`], [`Error::Version`], [`Error::Io`].
-pub(super) fn verify(
-    dir: &Path,
-    evidence: Lsn,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Verified, Error> {
+pub(super) fn verify(dir: &Path, evidence: Lsn, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
     let files = segment::list(dir)?;
     let mut bytes_total = 0;
     for (_, path) in &files {
         bytes_total += fs::metadata(path).map_err(Error::io("read", path))?.len();
     }
-    let found = Verified {
-        index: Index::default(),
-        at: Position::START,
-        end: None,
-        torn: None,
-    };
-    let done = Progress {
-        bytes_done: 0,
-        bytes_total,
-    };
-    let mut scan = Scan {
-        files: &files,
-        progress,
-        done,
-        found,
-    };
+    let found = Verified { index: Index::default(), at: Position::START, end: None, torn: None };
+    let done = Progress { bytes_done: 0, bytes_total };
+    let mut scan = Scan { files: &files, progress, done, found };
     for i in 0..files.len() {
         scan.segment(i)?;
     }
@@ -98,12 +81,8 @@ impl Scan<'_> {
         }
         match segment.header.clone() {
             None => self.bad_header(i, segment),
-            Some(header) if header.first != *first => {
-                Err(damage(path, 0, *first, Fault::SegmentOrder, Proof::Order))
-            }
-            Some(header) if header.chain != self.found.at.chain => {
-                Err(self.found.gap(*first, path))
-            }
+            Some(header) if header.first != *first => Err(damage(path, 0, *first, Fault::SegmentOrder, Proof::Order)),
+            Some(header) if header.chain != self.found.at.chain => Err(self.found.gap(*first, path)),
             Some(header) => self.groups(segment, header),
         }
     }
@@ -126,11 +105,7 @@ impl Scan<'_> {
     fn groups(&mut self, segment: SegmentFile, header: SegmentHeader) -> Result<(), Error> {
         let found = &mut self.found;
         let (salt, bytes) = (header.salt, header.bytes);
-        found.index.add_segment(SegmentPlace {
-            path: segment.path.clone(),
-            salt,
-            bytes,
-        });
+        found.index.add_segment(SegmentPlace { path: segment.path.clone(), salt, bytes });
         let (base, mut proved) = (self.done.bytes_done, false);
         let mut walk = Walk::new(&segment, &header, found.at);
         let fault = loop {
@@ -149,13 +124,7 @@ impl Scan<'_> {
         found.at = walk.at;
         self.done.bytes_done = base + segment.len;
         (self.progress)(self.done);
-        found.end = Some(End {
-            segment,
-            header,
-            offset,
-            fault,
-            proved,
-        });
+        found.end = Some(End { segment, header, offset, fault, proved });
         Ok(())
     }
 }
@@ -166,9 +135,7 @@ impl Verified {
         let next = self.at.next;
         let proof = Proof::LaterSegment(path.to_path_buf());
         match &self.end {
-            Some(end) if first >= next => {
-                damage(&end.segment.path, end.offset, next, end.fault, proof)
-            }
+            Some(end) if first >= next => damage(&end.segment.path, end.offset, next, end.fault, proof),
             None if first > next => {
                 let missing = path.with_file_name(segment::name(next));
                 damage(&missing, 0, next, Fault::NoSegment, proof)
@@ -182,19 +149,11 @@ impl Verified {
         let lsn = self.at.next;
         let by_store = (evidence >= lsn).then_some(Proof::Store(evidence));
         if let (Some(torn), Some(proof)) = (&self.torn, &by_store) {
-            return Err(damage(
-                &torn.path,
-                0,
-                lsn,
-                Fault::SegmentHeader,
-                proof.clone(),
-            ));
+            return Err(damage(&torn.path, 0, lsn, Fault::SegmentHeader, proof.clone()));
         }
         let Some(end) = &self.end else {
             let missing = segment::path(dir, lsn);
-            return by_store.map_or(Ok(()), |proof| {
-                Err(damage(&missing, 0, lsn, Fault::NoSegment, proof))
-            });
+            return by_store.map_or(Ok(()), |proof| Err(damage(&missing, 0, lsn, Fault::NoSegment, proof)));
         };
         match end.later_group(lsn)?.or(by_store).or(end.shortened()?) {
             Some(proof) => Err(damage(&end.segment.path, end.offset, lsn, end.fault, proof)),
@@ -223,21 +182,12 @@ impl End {
 /// Pages that the kernel failed to write stay in its cache and read well until
 /// they are dropped. A restart after a failed sync must see what the disk has.
 fn read_from_disk(segment: &SegmentFile) -> Result<(), Error> {
-    segment
-        .file
-        .sync_data()
-        .map_err(Error::io("sync", &segment.path))?;
+    segment.file.sync_data().map_err(Error::io("sync", &segment.path))?;
     fadvise(&segment.file, 0, None, Advice::DontNeed)
         .map_err(|e| Error::io("drop cached pages of", &segment.path)(e.into()))
 }
 
 fn damage(segment: &Path, offset: u64, lsn: Lsn, fault: Fault, proof: Proof) -> Error {
     let segment = segment.to_path_buf();
-    Error::Damaged(Box::new(Damage {
-        segment,
-        offset,
-        lsn,
-        fault,
-        proof,
-    }))
+    Error::Damaged(Box::new(Damage { segment, offset, lsn, fault, proof }))
 }

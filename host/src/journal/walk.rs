@@ -25,11 +25,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) const START: Position = Position {
-        next: Lsn(1),
-        chain: 0,
-        wall_ms: 0,
-    };
+    pub(super) const START: Position = Position { next: Lsn(1), chain: 0, wall_ms: 0 };
 }
 
 /// An existing segment file whose header may be good.
@@ -52,27 +48,17 @@ impl SegmentFile {
         let header = if len < PAGE_BYTES as u64 {
             None
         } else {
-            file.read_exact_at(&mut page, 0)
-                .map_err(Error::io("read", path))?;
+            file.read_exact_at(&mut page, 0).map_err(Error::io("read", path))?;
             match SegmentHeader::decode(&page) {
                 HeaderPage::Good(header) => Some(header),
                 HeaderPage::Bad => None,
                 HeaderPage::Unsupported(found) => {
                     let segment = path.to_path_buf();
-                    return Err(Error::Version {
-                        segment,
-                        found,
-                        supported: FORMAT_VERSION,
-                    });
+                    return Err(Error::Version { segment, found, supported: FORMAT_VERSION });
                 }
             }
         };
-        Ok(SegmentFile {
-            path: path.to_path_buf(),
-            file,
-            len,
-            header,
-        })
+        Ok(SegmentFile { path: path.to_path_buf(), file, len, header })
     }
 
     /// Calls `visit` with every page from `offset` on that is not all zero;
@@ -141,11 +127,7 @@ pub(super) fn read_group(
     file.read_exact_at(buffer, offset)?;
     let Some(header) = GroupHeader::decode(buffer, salt) else {
         let zero = buffer.iter().all(|b| *b == 0);
-        return Ok(Err(if zero {
-            Fault::NoGroup
-        } else {
-            Fault::GroupHeader
-        }));
+        return Ok(Err(if zero { Fault::NoGroup } else { Fault::GroupHeader }));
     };
     if header.first != at.next {
         return Ok(Err(Fault::GroupOrder));
@@ -176,14 +158,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(segment: &'a SegmentFile, header: &SegmentHeader, at: Position) -> Walk<'a> {
         let (salt, end) = (header.salt, header.bytes);
-        Walk {
-            segment,
-            salt,
-            end,
-            offset: PAGE_BYTES as u64,
-            at,
-            buffer: Vec::new(),
-        }
+        Walk { segment, salt, end, offset: PAGE_BYTES as u64, at, buffer: Vec::new() }
     }
 
     /// Verifies the next group and moves behind it; on a fault nothing moves.
@@ -193,22 +168,11 @@ impl<'a> Walk<'a> {
         }
         let len = self.segment.len.min(self.end);
         let file = &self.segment.file;
-        let found = read_group(
-            file,
-            len,
-            self.offset,
-            self.salt,
-            &self.at,
-            &mut self.buffer,
-        )
-        .map_err(Error::io("read", &self.segment.path))?;
+        let found = read_group(file, len, self.offset, self.salt, &self.at, &mut self.buffer)
+            .map_err(Error::io("read", &self.segment.path))?;
         if let Ok(header) = &found {
             self.offset += header.total_bytes();
-            self.at = Position {
-                next: header.end(),
-                chain: header.chain,
-                wall_ms: header.wall_ms,
-            };
+            self.at = Position { next: header.end(), chain: header.chain, wall_ms: header.wall_ms };
         }
         Ok(found)
     }

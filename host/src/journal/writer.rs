@@ -52,11 +52,7 @@ impl Active {
     }
 
     pub(super) fn place(&self) -> SegmentPlace {
-        SegmentPlace {
-            path: self.path.clone(),
-            salt: self.salt,
-            bytes: self.bytes,
-        }
+        SegmentPlace { path: self.path.clone(), salt: self.salt, bytes: self.bytes }
     }
 }
 
@@ -74,14 +70,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, dir: &Path, options: Options, tail: Tail) -> Writer {
         let Tail { active, at, proved } = tail;
-        Writer {
-            shared,
-            dir: dir.to_path_buf(),
-            options,
-            active,
-            at,
-            proved,
-        }
+        Writer { shared, dir: dir.to_path_buf(), options, active, at, proved }
     }
 
     /// Runs until the journal is closed or has failed.
@@ -132,18 +121,14 @@ impl Writer {
     fn write_group(&mut self, chunk: &mut Chunk) -> Result<(), Error> {
         let last = chunk.last();
         let points = self.options.failpoints.clone();
-        Failpoints::pass(&points.before_write, last)
-            .map_err(Error::io("write", &self.active.path))?;
+        Failpoints::pass(&points.before_write, last).map_err(Error::io("write", &self.active.path))?;
         let needed = group::padded(chunk.buffer.len() - group::GROUP_HEADER_BYTES) as u64;
         if self.active.offset + needed > self.active.bytes {
             self.roll()?;
         }
         let header = self.seal(chunk);
-        let Active {
-            path, file, offset, ..
-        } = &self.active;
-        file.write_all_at(&chunk.buffer, *offset)
-            .map_err(Error::io("write", path))?;
+        let Active { path, file, offset, .. } = &self.active;
+        file.write_all_at(&chunk.buffer, *offset).map_err(Error::io("write", path))?;
         Failpoints::pass(&points.before_sync, last).map_err(Error::io("sync", path))?;
         file.sync_data().map_err(Error::io("sync", path))?;
         self.synced(&header);
@@ -164,20 +149,11 @@ impl Writer {
     }
 
     fn synced(&mut self, header: &GroupHeader) {
-        self.shared
-            .index_mut()
-            .add_group(header, self.active.offset, self.at.chain);
+        self.shared.index_mut().add_group(header, self.active.offset, self.at.chain);
         self.active.offset += header.total_bytes();
-        self.at = Position {
-            next: header.end(),
-            chain: header.chain,
-            wall_ms: header.wall_ms,
-        };
+        self.at = Position { next: header.end(), chain: header.chain, wall_ms: header.wall_ms };
         self.shared.counters.syncs.fetch_add(1, Relaxed);
-        self.shared
-            .counters
-            .bytes
-            .fetch_add(header.total_bytes(), Relaxed);
+        self.shared.counters.bytes.fetch_add(header.total_bytes(), Relaxed);
     }
 
     /// Goes on in a new segment.

@@ -17,11 +17,25 @@ pub struct Value {
 /// One change of a document. Carries all it needs, so that redo wants no plan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Op {
-    Set { name: Box<str>, value: Value },
-    Remove { name: Box<str> },
-    Observe { window: Arc<str>, length_ms: u64, received: u64, entry: Entry },
+    Set {
+        name: Box<str>,
+        value: Value,
+    },
+    Remove {
+        name: Box<str>,
+    },
+    Observe {
+        window: Arc<str>,
+        length_ms: u64,
+        received: u64,
+        entry: Entry,
+    },
     /// Removes the entries of one member (None = all) up to a time.
-    Forget { window: Arc<str>, member: Option<Box<str>>, until: u64 },
+    Forget {
+        window: Arc<str>,
+        member: Option<Box<str>>,
+        until: u64,
+    },
 }
 
 impl Op {
@@ -55,11 +69,17 @@ const ITEM_BYTES: usize = 48;
 
 impl Document {
     /// Rebuilds a document from its stored parts.
-    pub fn restore(mut values: Vec<(Box<str>, Value)>, mut windows: Vec<(Arc<str>, Window)>, clock: u64, lsn: Lsn) -> Document {
+    pub fn restore(
+        mut values: Vec<(Box<str>, Value)>,
+        mut windows: Vec<(Arc<str>, Window)>,
+        clock: u64,
+        lsn: Lsn,
+    ) -> Document {
         values.sort_by(|a, b| a.0.cmp(&b.0));
         windows.sort_by(|a, b| a.0.cmp(&b.0));
         let values_bytes: usize = values.iter().map(|(name, value)| value_bytes(name, value)).sum();
-        let windows_bytes: usize = windows.iter().map(|(name, window)| ITEM_BYTES + name.len() + entries_bytes(window.all())).sum();
+        let windows_bytes: usize =
+            windows.iter().map(|(name, window)| ITEM_BYTES + name.len() + entries_bytes(window.all())).sum();
         Document { bytes: values_bytes + windows_bytes, values, windows, clock, lsn }
     }
 
@@ -207,7 +227,8 @@ mod tests {
         ];
         for op in ops {
             document.apply(op);
-            let fresh = Document::restore(document.values.clone(), document.windows.clone(), document.clock, document.lsn);
+            let fresh =
+                Document::restore(document.values.clone(), document.windows.clone(), document.clock, document.lsn);
             assert_eq!(document.bytes(), fresh.bytes());
         }
     }

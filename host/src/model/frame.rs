@@ -24,7 +24,12 @@ pub struct Control {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Change {
-    ModuleUploaded { business: Box<str>, digest: Digest, name: Box<str>, version: Box<str> },
+    ModuleUploaded {
+        business: Box<str>,
+        digest: Digest,
+        name: Box<str>,
+        version: Box<str>,
+    },
     /// Inputs below this frame's position run on the revision before, from it on on this one, however late.
     DeploymentRevised {
         business: Box<str>,
@@ -42,8 +47,15 @@ pub enum Change {
         start: Start,
     },
     /// Acts at each reader's own position at once.
-    Paused { deployment: DeploymentId, shards: ShardSet, reason: Box<str> },
-    Resumed { deployment: DeploymentId, shards: ShardSet },
+    Paused {
+        deployment: DeploymentId,
+        shards: ShardSet,
+        reason: Box<str>,
+    },
+    Resumed {
+        deployment: DeploymentId,
+        shards: ShardSet,
+    },
 }
 
 /// What a trap or spent fuel does to the deployment.

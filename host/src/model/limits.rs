@@ -17,6 +17,11 @@ macro_rules! limits {
                 vec![$((stringify!($name), self.$name, $default, $unit, $text),)*]
             }
 
+            /// Is there a bound of this name?
+            pub fn is_name(name: &str) -> bool {
+                [$(stringify!($name)),*].contains(&name)
+            }
+
             /// The bound of this name, to be set.
             pub fn get_mut(&mut self, name: &str) -> Option<&mut u64> {
                 match name { $(stringify!($name) => Some(&mut self.$name),)* _ => None }

@@ -8,10 +8,21 @@ pub enum End {
     Done,
     /// By the module (`inputs.refuse`, `bad_event`) or by a limit, schema or permission of the host. Never counts
     /// against the module.
-    Refused { code: Box<str>, message: Box<str> },
-    Trapped { message: Box<str> },
-    OutOfFuel { limit: u64 },
+    Refused {
+        code: Box<str>,
+        message: Box<str>,
+    },
+    Trapped {
+        message: Box<str>,
+    },
+    OutOfFuel {
+        limit: u64,
+    },
 }
+
+/// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
+pub const HOST_CODES: [&str; 8] =
+    ["done", "trap", "fuel", "no_key", "not_permitted", "match_schema", "unknown_match", "undeclared_attribute"];
 
 impl End {
     /// The code under which it is counted and listed.
@@ -22,6 +33,13 @@ impl End {
             End::Trapped { .. } => "trap",
             End::OutOfFuel { .. } => "fuel",
         }
+    }
+
+    /// The code as a metric's label: of the codes that modules choose there may be any number.
+    pub fn label(&self) -> &str {
+        let code = self.code();
+        let known = code == "bad_event" || HOST_CODES.contains(&code) || super::Limits::is_name(code);
+        if known { code } else { "refused" }
     }
 
     pub fn message(&self) -> String {

@@ -1,7 +1,7 @@
 //! What a deployment needs, as its module's `configure` answered it (`wit/schema/plan.schema.json`).
 
-use std::sync::Arc;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The native half of a deployment: which events reach it, keyed how, and what the host keeps for it.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -79,7 +79,14 @@ impl Deployment {
             Start::Earliest => Lsn::ZERO,
         };
         let id = DeploymentId(lsn.0);
-        Deployment { id, business: business.into(), name: name.into(), revisions: vec![revision], paused: Paused::default(), start }
+        Deployment {
+            id,
+            business: business.into(),
+            name: name.into(),
+            revisions: vec![revision],
+            paused: Paused::default(),
+            start,
+        }
     }
 
     pub(super) fn with_revision(&self, revision: Arc<Revision>) -> Deployment {
@@ -117,7 +124,13 @@ pub(super) struct Tried {
 }
 
 /// `configure`, then an instance as a worker will make it.
-pub(super) fn try_out(module: &Arc<Module>, business: &str, name: &str, request: &DeployRequest, limits: &Limits) -> Result<Tried, Error> {
+pub(super) fn try_out(
+    module: &Arc<Module>,
+    business: &str,
+    name: &str,
+    request: &DeployRequest,
+    limits: &Limits,
+) -> Result<Tried, Error> {
     let (bytes, limit) = (request.configuration.len() as u64, limits.configuration_bytes);
     if bytes > limit {
         return Err(Error::ConfigurationBytes { bytes, limit });
@@ -137,7 +150,14 @@ pub(super) fn try_out(module: &Arc<Module>, business: &str, name: &str, request:
 }
 
 impl Tried {
-    pub(super) fn into_change(self, business: &str, name: &str, revision: u32, digest: Digest, request: DeployRequest) -> Change {
+    pub(super) fn into_change(
+        self,
+        business: &str,
+        name: &str,
+        revision: u32,
+        digest: Digest,
+        request: DeployRequest,
+    ) -> Change {
         Change::DeploymentRevised {
             business: business.into(),
             name: name.into(),
@@ -154,8 +174,17 @@ impl Tried {
 
 /// A revision as its control frame says it.
 pub(super) fn revision_from(lsn: Lsn, control: &Control, limits: &Limits) -> Result<Revision, Error> {
-    let Change::DeploymentRevised { business, name, revision, digest, configuration, plan, permissions, on_error, start } =
-        &control.change
+    let Change::DeploymentRevised {
+        business,
+        name,
+        revision,
+        digest,
+        configuration,
+        plan,
+        permissions,
+        on_error,
+        start,
+    } = &control.change
     else {
         return Err(Error::Recovery("not a revision".to_owned()));
     };

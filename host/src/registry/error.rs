@@ -12,7 +12,9 @@ pub enum Error {
     Upload(#[from] UploadError),
     #[error(transparent)]
     Configure(#[from] ConfigureError),
-    #[error("{name}@{version} is uploaded already with other content (digest {digest}): give the new one another version")]
+    #[error(
+        "{name}@{version} is uploaded already with other content (digest {digest}): give the new one another version"
+    )]
     VersionTaken { name: String, version: String, digest: String },
     #[error("there is no module `{0}` in this business: upload it, or see `fishpond module list`")]
     NoModule(String),
@@ -30,7 +32,9 @@ pub enum Error {
     ConfigurationBytes { bytes: u64, limit: u64 },
     #[error("there is no permission `{0}`")]
     Permission(String),
-    #[error("the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name")]
+    #[error(
+        "the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name"
+    )]
     StateVersion { reads: Vec<u32>, stored: u32 },
     #[error("this host holds at most {limit} {name} (`{name}`)")]
     Limit { name: &'static str, limit: u64 },
@@ -38,6 +42,10 @@ pub enum Error {
     Host(String),
     #[error("the module's file: {0}")]
     File(#[from] std::io::Error),
+    #[error(
+        "the stored module {expected} has other content (digest {found}): restore its file from a backup, or upload it again after removing the file"
+    )]
+    ChangedFile { expected: String, found: String },
     #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error("the journal holds a change that this version cannot apply: {0}")]

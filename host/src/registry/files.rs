@@ -22,9 +22,7 @@ impl ModuleFiles {
 
     pub fn write(&self, digest: Digest, component: &[u8]) -> std::io::Result<()> {
         let path = self.path(digest);
-        if path.exists() {
-            return Ok(());
-        }
+        // Also over an existing file: it may have been changed.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(component)?;
         file.as_file().sync_all()?;

@@ -48,7 +48,13 @@ struct State {
 
 impl Registry {
     /// `folder` holds the module files.
-    pub fn new(log: Log, engine: Arc<Engine>, folder: PathBuf, limits: Arc<Limits>, clock: Clock) -> std::io::Result<Registry> {
+    pub fn new(
+        log: Log,
+        engine: Arc<Engine>,
+        folder: PathBuf,
+        limits: Arc<Limits>,
+        clock: Clock,
+    ) -> std::io::Result<Registry> {
         let files = ModuleFiles::open(folder)?;
         let (state, generation) = (RwLock::default(), AtomicU64::new(1));
         Ok(Registry { log, engine, files, limits, clock, state, generation })
@@ -126,7 +132,13 @@ impl Registry {
 
     /// Validates a configuration by the module's own `configure`, tries an instance, and appends the new revision.
     /// Any failure changes nothing.
-    pub fn deploy(&self, business: &str, name: &str, request: DeployRequest, by: &str) -> Result<(Lsn, Arc<Deployment>), Error> {
+    pub fn deploy(
+        &self,
+        business: &str,
+        name: &str,
+        request: DeployRequest,
+        by: &str,
+    ) -> Result<(Lsn, Arc<Deployment>), Error> {
         crate::model::check_name("business", business)?;
         crate::model::check_name("deployment", name)?;
         let uploaded = self.find_module(business, &request.module)?;
@@ -152,6 +164,9 @@ impl Registry {
             return Ok(module.clone());
         }
         let module = Arc::new(self.engine.load(&self.files.read(digest)?)?);
+        if module.digest != digest {
+            return Err(Error::ChangedFile { expected: digest.to_string(), found: module.digest.to_string() });
+        }
         self.write().loaded.insert(digest, module.clone());
         Ok(module)
     }
@@ -159,7 +174,8 @@ impl Registry {
     /// A runner for a revision, for one worker.
     pub fn runner(&self, revision: &Revision) -> Result<Runner, Error> {
         let module = self.load(revision.digest)?;
-        Runner::new(module, &revision.envelope, revision.configured.clone(), revision.permissions.clone()).map_err(Error::Configure)
+        Runner::new(module, &revision.envelope, revision.configured.clone(), revision.permissions.clone())
+            .map_err(Error::Configure)
     }
 
     fn commit(&self, state: &mut State, by: &str, change: Change) -> Result<Lsn, Error> {

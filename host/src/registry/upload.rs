@@ -44,7 +44,6 @@ impl Registry {
         }
         // Seconds of compiling, so no lock is held meanwhile.
         let module = self.engine.load(wasm)?;
-        self.files.write(module.digest, &module.component)?;
         let (name, version) = (module.description.name.clone(), module.description.version.clone());
         let mut state = self.write();
         let own = state.modules.iter().filter(|uploaded| *uploaded.business == *business);
@@ -57,9 +56,12 @@ impl Registry {
         if state.modules.len() as u64 >= self.limits.modules {
             return Err(Error::Limit { name: "modules", limit: self.limits.modules });
         }
+        // Only what is accepted is stored, and it is stored before the frame that names it.
+        self.files.write(module.digest, &module.component)?;
         let digest = module.digest;
         state.loaded.insert(digest, Arc::new(module));
-        let change = Change::ModuleUploaded { business: business.into(), digest, name: name.into(), version: version.into() };
+        let change =
+            Change::ModuleUploaded { business: business.into(), digest, name: name.into(), version: version.into() };
         self.commit(&mut state, by, change)?;
         let uploaded = state.modules.last().cloned();
         uploaded.ok_or_else(|| Error::NoModule(digest.short()))

@@ -49,7 +49,9 @@ impl Router {
                 continue;
             }
             found(match self.key(&subscription.key, event, &mut data) {
-                Ok(key) => Routed::Input { subscription: *number, key, data: select(&subscription.data, event, &mut data) },
+                Ok(key) => {
+                    Routed::Input { subscription: *number, key, data: select(&subscription.data, event, &mut data) }
+                }
                 Err((code, message)) => Routed::Bad { subscription: *number, code, message },
             });
         }
@@ -65,10 +67,18 @@ impl Router {
             },
         };
         if key.is_empty() {
-            return Err(("no_key", format!("the event has no {}, which the subscription uses as its key", describe(path))));
+            return Err((
+                "no_key",
+                format!("the event has no {}, which the subscription uses as its key", describe(path)),
+            ));
         }
         if key.len() > self.key_bytes {
-            let message = format!("the key in {} has {} bytes, at most {} are allowed", describe(path), key.len(), self.key_bytes);
+            let message = format!(
+                "the key in {} has {} bytes, at most {} are allowed",
+                describe(path),
+                key.len(),
+                self.key_bytes
+            );
             return Err(("attribute_bytes", message));
         }
         Ok(key)
@@ -208,7 +218,12 @@ mod tests {
             let subscription = subscription(Path::Attribute(Attribute::Actor), Select::None, vec![predicate]);
             assert_eq!(!routed(subscription, &browse(r#"{"category":"rental"}"#)).is_empty(), expected, "{test:?}");
         }
-        let bounds = [(Test::AtLeast(2.0), true), (Test::AtLeast(2.1), false), (Test::AtMost(2.0), true), (Test::AtMost(1.9), false)];
+        let bounds = [
+            (Test::AtLeast(2.0), true),
+            (Test::AtLeast(2.1), false),
+            (Test::AtMost(2.0), true),
+            (Test::AtMost(1.9), false),
+        ];
         for (test, expected) in bounds {
             let predicate = Predicate { path: Path::Data(path(&["n"])), test };
             let subscription = subscription(Path::Attribute(Attribute::Actor), Select::None, vec![predicate]);

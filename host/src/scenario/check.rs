@@ -37,7 +37,8 @@ pub fn check(scenario: &Scenario, modules: &Modules, singly: bool) -> anyhow::Re
         return Ok(Checked::Differs(diff(&scenario.expected, &seen)));
     }
     if singly {
-        let options = RunOptions { singly: true, batching: Batching::Seeded { seed: 0, most: 1 }, ..RunOptions::default() };
+        let options =
+            RunOptions { singly: true, batching: Batching::Seeded { seed: 0, most: 1 }, ..RunOptions::default() };
         let alone = output(scenario, modules, options)?;
         if alone != seen {
             let mut lines = vec!["in batches (-) and singly on fresh instances (+) the outcomes differ:".to_owned()];
@@ -69,7 +70,8 @@ fn diff(expected: &[String], seen: &[String]) -> Vec<String> {
     let mut table = vec![vec![0usize; seen.len() + 1]; expected.len() + 1];
     for i in (0..expected.len()).rev() {
         for j in (0..seen.len()).rev() {
-            table[i][j] = if expected[i] == seen[j] { table[i + 1][j + 1] + 1 } else { table[i + 1][j].max(table[i][j + 1]) };
+            table[i][j] =
+                if expected[i] == seen[j] { table[i + 1][j + 1] + 1 } else { table[i + 1][j].max(table[i][j + 1]) };
         }
     }
     let (mut i, mut j, mut lines) = (0, 0, Vec::new());

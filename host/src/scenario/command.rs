@@ -46,7 +46,8 @@ pub fn play(plan: &TestPlan, mut report: impl FnMut(&Played)) -> anyhow::Result<
 
 fn add(modules: &mut Modules, file: &Path) -> anyhow::Result<()> {
     let wasm = std::fs::read(file).with_context(|| format!("cannot read the module {}", file.display()))?;
-    let name = file.file_stem().and_then(|stem| stem.to_str()).with_context(|| format!("{} has no name", file.display()))?;
+    let name =
+        file.file_stem().and_then(|stem| stem.to_str()).with_context(|| format!("{} has no name", file.display()))?;
     modules.add(name, wasm);
     Ok(())
 }
@@ -68,7 +69,8 @@ fn collect(paths: &[PathBuf]) -> anyhow::Result<(Vec<PathBuf>, BTreeSet<PathBuf>
 
 fn scenarios_of(package: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let folder = package.join("scenarios");
-    let entries = std::fs::read_dir(&folder).with_context(|| format!("{} has no folder `scenarios`", package.display()))?;
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("{} has no folder `scenarios`", package.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "scenario"));
     if files.is_empty() {

@@ -19,11 +19,25 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Creates a deployment or activates its next revision.
-    Deploy { name: String, module: String, configuration: String, on_error: Option<String> },
+    Deploy {
+        name: String,
+        module: String,
+        configuration: String,
+        on_error: Option<String>,
+    },
     Event(Box<EventStep>),
-    Query { deployment: String, query: String, key: String, parameters: String },
-    Pause { deployment: String },
-    Resume { deployment: String },
+    Query {
+        deployment: String,
+        query: String,
+        key: String,
+        parameters: String,
+    },
+    Pause {
+        deployment: String,
+    },
+    Resume {
+        deployment: String,
+    },
     /// Closes the host without a checkpoint and opens it again.
     Restart,
     /// Brings all documents to the store.
@@ -111,7 +125,11 @@ fn split(text: &str) -> (&str, &str) {
 
 fn one_name(rest: &str) -> Result<String, String> {
     let (name, more) = split(rest);
-    if name.is_empty() || !more.is_empty() { Err("expected the name of a deployment".to_owned()) } else { Ok(name.to_owned()) }
+    if name.is_empty() || !more.is_empty() {
+        Err("expected the name of a deployment".to_owned())
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 fn deploy(rest: &str) -> Result<Step, String> {
@@ -158,11 +176,17 @@ fn event(rest: &str, number: u64) -> Result<EventStep, String> {
     if kind.is_empty() || kind.contains('=') {
         return Err("expected: event TIME TYPE [id=..] [subject=..] [actor=..] [name=value ..] [{data}]".to_owned());
     }
-    let mut event = EventStep { kind: kind.to_owned(), id: number.to_string(), source: "scenario".to_owned(), ..EventStep::default() };
+    let mut event = EventStep {
+        kind: kind.to_owned(),
+        id: number.to_string(),
+        source: "scenario".to_owned(),
+        ..EventStep::default()
+    };
     event.time = if time == "-" { None } else { Some(parse_time(time)?) };
     while !rest.is_empty() && !rest.starts_with('{') {
         let (pair, more) = split(rest);
-        let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{pair}` is neither name=value nor JSON data"))?;
+        let (name, value) =
+            pair.split_once('=').ok_or_else(|| format!("`{pair}` is neither name=value nor JSON data"))?;
         let value = value.to_owned();
         match name {
             "id" => event.id = value,
@@ -182,7 +206,8 @@ fn event(rest: &str, number: u64) -> Result<EventStep, String> {
 /// `HH:MM:SS[.mmm]` on the scenario's first day, or RFC 3339.
 pub fn parse_time(text: &str) -> Result<u64, String> {
     let full = if text.contains('T') { text.to_owned() } else { format!("2026-01-01T{text}Z") };
-    let time: Timestamp = full.parse().map_err(|error| format!("`{text}` is no time (HH:MM:SS[.mmm] or RFC 3339): {error}"))?;
+    let time: Timestamp =
+        full.parse().map_err(|error| format!("`{text}` is no time (HH:MM:SS[.mmm] or RFC 3339): {error}"))?;
     u64::try_from(time.as_millisecond()).map_err(|_| format!("`{text}` lies before 1970"))
 }
 
@@ -202,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_scenario_is_read_and_written_back() {
-        let text = "# title\ndeploy r = m {\"a\":1}\nevent 10:00:00.5 visit actor=a zone=x {\"b\":2}\nquery r q k\n---\nout\n";
+        let text =
+            "# title\ndeploy r = m {\"a\":1}\nevent 10:00:00.5 visit actor=a zone=x {\"b\":2}\nquery r q k\n---\nout\n";
         let scenario = Scenario::parse(text).expect("a scenario");
         assert_eq!(scenario.steps.len(), 3);
         assert_eq!(scenario.expected, ["out"]);

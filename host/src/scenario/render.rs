@@ -25,7 +25,12 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
         End::Refused { code, message } => {
             lines.push(format!("{time} {by} refused {code} event={event} key={}: {message}", record.key));
         }
-        fault => lines.push(format!("{time} {by} failed {} event={event} key={}: {}", fault.code(), record.key, fault.message())),
+        fault => lines.push(format!(
+            "{time} {by} failed {} event={event} key={}: {}",
+            fault.code(),
+            record.key,
+            fault.message()
+        )),
     }
     lines.extend(record.outcome.matches.iter().map(|found| format!("{time} {by} {}", match_line(found))));
     lines
@@ -33,7 +38,8 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
 
 fn match_line(found: &Match) -> String {
     let events: Vec<String> = found.events.iter().map(event_id).collect();
-    let mut line = format!("match {} person={} {} events=[{}]", found.name, found.person, found.fields, events.join(" "));
+    let mut line =
+        format!("match {} person={} {} events=[{}]", found.name, found.person, found.fields, events.join(" "));
     if !found.also.is_empty() {
         line.push_str(&format!(" also=[{}]", found.also.join(" ")));
     }

@@ -134,7 +134,9 @@ impl<'m> Run<'m> {
     /// One step, then everything runs to rest.
     pub fn step(&mut self, step: &Step) -> anyhow::Result<()> {
         match step {
-            Step::Deploy { name, module, configuration, on_error } => self.deploy(name, module, configuration, on_error.as_deref())?,
+            Step::Deploy { name, module, configuration, on_error } => {
+                self.deploy(name, module, configuration, on_error.as_deref())?
+            }
             Step::Event(event) => self.event(event)?,
             Step::Query { deployment, query, key, parameters } => self.query(deployment, query, key, parameters)?,
             Step::Pause { deployment } => {
@@ -225,8 +227,12 @@ impl<'m> Run<'m> {
         for answer in answers {
             match answer {
                 Submitted::Accepted(lsn) => drop(self.ids.insert(lsn, step.id.clone())),
-                Submitted::Duplicate(_) => self.output.push(format!("{} duplicate event={}", format_time(received), step.id)),
-                Submitted::IdReused(_) => self.output.push(format!("{} id_reused event={}", format_time(received), step.id)),
+                Submitted::Duplicate(_) => {
+                    self.output.push(format!("{} duplicate event={}", format_time(received), step.id))
+                }
+                Submitted::IdReused(_) => {
+                    self.output.push(format!("{} id_reused event={}", format_time(received), step.id))
+                }
             }
         }
         Ok(())
@@ -261,7 +267,11 @@ impl EventStep {
             subject: self.subject.as_str().into(),
             actor: self.actor.as_str().into(),
             scene: self.scene.as_str().into(),
-            extensions: self.extensions.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            extensions: self
+                .extensions
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             data: self.data.as_str().into(),
             ..Event::default()
         };

@@ -19,7 +19,8 @@ pub struct Checkpointer {
     bytes_at_mark: u64,
     requested: bool,
     pass: Option<Pass>,
-    failed: bool,
+    /// Why nothing is written back any more.
+    failure: Option<String>,
 }
 
 struct Pass {
@@ -35,7 +36,7 @@ struct Pass {
 impl Checkpointer {
     /// `mark`: the last one in the journal.
     pub fn new(write_back: WriteBack, mark: Lsn) -> Checkpointer {
-        Checkpointer { write_back, mark, bytes_at_mark: 0, requested: false, pass: None, failed: false }
+        Checkpointer { write_back, mark, bytes_at_mark: 0, requested: false, pass: None, failure: None }
     }
 
     pub fn mark(&self) -> Lsn {
@@ -48,14 +49,20 @@ impl Checkpointer {
     }
 
     pub fn is_running(&self) -> bool {
-        self.pass.is_some() && !self.failed
+        self.pass.is_some()
+    }
+
+    /// Why nothing is written back any more, if so: then nothing gets clean, and the worker must end.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Begins a checkpoint that is due, and hands over as much as the write-back takes.
-    pub fn advance(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>) -> Result<(), journal::Error> {
-        if self.failed {
-            return Ok(());
-        }
+    pub fn advance(
+        &mut self,
+        parts: &Parts,
+        active: &mut BTreeMap<DeploymentId, Active>,
+    ) -> Result<(), journal::Error> {
         if self.pass.is_none() && (self.requested || self.is_due(parts)) {
             self.begin(parts, active)?;
         }
@@ -106,7 +113,7 @@ impl Checkpointer {
                 tracing::info!(position = %lsn, "checkpoint complete");
                 self.pass = None;
             }
-            Done::Failed(_) => self.failed = true,
+            Done::Failed(reason) => self.failure = Some(reason),
         }
     }
 }

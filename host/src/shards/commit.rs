@@ -1,68 +1,99 @@
 //! From a batch that has run to the frames that say so.
+//!
+//! Records come first, then the documents that are logged whole, in frames of their own: a crash between them leaves
+//! documents that redo rebuilds from their rows and the records.
 
-use crate::journal::Encoded;
-use crate::model::{Frame, InputRecord, Lsn, Outcome, Whole};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// A frame is closed when it holds about this much: well below the journal's limit of one frame, which the largest
-/// single input (`effect_bytes` and its matches) still fits above it.
+use crate::journal::Encoded;
+use crate::model::{Frame, InputRecord, Match, Op, Outcome, Whole};
+
+/// A frame is closed when it holds about this much. The records of one position stay together above it: 32
+/// subscriptions of `effect_bytes` each still fit `journal_frame_bytes`.
 const FRAME_BYTES: usize = 256 << 10;
 
-/// A record beside its texts.
+/// Frames that are appended at once: well below `journal_queue_bytes`.
+const APPEND_BYTES: usize = 4 << 20;
+
+/// A record or a whole beside its texts.
 const RECORD_BYTES: usize = 64;
 
 /// Splits records into frames at journal positions, so that each frame is a whole number of inputs.
 pub struct Frames {
     head: Outcome,
-    done: Vec<Outcome>,
-    current: Vec<InputRecord>,
+    done: Vec<(Outcome, usize)>,
+    current: Outcome,
     bytes: usize,
 }
 
 impl Frames {
     /// `head`: everything but inputs and wholes; its position is that of the last frame.
     pub fn new(head: Outcome) -> Frames {
-        Frames { head, done: Vec::new(), current: Vec::new(), bytes: 0 }
+        Frames { current: head.clone(), head, done: Vec::new(), bytes: 0 }
     }
 
-    /// Adds a record and answers the number of its frame.
+    /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
     pub fn push(&mut self, record: InputRecord) -> usize {
-        if self.bytes >= FRAME_BYTES && self.current.last().is_some_and(|last| last.lsn < record.lsn) {
-            let position = record.lsn.previous();
-            self.close(position);
+        if self.bytes >= FRAME_BYTES && self.current.inputs.last().is_some_and(|last| last.lsn < record.lsn) {
+            self.current.position = record.lsn.previous();
+            self.close();
         }
-        self.bytes += bytes(&record);
-        self.current.push(record);
+        self.bytes += record_bytes(&record);
+        self.current.inputs.push(record);
         self.done.len()
     }
 
-    fn close(&mut self, position: Lsn) {
-        let inputs = std::mem::take(&mut self.current);
-        self.bytes = 0;
-        self.done.push(Outcome { inputs, position, ..self.head.clone() });
+    /// Adds a whole document behind all records and answers the number of its frame.
+    pub fn push_whole(&mut self, whole: Whole) -> usize {
+        if !self.current.inputs.is_empty() || self.bytes >= FRAME_BYTES {
+            self.close();
+        }
+        self.bytes += RECORD_BYTES + whole.key.len() + whole.bytes.len();
+        self.current.wholes.push(whole);
+        self.done.len()
     }
 
-    /// The frames, with each whole document in the one that changed it last.
-    pub fn finish(mut self, wholes: Vec<(usize, Whole)>) -> Vec<Encoded> {
-        self.close(self.head.position);
-        for (frame, whole) in wholes {
-            self.done[frame].wholes.push(whole);
-        }
-        self.done.into_iter().map(|outcome| Encoded::new(Frame::Outcome(Arc::new(outcome)))).collect()
+    fn close(&mut self) {
+        let full = std::mem::replace(&mut self.current, self.head.clone());
+        self.done.push((full, std::mem::take(&mut self.bytes)));
+    }
+
+    /// The frames, in portions that are appended at once.
+    pub fn finish(mut self) -> Vec<Vec<Encoded>> {
+        self.close();
+        let sizes: Vec<usize> = self.done.iter().map(|(_, bytes)| *bytes).collect();
+        let mut frames = self.done.into_iter().map(|(outcome, _)| Encoded::new(Frame::Outcome(Arc::new(outcome))));
+        portions(&sizes).into_iter().map(|portion| frames.by_ref().take(portion.len()).collect()).collect()
     }
 }
 
-fn bytes(record: &InputRecord) -> usize {
+/// Neighbours that together stay below what is appended at once; at least one each.
+fn portions(sizes: &[usize]) -> Vec<Range<usize>> {
+    let (mut portions, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (index, size) in sizes.iter().enumerate() {
+        if index > start && bytes + size > APPEND_BYTES {
+            portions.push(start..index);
+            (start, bytes) = (index, 0);
+        }
+        bytes += size;
+    }
+    portions.push(start..sizes.len());
+    portions
+}
+
+/// Upper bound of a record's encoded size, bytes.
+fn record_bytes(record: &InputRecord) -> usize {
     let outcome = &record.outcome;
-    let ops: usize = outcome.ops.iter().map(crate::model::Op::bytes).sum();
-    let matches: usize = outcome.matches.iter().map(crate::model::Match::bytes).sum();
-    RECORD_BYTES + record.key.len() + ops + matches
+    let ops: usize = outcome.ops.iter().map(Op::bytes).sum();
+    let matches: usize = outcome.matches.iter().map(Match::bytes).sum();
+    RECORD_BYTES + record.key.len() + outcome.end.code().len() + outcome.end.message().len() + ops + matches
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeploymentId, Digest, End, InputOutcome, Op, ShardSet, Value};
+    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
 
     fn record(lsn: u64, bytes: usize) -> InputRecord {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };
@@ -88,8 +119,23 @@ mod tests {
             .map(|(lsn, bytes)| frames.push(record(lsn, bytes)))
             .collect();
         assert_eq!(numbers, [0, 0, 1, 1]);
-        frames.close(Lsn(99));
-        let positions: Vec<Lsn> = frames.done.iter().map(|outcome| outcome.position).collect();
-        assert_eq!(positions, [Lsn(4), Lsn(99)]);
+        let whole = Whole { key: "k".into(), bytes: vec![0; FRAME_BYTES].into() };
+        assert_eq!([frames.push_whole(whole.clone()), frames.push_whole(whole)], [2, 3]);
+        frames.close();
+        let positions: Vec<Lsn> = frames.done.iter().map(|(outcome, _)| outcome.position).collect();
+        assert_eq!(positions, [Lsn(4), Lsn(99), Lsn(99), Lsn(99)]);
+    }
+
+    #[test]
+    fn no_portion_is_larger_than_an_append_unless_one_frame_is() {
+        let half = APPEND_BYTES / 2;
+        assert_eq!(portions(&[half, half, 1, 2 * APPEND_BYTES, 1]), [0..2, 2..3, 3..4, 4..5]);
+    }
+
+    #[test]
+    fn the_words_of_a_trap_count() {
+        let mut trapped = record(1, 0);
+        trapped.outcome = InputOutcome::without_effects(End::Trapped { message: "x".repeat(2_000).into() });
+        assert!(record_bytes(&trapped) > 2_000);
     }
 }

@@ -1,15 +1,14 @@
 //! One deployment as a worker runs it: readers, runners of the revisions in use, documents, meters.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::batch::Batch;
 use super::documents::Documents;
 use super::meters::Meters;
+use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
 use super::recovery::Recovered;
-use super::parts::Parts;
 use crate::engine::{HostFailure, Ran, Runner};
 use crate::journal::Log;
 use crate::model::{Document, Lsn, OnError, ShardSet};
@@ -26,9 +25,6 @@ pub struct Active {
     pub loaded: Vec<Loaded>,
     pub documents: Documents,
     pub meters: Meters,
-    /// Host failures in a row.
-    pub failures: u32,
-    pub retry_at: Option<Instant>,
     singly: bool,
 }
 
@@ -60,16 +56,8 @@ impl Active {
 
     fn with(deployment: Arc<Deployment>, parts: &Parts, readers: Vec<Reader>, documents: Documents) -> Active {
         let meters = Meters::new(&deployment.business, &deployment.name, parts.metrics.clone());
-        let mut active = Active {
-            deployment: deployment.clone(),
-            readers,
-            loaded: Vec::new(),
-            documents,
-            meters,
-            failures: 0,
-            retry_at: None,
-            singly: false,
-        };
+        let mut active =
+            Active { deployment: deployment.clone(), readers, loaded: Vec::new(), documents, meters, singly: false };
         active.follow(deployment, &parts.log);
         active
     }

@@ -75,18 +75,19 @@ impl Documents {
         self.bytes = self.bytes + after - before.into_iter().sum::<usize>();
     }
 
-    /// Of a copy, for questions.
+    /// A copy, for questions: who asks about many keys fills no memory.
     pub fn look(&mut self, key: &str) -> Result<Document, Error> {
-        self.fetch(&key.into()).map(|cached| cached.document.clone())
+        match self.cached.get(key) {
+            Some(cached) => Ok(cached.document.clone()),
+            None => load(&self.store, &self.business, &self.deployment, key, &mut self.interner),
+        }
     }
 
     fn fetch(&mut self, key: &Arc<str>) -> Result<&mut Cached, Error> {
         match self.cached.entry(key.clone()) {
             Entry::Occupied(found) => Ok(found.into_mut()),
             Entry::Vacant(place) => {
-                let row = self.store.get(&row_key(&self.business, &self.deployment, key))?;
-                let decoded = row.map_or(Ok(Document::default()), |bytes| decode_document(&bytes, &mut self.interner));
-                let document = decoded.map_err(|error| Error::Codec { key: (&**key).into(), error })?;
+                let document = load(&self.store, &self.business, &self.deployment, key, &mut self.interner)?;
                 self.bytes += document.bytes() + OVERHEAD_BYTES + key.len();
                 Ok(place.insert(Cached { stored: document.lsn(), document, whole_since: Lsn::ZERO, used: true }))
             }
@@ -103,23 +104,32 @@ impl Documents {
         Some(Whole { key: (&**key).into(), bytes: encode_document(document).into() })
     }
 
-    /// Redo: applies an outcome's changes of one document, unless the store has them already.
-    pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, whole: Option<&Whole>, ops: Vec<(u64, Op)>) -> Result<(), Error> {
+    /// Redo: applies a frame's changes of one document, unless the store has them already.
+    pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, ops: Vec<(u64, Op)>) -> Result<(), Error> {
         let mut document = self.take(key)?;
         let before = document.bytes();
         if document.lsn() < lsn {
             let time = ops.iter().map(|(time, _)| *time).max().unwrap_or_default();
-            match whole {
-                Some(whole) => {
-                    let decoded = decode_document(&whole.bytes, &mut self.interner);
-                    document = decoded.map_err(|error| Error::Codec { key: whole.key.clone(), error })?;
-                }
-                None => ops.into_iter().for_each(|(_, op)| document.apply(op)),
-            }
+            ops.into_iter().for_each(|(_, op)| document.apply(op));
             document.stamp(lsn, time);
         }
         self.resized(vec![before], std::slice::from_ref(&document));
         self.put(key, document);
+        Ok(())
+    }
+
+    /// Redo: takes over a document that a frame holds whole, unless the store has it already.
+    pub fn redo_whole(&mut self, lsn: Lsn, whole: &Whole) -> Result<(), Error> {
+        let key: Arc<str> = (&*whole.key).into();
+        let mut document = self.take(&key)?;
+        let before = document.bytes();
+        if document.lsn() < lsn {
+            let decoded = decode_document(&whole.bytes, &mut self.interner);
+            document = decoded.map_err(|error| Error::Codec { key: whole.key.clone(), error })?;
+            document.stamp(lsn, 0);
+        }
+        self.resized(vec![before], std::slice::from_ref(&document));
+        self.put(&key, document);
         Ok(())
     }
 
@@ -169,4 +179,17 @@ impl Documents {
     pub fn len(&self) -> usize {
         self.cached.len()
     }
+}
+
+/// The stored document, or an empty one.
+fn load(
+    store: &Store,
+    business: &str,
+    deployment: &str,
+    key: &str,
+    interner: &mut Interner,
+) -> Result<Document, Error> {
+    let row = store.get(&row_key(business, deployment, key))?;
+    let decoded = row.map_or(Ok(Document::default()), |bytes| decode_document(&bytes, interner));
+    decoded.map_err(|error| Error::Codec { key: key.into(), error })
 }

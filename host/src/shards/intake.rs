@@ -63,7 +63,8 @@ impl Submit for Intake {
         let mut found = Vec::with_capacity(prepared.len());
         for item in &mut prepared {
             let earlier = dedup.get(item.identity).map(|known| (Place::Known(known.lsn), known.content));
-            let earlier = earlier.or_else(|| fresh.get(&item.identity).map(|(index, content)| (Place::Fresh(*index), *content)));
+            let earlier =
+                earlier.or_else(|| fresh.get(&item.identity).map(|(index, content)| (Place::Fresh(*index), *content)));
             found.push(match earlier {
                 Some((place, content)) => (place, Some(content == item.content)),
                 None => {

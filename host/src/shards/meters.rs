@@ -49,7 +49,7 @@ impl Meters {
         let mut late = 0;
         for record in records {
             let outcome = &record.outcome;
-            *ends.entry(outcome.end.code()).or_default() += 1;
+            *ends.entry(outcome.end.label()).or_default() += 1;
             outcome.matches.iter().for_each(|found| *matches.entry(&found.name).or_default() += 1);
             late += u64::from(outcome.late);
             self.log(record);

@@ -22,19 +22,20 @@ mod worker;
 mod writeback;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use intake::Intake;
+pub use parts::Parts;
 pub use progress::Board;
 pub use recovery::{Error as RecoveryError, Recovered, Recovery, recover};
-pub use parts::Parts;
 pub use worker::{Batching, Fatal, Worker};
 
-use crate::model::{DeploymentId, Lsn};
 use crate::model::ports::{Answer, AskError, DocumentView, Question};
+use crate::model::{DeploymentId, Lsn};
 use crate::tasks::{Bell, Thread};
 use checkpoint::Checkpointer;
 use questions::Ask;
@@ -60,7 +61,12 @@ pub struct Station {
 
 impl Station {
     /// A worker for all shards behind a recovery.
-    pub fn new(parts: Parts, deployments: BTreeMap<DeploymentId, Recovered>, mark: Lsn, batching: Batching) -> std::io::Result<Station> {
+    pub fn new(
+        parts: Parts,
+        deployments: BTreeMap<DeploymentId, Recovered>,
+        mark: Lsn,
+        batching: Batching,
+    ) -> std::io::Result<Station> {
         let bell = parts.log.bell();
         let (sender, mail) = channel();
         let (done_mail, done_bell) = (sender.clone(), bell.clone());
@@ -152,7 +158,7 @@ impl crate::model::ports::Ask for Asker {
 
 /// The worker on its thread.
 pub struct Shards {
-    thread: Thread<()>,
+    thread: Thread<bool>,
     stop: Arc<AtomicBool>,
     bell: Arc<Bell>,
 }
@@ -165,38 +171,42 @@ impl Shards {
         Ok(Shards { thread, stop, bell })
     }
 
-    /// Reads what the journal holds, brings all documents to the store, and ends. Answers whether that worked.
+    /// Ends behind the current batch and brings all documents to the store; what was not read yet is read after the
+    /// next start. Answers whether that worked.
     pub fn stop(self) -> bool {
         self.stop.store(true, Ordering::Release);
         self.bell.ring();
-        self.thread.join().is_some()
+        self.thread.join().unwrap_or(false)
     }
 }
 
 impl Station {
-    fn run(mut self, stop: &AtomicBool) {
-        if let Err(fatal) = self.run_until(stop) {
-            tracing::error!(%fatal, "the worker stands still until the host is restarted");
-            self.board.fail(fatal.to_string());
-        }
-        // After a failure durable data can still be asked for.
+    /// Answers whether it ended well.
+    fn run(mut self, stop: &AtomicBool) -> bool {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.run_until(stop).map_err(|fatal| fatal.to_string())));
+        let Err(reason) = ended.unwrap_or_else(|_| Err("the worker panicked; the log says where".to_owned())) else {
+            return true;
+        };
+        tracing::error!(reason, "the worker stands still until the host is restarted");
+        self.board.fail(reason);
+        // Durable data can still be asked for.
         while !stop.load(Ordering::Acquire) {
             let seen = self.bell.rings();
             self.take_mail();
             self.bell.wait(seen, IDLE);
         }
+        false
     }
 
     fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Fatal> {
         loop {
             let seen = self.bell.rings();
             self.take_mail();
+            if stop.load(Ordering::Acquire) {
+                return self.checkpoint();
+            }
             if self.worker.step()? {
                 continue;
-            }
-            if stop.load(Ordering::Acquire) {
-                self.run_to_rest()?;
-                return self.checkpoint();
             }
             let due = self.worker.next_retry().map(|at| at.saturating_duration_since(Instant::now()));
             self.bell.wait(seen, due.unwrap_or(IDLE).min(IDLE));

@@ -64,7 +64,9 @@ impl Worker {
                     lag: last.0.saturating_sub(read.0),
                     document,
                 }),
-                Err(error) => tracing::error!(deployment = %active.deployment.name, key, %error, "a document cannot be shown"),
+                Err(error) => {
+                    tracing::error!(deployment = %active.deployment.name, key, %error, "a document cannot be shown")
+                }
             }
         }
         views

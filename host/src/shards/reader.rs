@@ -2,16 +2,20 @@
 //! shards; a shard that stands still gets one of its own and rejoins when it has caught up.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::journal::{Follower, Log, ReadError};
 use crate::model::{Frame, Lsn, ShardSet};
 
-/// Frames that are fetched at once.
-const FETCH: usize = 1_024;
+/// Frames that are fetched at once: outcomes among them may be large.
+const FETCH: usize = 256;
 
 pub struct Reader {
     pub shards: ShardSet,
     pub paused: bool,
+    /// Host failures in a row, and when the next try is due.
+    failures: u32,
+    retry_at: Option<Instant>,
     follower: Follower,
     ahead: VecDeque<(Lsn, Frame)>,
     fetched: Vec<(Lsn, Frame)>,
@@ -20,7 +24,15 @@ pub struct Reader {
 impl Reader {
     /// Begins behind a finished position.
     pub fn new(log: &Log, shards: ShardSet, finished: Lsn) -> Reader {
-        Reader { shards, paused: false, follower: log.follow(finished.next()), ahead: VecDeque::new(), fetched: Vec::new() }
+        Reader {
+            shards,
+            paused: false,
+            failures: 0,
+            retry_at: None,
+            follower: log.follow(finished.next()),
+            ahead: VecDeque::new(),
+            fetched: Vec::new(),
+        }
     }
 
     /// The position that it takes next.
@@ -53,6 +65,28 @@ impl Reader {
             self.ahead.clear();
             self.follower.seek(next);
         }
+    }
+
+    /// May it read now?
+    pub fn is_due(&self) -> bool {
+        !self.paused && self.retry_at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// When the next try is due, if it waits for one.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.retry_at.filter(|_| !self.paused)
+    }
+
+    /// The host could not run its inputs: the next try waits, twice as long each time. Answers failures in a row.
+    pub fn failed(&mut self, back_off: Duration) -> u32 {
+        self.retry_at = Some(Instant::now() + back_off * 2u32.saturating_pow(self.failures.min(16)));
+        self.failures += 1;
+        self.failures
+    }
+
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
     }
 
     /// Gives some shards a reader of their own at the same position.

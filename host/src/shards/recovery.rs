@@ -46,7 +46,13 @@ pub struct Recovery {
 }
 
 /// Reads everything durable. `progress` is told the position now and then.
-pub fn recover(log: &Log, registry: &Registry, store: &Arc<Store>, limits: &Limits, mut progress: impl FnMut(Lsn)) -> Result<Recovery, Error> {
+pub fn recover(
+    log: &Log,
+    registry: &Registry,
+    store: &Arc<Store>,
+    limits: &Limits,
+    mut progress: impl FnMut(Lsn),
+) -> Result<Recovery, Error> {
     let checkpoint = store.checkpoint()?;
     let mut recovery = Recovery {
         deployments: BTreeMap::new(),
@@ -66,7 +72,9 @@ pub fn recover(log: &Log, registry: &Registry, store: &Arc<Store>, limits: &Limi
                 let known = Known { lsn, content: event.content() };
                 recovery.dedup.insert(&event, event.identity(), known);
             }
-            Frame::Control(control) => registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?,
+            Frame::Control(control) => {
+                registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?
+            }
             Frame::Outcome(outcome) => recovery.outcome(lsn, &outcome, registry, store, checkpoint)?,
             Frame::Mark(_) => recovery.mark = lsn,
         }
@@ -75,7 +83,14 @@ pub fn recover(log: &Log, registry: &Registry, store: &Arc<Store>, limits: &Limi
 }
 
 impl Recovery {
-    fn outcome(&mut self, lsn: Lsn, outcome: &Outcome, registry: &Registry, store: &Arc<Store>, checkpoint: Lsn) -> Result<(), Error> {
+    fn outcome(
+        &mut self,
+        lsn: Lsn,
+        outcome: &Outcome,
+        registry: &Registry,
+        store: &Arc<Store>,
+        checkpoint: Lsn,
+    ) -> Result<(), Error> {
         let recovered = self.deployment(outcome.deployment, registry, store).ok_or(Error::UnknownDeployment { lsn })?;
         for shard in outcome.shards.iter() {
             let position = &mut recovered.positions[usize::from(shard.0)];
@@ -93,8 +108,10 @@ impl Recovery {
             }
         }
         for (key, ops) in changes {
-            let whole = outcome.wholes.iter().find(|whole| *whole.key == *key);
-            recovered.documents.redo(&key.into(), lsn, whole, ops)?;
+            recovered.documents.redo(&key.into(), lsn, ops)?;
+        }
+        for whole in &outcome.wholes {
+            recovered.documents.redo_whole(lsn, whole)?;
         }
         self.redone += 1;
         Ok(())

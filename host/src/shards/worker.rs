@@ -14,6 +14,7 @@ use super::commit::Frames;
 use super::deployment::{Active, Loaded};
 use super::parts::Parts;
 use super::progress::Board;
+use super::reader::Reader;
 use super::recovery::Recovered;
 use super::writeback::Done;
 use crate::engine::{Fault, HostFailure, Ran};
@@ -33,6 +34,8 @@ pub enum Fatal {
     Read(#[from] ReadError),
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    #[error("documents cannot be brought to the store: {0}. The journal holds everything; mend the disk and restart")]
+    WriteBack(String),
 }
 
 /// How many inputs a batch takes.
@@ -79,7 +82,7 @@ impl Worker {
     /// Runs one batch of the next deployment that has something to read. False if none has.
     pub fn step(&mut self) -> Result<bool, Fatal> {
         self.refresh();
-        self.checkpoint.advance(&self.parts, &mut self.active)?;
+        self.advance_checkpoint()?;
         let order: Vec<DeploymentId> = self.turn_order();
         for id in order {
             if self.run_turn(id)? {
@@ -124,14 +127,13 @@ impl Worker {
     fn run_turn(&mut self, id: DeploymentId) -> Result<bool, Fatal> {
         let last = self.parts.log.last();
         let Some(active) = self.active.get_mut(&id) else { return Ok(false) };
-        if active.retry_at.is_some_and(|at| Instant::now() < at) {
-            return Ok(false);
-        }
-        let Some(index) = active.readers.iter().position(|reader| !reader.paused && reader.next() <= last) else {
+        let Some(index) = active.readers.iter().position(|reader| reader.next() <= last && reader.is_due()) else {
             return Ok(false);
         };
         self.run_batch(id, index)?;
         if let Some(active) = self.active.get_mut(&id) {
+            // Readers take turns: one that is far behind neither waits for the others nor holds them up.
+            active.readers.rotate_left(index + 1);
             active.merge_readers();
             active.publish(&self.board);
         }
@@ -159,8 +161,7 @@ impl Worker {
         }
         match active.execute(loaded, &batch) {
             Ok((ran, documents)) => {
-                active.failures = 0;
-                active.retry_at = None;
+                active.readers[index].succeeded();
                 self.commit(id, index, loaded, batch, ran, documents)
             }
             Err(failure) => self.host_failure(id, index, next, &failure),
@@ -170,15 +171,14 @@ impl Worker {
     /// The host's own failure: the same inputs again after a while, and a pause when that does not help.
     fn host_failure(&mut self, id: DeploymentId, index: usize, next: Lsn, failure: &HostFailure) -> Result<(), Fatal> {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
-        active.readers[index].seek(next);
-        active.failures += 1;
-        tracing::warn!(deployment = %active.deployment.name, position = %next, failures = active.failures, %failure, "host failure");
-        if u64::from(active.failures) <= self.parts.limits.host_retries {
-            active.retry_at = Some(Instant::now() + BACK_OFF * 2u32.saturating_pow(active.failures - 1));
+        let reader = &mut active.readers[index];
+        reader.seek(next);
+        let failures = reader.failed(BACK_OFF);
+        tracing::warn!(deployment = %active.deployment.name, position = %next, failures, %failure, "host failure");
+        if u64::from(failures) <= self.parts.limits.host_retries {
             return Ok(());
         }
-        active.failures = 0;
-        active.retry_at = None;
+        active.readers[index].succeeded();
         let reason = format!("host failure at position {next}: {failure}");
         let shards = active.readers[index].shards;
         self.parts.registry.pause_shards(id, shards, &reason)?;
@@ -186,7 +186,15 @@ impl Worker {
     }
 
     /// Appends what the batch came to, and only then lets it be seen by the next one.
-    fn commit(&mut self, id: DeploymentId, index: usize, loaded: usize, mut batch: Batch, ran: Ran, mut documents: Vec<Document>) -> Result<(), Fatal> {
+    fn commit(
+        &mut self,
+        id: DeploymentId,
+        index: usize,
+        loaded: usize,
+        mut batch: Batch,
+        ran: Ran,
+        mut documents: Vec<Document>,
+    ) -> Result<(), Fatal> {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
         let stop = ran.fault.as_ref().map(|fault| fault.lsn);
@@ -213,7 +221,8 @@ impl Worker {
     fn pause_at(&mut self, id: DeploymentId, index: usize, fault: &Fault) -> Result<(), Fatal> {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.readers[index].seek(fault.lsn);
-        let reason = format!("input {} of key `{}`: {}: {}", fault.lsn, fault.key, fault.end.code(), fault.end.message());
+        let reason =
+            format!("input {} of key `{}`: {}: {}", fault.lsn, fault.key, fault.end.code(), fault.end.message());
         tracing::error!(deployment = %active.deployment.name, reason, "paused on error");
         self.parts.registry.pause_shards(id, ShardSet::one(shard_of(&fault.key)), &reason)?;
         Ok(())
@@ -250,23 +259,29 @@ impl Worker {
         self.checkpoint.done(&self.parts, &mut self.active, done);
     }
 
+    fn advance_checkpoint(&mut self) -> Result<(), Fatal> {
+        if let Some(reason) = self.checkpoint.failure() {
+            return Err(Fatal::WriteBack(reason.to_owned()));
+        }
+        Ok(self.checkpoint.advance(&self.parts, &mut self.active)?)
+    }
+
     /// Begins a checkpoint, unless one is under way.
     pub fn begin_checkpoint(&mut self) -> Result<(), Fatal> {
         self.refresh();
         self.checkpoint.request();
-        self.checkpoint.advance(&self.parts, &mut self.active)?;
-        Ok(())
+        self.advance_checkpoint()
     }
 
     /// Sends more of a checkpoint to the write-back; false when none is under way.
     pub fn checkpointing(&mut self) -> Result<bool, Fatal> {
-        self.checkpoint.advance(&self.parts, &mut self.active)?;
+        self.advance_checkpoint()?;
         Ok(self.checkpoint.is_running())
     }
 
-    /// When a deployment that waits after a host failure is due again.
+    /// When a reader that waits after a host failure is due again.
     pub fn next_retry(&self) -> Option<Instant> {
-        self.active.values().filter_map(|active| active.retry_at).min()
+        self.active.values().flat_map(|active| &active.readers).filter_map(Reader::retry_at).min()
     }
 
     /// Every input alone on a fresh instance.
@@ -277,7 +292,11 @@ impl Worker {
     }
 
     /// The runner and plan of the revision that handles a position.
-    pub(super) fn loaded_for<'a>(active: &'a mut Active, parts: &Parts, at: Lsn) -> Result<&'a mut Loaded, HostFailure> {
+    pub(super) fn loaded_for<'a>(
+        active: &'a mut Active,
+        parts: &Parts,
+        at: Lsn,
+    ) -> Result<&'a mut Loaded, HostFailure> {
         let index = active.load(parts, at)?;
         Ok(&mut active.loaded[index])
     }
@@ -334,15 +353,21 @@ impl Active {
                 changed[document] = Some((frame, time.max(before)));
             }
         }
-        let mut wholes = Vec::new();
         for (index, document) in documents.iter_mut().enumerate() {
-            if let Some((frame, time)) = changed[index] {
-                document.advance(time);
-                wholes.extend(self.documents.whole_after(&batch.keys[index], document, mark).map(|whole| (frame, whole)));
+            if let Some((frame, time)) = &mut changed[index] {
+                document.advance(*time);
+                if let Some(whole) = self.documents.whole_after(&batch.keys[index], document, mark) {
+                    *frame = frames.push_whole(whole);
+                }
             }
         }
-        let first = log.append_all(frames.finish(wholes))?;
-        let lsn = |(frame, time): (usize, u64)| (Lsn(first.0 + frame as u64), time);
+        let mut lsns = Vec::new();
+        for portion in frames.finish() {
+            let count = portion.len() as u64;
+            let first = log.append_all(portion)?;
+            lsns.extend((first.0..first.0 + count).map(Lsn));
+        }
+        let lsn = |(frame, time): (usize, u64)| (lsns[frame], time);
         Ok(changed.into_iter().map(|change| change.map(lsn)).collect())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Workers encode, this thread only writes: it never reads a live document.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -15,7 +16,10 @@ const QUEUE: usize = 1;
 
 /// Work for the thread.
 pub enum Job {
-    Rows { rows: Vec<Row>, keys: Vec<(DeploymentId, Arc<str>)> },
+    Rows {
+        rows: Vec<Row>,
+        keys: Vec<(DeploymentId, Arc<str>)>,
+    },
     /// All rows of the checkpoint that began at this position have been sent.
     Checkpoint(Lsn),
 }
@@ -42,13 +46,11 @@ impl WriteBack {
         Ok(WriteBack { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Hands over a job, or gives it back if the thread is busy.
+    /// Hands over a job, or gives it back if the thread is busy. After a failure jobs vanish: `done` was told of it.
     pub fn offer(&self, job: Job) -> Result<(), Job> {
-        match &self.jobs {
-            Some(jobs) => jobs.try_send(job).map_err(|error| match error {
-                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-            }),
-            None => Err(job),
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Err(TrySendError::Full(job))) => Err(job),
+            Some(Ok(()) | Err(TrySendError::Disconnected(_))) | None => Ok(()),
         }
     }
 }
@@ -62,20 +64,26 @@ impl Drop for WriteBack {
 
 fn run(log: &Log, store: &Store, work: &Receiver<Job>, done: impl Fn(Done)) {
     for job in work {
-        let result = match job {
-            Job::Rows { rows, keys } => write(log, store, &rows).map(|()| {
-                let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
-                Done::Rows(written.collect())
-            }),
-            Job::Checkpoint(lsn) => close(log, store, lsn).map(|()| Done::Checkpoint(lsn)),
-        };
-        match result {
+        // A store that panics must not leave the worker waiting for an answer.
+        let result = catch_unwind(AssertUnwindSafe(|| handle(log, store, job)));
+        match result.unwrap_or_else(|_| Err("the store panicked".to_owned())) {
             Ok(finished) => done(finished),
             Err(reason) => {
                 tracing::error!(reason, "the write-back has failed");
                 return done(Done::Failed(reason));
             }
         }
+    }
+}
+
+fn handle(log: &Log, store: &Store, job: Job) -> Result<Done, String> {
+    match job {
+        Job::Rows { rows, keys } => {
+            write(log, store, &rows)?;
+            let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
+            Ok(Done::Rows(written.collect()))
+        }
+        Job::Checkpoint(mark) => close(log, store, mark).map(|()| Done::Checkpoint(mark)),
     }
 }
 

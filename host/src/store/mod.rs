@@ -19,13 +19,19 @@ const CACHE_BYTES: u64 = 64 << 20;
 pub enum Error {
     #[error("the store {folder} cannot be used: {error}")]
     Sled { folder: PathBuf, error: sled::Error },
-    #[error("the store {folder} is in use by another process: stop that host first, or give this one another data folder (--data)")]
+    #[error(
+        "the store {folder} is in use by another process: stop that host first, or give this one another data folder (--data)"
+    )]
     InUse { folder: PathBuf },
     #[error("the store {folder} cannot be synced: {error}")]
     Sync { folder: PathBuf, error: std::io::Error },
-    #[error("the store {folder} was made with `{found}`, this host uses `{expected}`: rows cannot be found under other keys. Use the fishpond that made it")]
+    #[error(
+        "the store {folder} was made with `{found}`, this host uses `{expected}`: rows cannot be found under other keys. Use the fishpond that made it"
+    )]
     Header { folder: PathBuf, found: String, expected: String },
-    #[error("the store {folder} holds a broken {name} record: restore the folder, or remove it to have it rebuilt from the journal")]
+    #[error(
+        "the store {folder} holds a broken {name} record: restore the folder, or remove it to have it rebuilt from the journal"
+    )]
     Broken { folder: PathBuf, name: &'static str },
 }
 
@@ -73,7 +79,9 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Store, Error> {
         let failed = |error| Error::Sled { folder: folder.to_owned(), error };
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(CACHE_BYTES);
-        let db = config.open().map_err(|error| if is_lock(&error) { Error::InUse { folder: folder.to_owned() } } else { failed(error) })?;
+        let db = config.open().map_err(|error| {
+            if is_lock(&error) { Error::InUse { folder: folder.to_owned() } } else { failed(error) }
+        })?;
         let rows = db.open_tree("documents").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
         let unsynced = |error| Error::Sync { folder: folder.to_owned(), error };
@@ -142,7 +150,8 @@ impl Store {
 
     fn lsn(&self, name: &[u8], what: &'static str) -> Result<Lsn, Error> {
         let Some(bytes) = self.meta.get(name).map_err(|error| self.failed(error))? else { return Ok(Lsn::ZERO) };
-        let bytes = <[u8; 8]>::try_from(&*bytes).map_err(|_| Error::Broken { folder: self.folder.clone(), name: what })?;
+        let bytes =
+            <[u8; 8]>::try_from(&*bytes).map_err(|_| Error::Broken { folder: self.folder.clone(), name: what })?;
         Ok(Lsn(u64::from_be_bytes(bytes)))
     }
 

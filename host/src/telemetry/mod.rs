@@ -1,13 +1,16 @@
 //! Metrics of the host, in the Prometheus text format, and the set-up of its log.
 
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 /// Every metric there is. Names end in their unit; labels are business and deployment, never a user.
 pub struct Metrics {
     registry: Registry,
     /// By business and result: `accepted`, `duplicate`, or the code of a refusal.
     pub events: IntCounterVec,
-    /// By business, deployment and how the input ended: `done`, `trap`, `fuel`, or the code of a refusal.
+    /// By business, deployment and how the input ended: `done`, `trap`, `fuel`, the host's own code, `bad_event`, or
+    /// `refused` for the codes that modules choose.
     pub inputs: IntCounterVec,
     /// By business, deployment and match name.
     pub matches: IntCounterVec,
@@ -56,12 +59,17 @@ impl Metrics {
         };
         let deployment = &["business", "deployment"][..];
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
-        let options = HistogramOpts::new("fishpond_http_request_seconds", "HTTP requests by route and status").buckets(buckets);
+        let options =
+            HistogramOpts::new("fishpond_http_request_seconds", "HTTP requests by route and status").buckets(buckets);
         let requests = HistogramVec::new(options, &["route", "status"])?;
         registry.register(Box::new(requests.clone()))?;
         Ok(Metrics {
             events: counter("fishpond_events_total", "Events received, by result", &["business", "result"])?,
-            inputs: counter("fishpond_inputs_total", "Inputs handled, by how they ended", &["business", "deployment", "end"])?,
+            inputs: counter(
+                "fishpond_inputs_total",
+                "Inputs handled, by how they ended",
+                &["business", "deployment", "end"],
+            )?,
             matches: counter("fishpond_matches_total", "Matches emitted", &["business", "deployment", "match"])?,
             late: counter("fishpond_late_inputs_total", "Inputs older than their window accepts", deployment)?,
             calls: counter("fishpond_guest_calls_total", "Calls into guests", deployment)?,
@@ -102,6 +110,9 @@ mod tests {
         let metrics = Metrics::new().expect("metrics");
         metrics.matches.with_label_values(&["demo", "risk", "high_risk"]).inc();
         let text = metrics.render().expect("text");
-        assert!(text.contains(r#"fishpond_matches_total{business="demo",deployment="risk",match="high_risk"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"fishpond_matches_total{business="demo",deployment="risk",match="high_risk"} 1"#),
+            "{text}"
+        );
     }
 }

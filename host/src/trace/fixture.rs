@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Options};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn, Match,
-    OnError, Op, Outcome, ShardSet, Start, shard_of,
+    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn,
+    Match, OnError, Op, Outcome, ShardSet, Start, shard_of,
 };
 use crate::registry::Registry;
 
@@ -44,11 +44,13 @@ impl Past {
             Arc::new(move || now.load(Ordering::SeqCst))
         };
         let options = Options { failpoints, clock: Clock(clock.clone()), ..Options::default() };
-        let (journal, _) = Journal::open(&folder.path().join("journal"), options, Lsn::ZERO, &mut |_| {}).expect("a journal");
+        let (journal, _) =
+            Journal::open(&folder.path().join("journal"), options, Lsn::ZERO, &mut |_| {}).expect("a journal");
         let limits = Arc::new(Limits::default());
         let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
         let engine = Engine::new(&folder.path().join("native"), limits.clone()).expect("an engine");
-        let registry = Registry::new(log.clone(), Arc::new(engine), folder.path().join("modules"), limits.clone(), clock);
+        let registry =
+            Registry::new(log.clone(), Arc::new(engine), folder.path().join("modules"), limits.clone(), clock);
         Past { _folder: folder, now, log, registry: Arc::new(registry.expect("a registry")) }
     }
 
@@ -80,7 +82,12 @@ impl Past {
 
     pub fn upload(&self, business: &str, name: &str) -> Digest {
         let digest = Digest([name.len() as u8; 32]);
-        self.control(Change::ModuleUploaded { business: business.into(), digest, name: name.into(), version: "1.0.0".into() });
+        self.control(Change::ModuleUploaded {
+            business: business.into(),
+            digest,
+            name: name.into(),
+            version: "1.0.0".into(),
+        });
         digest
     }
 
@@ -110,9 +117,11 @@ impl Past {
     }
 
     pub fn outcome(&self, deployment: DeploymentId, position: Lsn, inputs: Vec<InputRecord>) -> Lsn {
-        let shards = inputs.iter().fold(ShardSet::EMPTY, |shards, record| shards.union(ShardSet::one(shard_of(&record.key))));
+        let shards =
+            inputs.iter().fold(ShardSet::EMPTY, |shards, record| shards.union(ShardSet::one(shard_of(&record.key))));
         let revision = self.registry.by_id(deployment).map_or(1, |deployment| deployment.newest().number);
-        let outcome = Outcome { deployment, revision, digest: Digest([4; 32]), shards, position, inputs, wholes: vec![] };
+        let outcome =
+            Outcome { deployment, revision, digest: Digest([4; 32]), shards, position, inputs, wholes: vec![] };
         self.log.append(Frame::Outcome(Arc::new(outcome))).expect("appended")
     }
 
@@ -126,7 +135,13 @@ impl Past {
     }
 
     pub fn record(&self, lsn: Lsn, key: &str, end: End) -> InputRecord {
-        InputRecord { lsn, time: self.now(), subscription: 0, key: key.into(), outcome: InputOutcome::without_effects(end) }
+        InputRecord {
+            lsn,
+            time: self.now(),
+            subscription: 0,
+            key: key.into(),
+            outcome: InputOutcome::without_effects(end),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use super::walk::Walk;
 use super::{Changed, Error, Question};
 use crate::codec::{Interner, decode_document};
 use crate::journal::{Log, ReadError};
-use crate::model::{Change, Control, DeploymentId, Document, Event, Frame, Lsn, Outcome, SHARD_COUNT, ShardId, ShardSet};
+use crate::model::{
+    Change, Control, DeploymentId, Document, Event, Frame, Lsn, Outcome, SHARD_COUNT, ShardId, ShardSet,
+};
 
 /// Texts that the documents of one trace share in memory.
 const SHARED_TEXTS: usize = 1_024;
@@ -77,7 +79,13 @@ impl Facts {
 }
 
 /// Reads the journal twice, up to the horizon.
-pub(super) fn gather(log: &Log, judge: &Judge<'_>, question: &Question<'_>, limit: usize, horizon: Lsn) -> Result<Gathered, Error> {
+pub(super) fn gather(
+    log: &Log,
+    judge: &Judge<'_>,
+    question: &Question<'_>,
+    limit: usize,
+    horizon: Lsn,
+) -> Result<Gathered, Error> {
     let mut gathered = Gathered {
         own: BTreeMap::new(),
         truncated: false,
@@ -122,7 +130,8 @@ impl Gathered {
         }
         // What the frame itself says is right even where the journal does not reach back to the key's first change.
         for whole in outcome.wholes.iter().filter(|whole| *whole.key == *judge.key()) {
-            let document = decode_document(&whole.bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
+            let document =
+                decode_document(&whole.bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
             self.documents.insert(outcome.deployment, document);
         }
         Ok(())

@@ -26,7 +26,8 @@ impl<'a> Judge<'a> {
         let mut deployments = registry.deployments(question.business);
         deployments.retain(|deployment| deployment.id.0 <= horizon.0);
         let modules = registry.modules(question.business).into_iter();
-        let modules = modules.map(|module| (module.digest, format!("{}@{}", module.name, module.version).into())).collect();
+        let modules =
+            modules.map(|module| (module.digest, format!("{}@{}", module.name, module.version).into())).collect();
         Judge { question, deployments, modules }
     }
 
@@ -82,7 +83,8 @@ impl<'a> Judge<'a> {
             let span = if observed(spec) { window.around(record.time, spec.length_ms) } else { ending };
             Some(WindowTotals { name: spec.name.clone(), totals: window.totals(span) })
         };
-        self.revision(outcome).map_or(Vec::new(), |revision| revision.configured.plan.windows.iter().filter_map(totals).collect())
+        self.revision(outcome)
+            .map_or(Vec::new(), |revision| revision.configured.plan.windows.iter().filter_map(totals).collect())
     }
 
     /// None for another business's change.
@@ -101,7 +103,9 @@ impl<'a> Judge<'a> {
             Change::Paused { deployment, shards, reason } => {
                 What::Paused { deployment: name(*deployment)?, shards: shards.len(), reason: reason.clone() }
             }
-            Change::Resumed { deployment, shards } => What::Resumed { deployment: name(*deployment)?, shards: shards.len() },
+            Change::Resumed { deployment, shards } => {
+                What::Resumed { deployment: name(*deployment)?, shards: shards.len() }
+            }
         };
         Some(Changed { lsn, at: control.at, by: control.by.clone(), what })
     }
@@ -133,7 +137,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Routing is a function of plan and event, so it tells what a reader has made of the event, or will.
-    fn without_record(&self, deployment: &Deployment, lsn: Lsn, event: &Event, facts: &Facts, routers: &mut Routers) -> Answer {
+    fn without_record(
+        &self,
+        deployment: &Deployment,
+        lsn: Lsn,
+        event: &Event,
+        facts: &Facts,
+        routers: &mut Routers,
+    ) -> Answer {
         if lsn < deployment.start {
             return Answer::DeployedLater { start: deployment.start };
         }

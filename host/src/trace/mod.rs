@@ -95,11 +95,25 @@ pub struct Changed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// `name@version`.
-    Uploaded { module: String, digest: Digest },
-    Revised { deployment: Arc<str>, revision: u32, digest: Digest },
+    Uploaded {
+        module: String,
+        digest: Digest,
+    },
+    Revised {
+        deployment: Arc<str>,
+        revision: u32,
+        digest: Digest,
+    },
     /// How many shards.
-    Paused { deployment: Arc<str>, shards: u32, reason: Box<str> },
-    Resumed { deployment: Arc<str>, shards: u32 },
+    Paused {
+        deployment: Arc<str>,
+        shards: u32,
+        reason: Box<str>,
+    },
+    Resumed {
+        deployment: Arc<str>,
+        shards: u32,
+    },
 }
 
 /// What a deployment kept for the key.
@@ -114,7 +128,8 @@ pub struct KeptDocument {
 /// Traces one key.
 pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<Trace, Error> {
     let durable = log.journal().durable();
-    let horizon = question.at.map_or(durable, |at| log.journal().position_at(at.saturating_add(1)).previous().min(durable));
+    let horizon =
+        question.at.map_or(durable, |at| log.journal().position_at(at.saturating_add(1)).previous().min(durable));
     // After the horizon was taken: the registry knows every deployment that has a frame up to there.
     let judge = Judge::new(registry, question, horizon);
     let limit = question.limit.min(MAX_VERDICTS / judge.deployments().len().max(1)).max(1);

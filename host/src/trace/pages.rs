@@ -81,7 +81,12 @@ pub fn matches(
 }
 
 /// Inputs that were refused, trapped or ran out of fuel, of all deployments or of one.
-pub fn failed(log: &Log, registry: &Registry, request: &PageRequest<'_>, of: Option<&str>) -> Result<Page<FailedInput>, Error> {
+pub fn failed(
+    log: &Log,
+    registry: &Registry,
+    request: &PageRequest<'_>,
+    of: Option<&str>,
+) -> Result<Page<FailedInput>, Error> {
     let mut page = page(log, registry, request, |_, deployment, outcome, record, items| {
         if record.outcome.end != End::Done && of.is_none_or(|name| **deployment == *name) {
             items.push(FailedInput {

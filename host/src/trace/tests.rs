@@ -50,7 +50,10 @@ fn s1_04_a_match_is_traced_to_the_events_that_made_it() {
     assert_eq!(trace.events.iter().map(|event| event.lsn).collect::<Vec<_>>(), used);
     let [verdict] = &trace.events[2].verdicts[..] else { panic!("{trace:?}") };
     let handled = verdict.handled.as_ref().expect("a record");
-    assert_eq!((&verdict.answer, handled.module.as_deref(), &*handled.subscription), (&Answer::Matched, Some("risk@1.0.0"), "sub"));
+    assert_eq!(
+        (&verdict.answer, handled.module.as_deref(), &*handled.subscription),
+        (&Answer::Matched, Some("risk@1.0.0"), "sub")
+    );
     assert_eq!((handled.windows[0].totals.count, handled.windows[0].totals.distinct), (3, 3));
     assert_eq!(trace.events[1].verdicts[0].handled.as_ref().expect("a record").windows[0].totals.count, 2);
     assert_eq!(trace.events[1].verdicts[0].answer, Answer::NoMatch);
@@ -180,11 +183,16 @@ fn no_question_runs_beyond_its_deadline() {
         past.event(event("browse", "u1", "u1"));
     }
     past.durable();
-    let question = Question { business: "demo", key: "u1", at: None, limit: 10, key_bytes: 256, deadline: Instant::now() };
+    let question =
+        Question { business: "demo", key: "u1", at: None, limit: 10, key_bytes: 256, deadline: Instant::now() };
     assert!(matches!(trace(&past.log, &past.registry, &question), Err(Error::Deadline)));
     let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: Instant::now() };
     let page = matches(&past.log, &past.registry, &request, None, None).expect("a page");
-    assert!(page.next > Lsn::ZERO && page.next < Lsn(200), "a page goes on where the last one had to stop: {}", page.next);
+    assert!(
+        page.next > Lsn::ZERO && page.next < Lsn(200),
+        "a page goes on where the last one had to stop: {}",
+        page.next
+    );
 }
 
 /// All pages of matches, by their sizes, and the positions of all that were found.

@@ -20,15 +20,27 @@ pub enum Answer {
     /// Refused, trapped or out of fuel; the record says more.
     Failed,
     /// It does not subscribe to this type, but to these.
-    NotSubscribed { types: Vec<Box<str>> },
+    NotSubscribed {
+        types: Vec<Box<str>>,
+    },
     /// It subscribes to the type, but a predicate of the subscription did not hold.
     Filtered,
     /// It begins to read behind the event.
-    DeployedLater { start: Lsn },
+    DeployedLater {
+        start: Lsn,
+    },
     /// Its frames reach up to this position in the shard of the key that the event has there.
-    Lagging { key: Box<str>, position: Lsn },
+    Lagging {
+        key: Box<str>,
+        position: Lsn,
+    },
     /// As lagging, because it stands still.
-    Paused { key: Box<str>, position: Lsn, reason: Box<str>, since: u64 },
+    Paused {
+        key: Box<str>,
+        position: Lsn,
+        reason: Box<str>,
+        since: u64,
+    },
 }
 
 /// A record of the journal.

@@ -42,7 +42,7 @@ pub fn build_guests(package_dirs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let toolchain = Toolchain::find()?;
     let target = workspace::target_dir(&root).join(toolchain.target_folder());
     let start = Instant::now();
-    eprintln!("building {} for {TARGET} (the first time takes a minute or two) ...", names.join(", "));
+    eprintln!("building {} for {TARGET} (minutes the first time, else seconds) ...", names.join(", "));
     process::run(&mut compile(&toolchain, &root, &target, &names))?;
     let folder = workspace::components_dir(&root);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

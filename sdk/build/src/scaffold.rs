@@ -56,6 +56,8 @@ pub fn new_module(dir: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn fill(text: &str, name: &str) -> String {
+    // A rule has versions of its own: the workspace's would be taken at the second upload.
+    let text = text.replace("version.workspace = true", "version = \"0.1.0\"");
     text.replace(TEMPLATE_TITLE, NEW_TITLE).replace(TEMPLATE_NAME, name).replace(TEMPLATE_TYPE, &type_name(name))
 }
 

@@ -123,7 +123,10 @@ impl Sending {
                 assert_eq!(count("accepted") + count("duplicates"), batch.len() as u64, "{answer}");
                 // What was acknowledged before is known; after a request without an answer there may be more.
                 let duplicates = count("duplicates");
-                assert!(duplicates == repeats || (again && duplicates > repeats), "{answer}: {repeats} were sent before");
+                assert!(
+                    duplicates == repeats || (again && duplicates > repeats),
+                    "{answer}: {repeats} were sent before"
+                );
                 self.record.known += duplicates - repeats;
                 return answer;
             }

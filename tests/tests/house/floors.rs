@@ -15,14 +15,20 @@ type Floors = BTreeMap<String, BTreeSet<String>>;
 fn parse(page: &str) -> Floors {
     let rows = page.lines().skip_while(|line| !is_head(line)).skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(cells).collect();
-    let on_floor: BTreeMap<usize, Vec<String>> =
-        rows.iter().filter_map(|row| Some((row[0].parse().ok()?, rooms(row[1]).into_iter().map(|(room, _)| room).collect()))).collect();
+    let on_floor: BTreeMap<usize, Vec<String>> = rows
+        .iter()
+        .filter_map(|row| Some((row[0].parse().ok()?, rooms(row[1]).into_iter().map(|(room, _)| room).collect())))
+        .collect();
     let all: BTreeSet<String> = on_floor.values().flatten().cloned().collect();
     let mut floors = Floors::new();
     for row in &rows {
         let common: BTreeSet<String> = match row[2].contains("everything") {
             true => all.clone(),
-            false => named_floors(row[2]).into_iter().flat_map(|floor| on_floor.get(&floor).cloned().unwrap_or_default()).chain(quoted(row[2])).collect(),
+            false => named_floors(row[2])
+                .into_iter()
+                .flat_map(|floor| on_floor.get(&floor).cloned().unwrap_or_default())
+                .chain(quoted(row[2]))
+                .collect(),
         };
         for (room, own) in rooms(row[1]) {
             floors.insert(room, common.iter().cloned().chain(own).collect());
@@ -51,7 +57,11 @@ fn rooms(text: &str) -> Vec<(String, Vec<String>)> {
     let mut inside = false;
     for (index, part) in text.split('`').enumerate() {
         if index % 2 == 0 {
-            inside = if part.contains('(') { !part.contains(')') || part.rfind('(') > part.rfind(')') } else { inside && !part.contains(')') };
+            inside = if part.contains('(') {
+                !part.contains(')') || part.rfind('(') > part.rfind(')')
+            } else {
+                inside && !part.contains(')')
+            };
         } else if inside {
             rooms.last_mut().expect("a room before its bracket").1.push(part.to_owned());
         } else {

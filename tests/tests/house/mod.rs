@@ -29,7 +29,10 @@ const LONGEST: usize = 500;
 fn no_file_is_too_long() {
     let lines = |source: &Source| source.text.lines().count();
     let long = rust().into_iter().filter(|source| lines(source) > LONGEST);
-    nobody("split the file by concept", long.map(|source| format!("{}: {} lines", source.path, lines(&source))).collect());
+    nobody(
+        "split the file by concept",
+        long.map(|source| format!("{}: {} lines", source.path, lines(&source))).collect(),
+    );
 }
 
 #[test]
@@ -68,7 +71,8 @@ fn no_test_is_left_out_or_sleeps() {
     let (left_out, sleep) = (["#[", "ignore"].concat(), ["sleep", "("].concat());
     let mut offenders = Vec::new();
     for source in rust() {
-        let whole = source.path.starts_with("tests/") || source.path.ends_with("tests.rs") || source.path.contains("/tests/");
+        let whole =
+            source.path.starts_with("tests/") || source.path.ends_with("tests.rs") || source.path.contains("/tests/");
         let tests = if whole { 0 } else { source.text.find("#[cfg(test)]\nmod ").unwrap_or(source.text.len()) };
         if source.text.contains(&left_out) {
             offenders.push(format!("{}: {left_out}]", source.path));

@@ -116,15 +116,21 @@ impl Result {
         let ids: BTreeMap<Lsn, String> = world
             .frames()
             .into_iter()
-            .filter_map(|(lsn, frame)| if let Frame::Input(event) = frame { Some((lsn, event.id.to_string())) } else { None })
+            .filter_map(
+                |(lsn, frame)| if let Frame::Input(event) = frame { Some((lsn, event.id.to_string())) } else { None },
+            )
             .collect();
         let mut result = Result::default();
         for handled in world.handled() {
-            let (record, by) = (&handled.record, format!("{}@{} {}", handled.deployment, handled.revision, handled.digest));
-            let mut line = format!("{} by {by}: {:?} late {}", ids[&record.lsn], record.outcome.end, record.outcome.late);
+            let (record, by) =
+                (&handled.record, format!("{}@{} {}", handled.deployment, handled.revision, handled.digest));
+            let mut line =
+                format!("{} by {by}: {:?} late {}", ids[&record.lsn], record.outcome.end, record.outcome.late);
             for found in &record.outcome.matches {
-                let events: Vec<String> = found.events.iter().map(|event| format!("{}/{}", event.source, event.id)).collect();
-                let found = format!("{by}: {} {} {} {events:?} {:?}", found.name, found.person, found.fields, found.once);
+                let events: Vec<String> =
+                    found.events.iter().map(|event| format!("{}/{}", event.source, event.id)).collect();
+                let found =
+                    format!("{by}: {} {} {} {events:?} {:?}", found.name, found.person, found.fields, found.once);
                 line.push_str(&found);
                 result.matches.insert(found);
                 result.matches_written += 1;
@@ -160,7 +166,8 @@ fn a_crash_behind_every_frame_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         crashed(&uncut, last, folder.path());
         // Batches fall otherwise than before the crash.
-        let mut world = World::open(folder.path(), &Setup::seed(last.0, 1 + last.0 as usize % 9)).expect("it opens again");
+        let mut world =
+            World::open(folder.path(), &Setup::seed(last.0, 1 + last.0 as usize % 9)).expect("it opens again");
         assert_eq!(world.host.report.journal.last, last);
         world.rest();
         for (next, done) in acts.iter().zip(&uncut.done) {
@@ -173,7 +180,11 @@ fn a_crash_behind_every_frame_changes_nothing() {
         assert_eq!(result.outcomes, uncut.result.outcomes, "outcomes after a crash behind {last}");
         assert_eq!(result.documents, uncut.result.documents, "documents after a crash behind {last}");
         assert_eq!(result.matches, uncut.result.matches, "matches after a crash behind {last}");
-        assert_eq!(result.matches_written, result.matches.len(), "a match twice in the journal after a crash behind {last}");
+        assert_eq!(
+            result.matches_written,
+            result.matches.len(),
+            "a match twice in the journal after a crash behind {last}"
+        );
     }
 }
 
@@ -181,7 +192,12 @@ fn a_crash_behind_every_frame_changes_nothing() {
 fn check_uncut(uncut: &Uncut) {
     let result = &uncut.result;
     assert_eq!(result.matches_written, result.matches.len());
-    assert!(result.matches.len() >= 8 && uncut.last.0 >= 100, "{} matches, {} frames", result.matches.len(), uncut.last);
+    assert!(
+        result.matches.len() >= 8 && uncut.last.0 >= 100,
+        "{} matches, {} frames",
+        result.matches.len(),
+        uncut.last
+    );
     let lines: Vec<&String> = result.outcomes.values().flatten().collect();
     for part in ["Trapped", "no_key", "bad_event", "risk@1", "risk@2", "bad@1", "bad@2"] {
         assert!(lines.iter().any(|line| line.contains(part)), "the flow holds no {part}");
@@ -202,5 +218,8 @@ fn a_journal_that_ends_below_its_store_is_refused() {
     copy_folder(store.path(), &folder.path().join("store")).expect("a copy");
     let Err(error) = World::open(folder.path(), &Setup::default()) else { panic!("it was continued") };
     let text = format!("{error:#}");
-    assert!(text.contains(&format!("the store holds LSN {highest}")) && text.contains("Restore the file from a backup"), "{text}");
+    assert!(
+        text.contains(&format!("the store holds LSN {highest}")) && text.contains("Restore the file from a backup"),
+        "{text}"
+    );
 }

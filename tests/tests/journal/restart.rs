@@ -12,7 +12,10 @@ fn all_documents(world: &mut World) -> Vec<DocumentView> {
 fn same_documents(one: &[DocumentView], other: &[DocumentView]) {
     assert_eq!(one.len(), other.len());
     for (one, other) in one.iter().zip(other) {
-        assert!(one.deployment == other.deployment && parts_equal(&one.document, &other.document), "{one:?} and {other:?}");
+        assert!(
+            one.deployment == other.deployment && parts_equal(&one.document, &other.document),
+            "{one:?} and {other:?}"
+        );
     }
 }
 
@@ -121,8 +124,12 @@ fn a_checkpoint_is_never_ahead_of_the_durable_journal() {
     hold.fail();
     // Nothing is dirty, so there is nothing to wait for but the mark itself.
     let ended = world.host.station.checkpoint();
-    assert!(world.host.parts.log.wait_committed(world.host.parts.log.last()).is_err(), "the sync was to fail: {ended:?}");
-    let (checkpoint, durable) = (world.host.parts.store.checkpoint().expect("a position"), world.host.parts.log.journal().durable());
+    assert!(
+        world.host.parts.log.wait_committed(world.host.parts.log.last()).is_err(),
+        "the sync was to fail: {ended:?}"
+    );
+    let (checkpoint, durable) =
+        (world.host.parts.store.checkpoint().expect("a position"), world.host.parts.log.journal().durable());
     assert!(checkpoint <= durable, "the store claims {checkpoint}, durable is {durable}");
 }
 
@@ -133,9 +140,15 @@ fn x_05_the_clock_of_a_document_does_not_depend_on_batches() {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = Setup::seed(1, most);
         let mut world = World::open(folder.path(), &setup).expect("a world");
-        world.deploy(&Deploy { on_error: OnError::Skip, ..Deploy::new("count", "misbehave", "{}") }).expect("it deploys");
+        world
+            .deploy(&Deploy { on_error: OnError::Skip, ..Deploy::new("count", "misbehave", "{}") })
+            .expect("it deploys");
         world.checkpoint();
-        world.events(&["10:00:30 do id=e1 actor=ann", "10:00:10 do id=e2 actor=ann received=10:00:31", "10:00:20 do id=e3 actor=ann received=10:00:32"]);
+        world.events(&[
+            "10:00:30 do id=e1 actor=ann",
+            "10:00:10 do id=e2 actor=ann received=10:00:31",
+            "10:00:20 do id=e3 actor=ann received=10:00:32",
+        ]);
         world.rest();
         if reopen {
             world.close();

@@ -31,7 +31,11 @@ fn outcomes(world: &World) -> Outcomes {
 
 fn played(setup: &Setup, seed: u64) -> (tempfile::TempDir, World) {
     let (folder, mut world) = World::temporary(setup);
-    for deploy in [Deploy::new("risk", "c2c-blacklist", "{}"), Deploy::new("rental", "rental-browse", "{}"), Deploy::new("bad", "misbehave", "{}")] {
+    for deploy in [
+        Deploy::new("risk", "c2c-blacklist", "{}"),
+        Deploy::new("rental", "rental-browse", "{}"),
+        Deploy::new("bad", "misbehave", "{}"),
+    ] {
         world.deploy(&deploy).expect("it deploys");
     }
     world.submit(flow::events(seed, 300)).expect("the journal takes them");
@@ -47,7 +51,9 @@ fn x_05_same_events_same_bytes_whatever_the_batches() {
     assert!(expected.len() > 15, "the flow is too thin to prove anything");
     let by_time = Setup { batching: Batching::ByTime, ..Setup::default() };
     let singly = Setup { singly: true, ..Setup::default() };
-    for (name, setup) in [("99/50", Setup::seed(99, 50)), ("1", Setup::seed(0, 1)), ("by time", by_time), ("singly", singly)] {
+    for (name, setup) in
+        [("99/50", Setup::seed(99, 50)), ("1", Setup::seed(0, 1)), ("by time", by_time), ("singly", singly)]
+    {
         let (_folder, mut other) = played(&setup, seed);
         assert!(outcomes(&other) == expected, "batches {name}: outcomes differ");
         for person in flow::PEOPLE {
@@ -68,7 +74,9 @@ fn x_05_a_module_with_state_in_its_globals_is_found_out() {
     };
     for (what, honest) in [("count", true), ("global_counter", false)] {
         let scenario = Scenario::parse(&text(what)).expect("a scenario");
-        let Checked::Differs(lines) = check(&scenario, modules(), false).expect("it runs") else { panic!("nothing was seen") };
+        let Checked::Differs(lines) = check(&scenario, modules(), false).expect("it runs") else {
+            panic!("nothing was seen")
+        };
         let seen: Vec<String> = lines.iter().map(|line| line.trim_start_matches("+ ").to_owned()).collect();
         let scenario = Scenario::parse(&scenario.with_expected(&seen)).expect("a scenario");
         assert_eq!(check(&scenario, modules(), false).expect("it runs"), Checked::Passed);

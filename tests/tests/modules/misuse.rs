@@ -18,10 +18,17 @@ fn between_good_ones(what: &str) -> (End, u64) {
     let (_folder, mut world) = World::temporary(&whole_batches());
     world.deploy(&Deploy::new("bad", "misbehave", "{}")).expect("it deploys");
     let middle = format!("10:00:01 do id=middle actor=ann {{\"do\": \"{what}\"}}");
-    world.events(&["10:00:00 do id=first actor=ann", &middle, "10:00:02 do id=last actor=ann", "10:00:03 do id=bo actor=bo"]);
+    world.events(&[
+        "10:00:00 do id=first actor=ann",
+        &middle,
+        "10:00:02 do id=last actor=ann",
+        "10:00:03 do id=bo actor=bo",
+    ]);
     world.rest();
     let handled = world.handled();
-    let numbers = |index: usize| -> Vec<&str> { handled[index].record.outcome.matches.iter().map(|found| &*found.fields).collect() };
+    let numbers = |index: usize| -> Vec<&str> {
+        handled[index].record.outcome.matches.iter().map(|found| &*found.fields).collect()
+    };
     assert_eq!(handled.len(), 4, "{what}");
     assert_eq!(numbers(0), [r#"{"n": 1}"#], "{what}");
     let counted = if handled[1].record.outcome.end == End::Done { r#"{"n": 3}"# } else { r#"{"n": 2}"# };
@@ -38,7 +45,17 @@ const DISCARDED: u64 = 1 + 4;
 
 #[test]
 fn x_05_a_trap_ends_its_own_input_alone() {
-    let traps = ["trap", "trap_after_effects", "recurse", "grow", "at_beyond", "after_refuse", "bad_code", "no_window", "reply"];
+    let traps = [
+        "trap",
+        "trap_after_effects",
+        "recurse",
+        "grow",
+        "at_beyond",
+        "after_refuse",
+        "bad_code",
+        "no_window",
+        "reply",
+    ];
     for what in traps {
         let (end, calls) = between_good_ones(what);
         assert!(matches!(&end, End::Trapped { message } if !message.is_empty()), "{what}: {end:?}");
@@ -48,7 +65,11 @@ fn x_05_a_trap_ends_its_own_input_alone() {
 
 #[test]
 fn x_05_traps_say_what_was_misused() {
-    for (what, word) in [("at_beyond", "`at` 1000000 is out of range"), ("after_refuse", "after the input was refused"), ("bad_code", "no refusal code")] {
+    for (what, word) in [
+        ("at_beyond", "`at` 1000000 is out of range"),
+        ("after_refuse", "after the input was refused"),
+        ("bad_code", "no refusal code"),
+    ] {
         let (end, _) = between_good_ones(what);
         assert!(end.message().contains(word), "{what}: {end:?}");
     }
@@ -73,7 +94,10 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
     ];
     for (what, code) in codes {
         let (end, calls) = between_good_ones(what);
-        assert!(matches!(&end, End::Refused { .. }) && end.code() == code && !end.message().is_empty(), "{what}: {end:?}");
+        assert!(
+            matches!(&end, End::Refused { .. }) && end.code() == code && !end.message().is_empty(),
+            "{what}: {end:?}"
+        );
         assert_eq!(calls, DISCARDED, "{what}");
     }
 }
@@ -96,14 +120,20 @@ fn x_05_a_falling_at_discards_the_batch() {
 #[test]
 fn x_05_what_was_not_granted_is_refused_by_name() {
     let (_folder, mut world) = World::temporary(&whole_batches());
-    world.deploy(&Deploy { permissions: Some(Vec::new()), ..Deploy::new("bad", "misbehave", "{}") }).expect("it deploys");
+    world
+        .deploy(&Deploy { permissions: Some(Vec::new()), ..Deploy::new("bad", "misbehave", "{}") })
+        .expect("it deploys");
     world.events(&["10:00:00 do id=e1 actor=ann"]);
     world.rest();
     let end = &world.handled()[0].record.outcome.end;
     assert_eq!(end.code(), "not_permitted");
     assert!(end.message().contains("matches"), "{end:?}");
     assert!(world.documents("ann").is_empty());
-    let unknown = Deploy { permissions: Some(vec!["ledger".to_owned()]), on_error: OnError::Skip, ..Deploy::new("bad", "misbehave", "{}") };
+    let unknown = Deploy {
+        permissions: Some(vec!["ledger".to_owned()]),
+        on_error: OnError::Skip,
+        ..Deploy::new("bad", "misbehave", "{}")
+    };
     assert!(matches!(world.deploy(&unknown), Err(Error::Permission(name)) if name == "ledger"));
 }
 

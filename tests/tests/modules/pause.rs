@@ -16,7 +16,11 @@ fn x_05_pause_on_error_stops_only_the_failing_shard() {
         let deploy = Deploy::new("bad", "misbehave", "{}").pausing();
         world.deploy(&deploy).expect("it deploys");
         assert_ne!(shard_of("ann"), shard_of("bo"), "the test needs two shards");
-        world.events(&["10:00:00 do id=a1 actor=ann", "10:00:01 do id=b1 actor=bo", "10:00:02 do id=b2 actor=bo {\"do\": \"trap\"}"]);
+        world.events(&[
+            "10:00:00 do id=a1 actor=ann",
+            "10:00:01 do id=b1 actor=bo",
+            "10:00:02 do id=b2 actor=bo {\"do\": \"trap\"}",
+        ]);
         world.events(&["10:00:03 do id=a2 actor=ann", "10:00:04 do id=b3 actor=bo", "10:00:05 do id=a3 actor=ann"]);
         world.rest();
         let mut ends = world.ends("bad");

@@ -20,14 +20,18 @@ fn x_05_a_clock_or_entropy_is_refused_at_upload_by_name() {
         let (error, text) = refusal(&world, &importing(name));
         assert!(matches!(error, Error::Upload(UploadError::UnknownImport { .. })), "{text}");
         assert!(text.contains(&format!("imports `{name}`")), "{text}");
-        assert!(text.contains("Build for `wasm32-unknown-unknown`") && text.contains("take times from the input"), "{text}");
+        assert!(
+            text.contains("Build for `wasm32-unknown-unknown`") && text.contains("take times from the input"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn x_05_any_other_import_is_refused_at_upload_by_name() {
     let (_folder, world) = World::temporary(&Setup::default());
-    let remedies = [("acme:cache/lookup@1.0.0", "remove what needs it"), ("fishpond:plugin/ledger@0.1.0", "upgrade the host")];
+    let remedies =
+        [("acme:cache/lookup@1.0.0", "remove what needs it"), ("fishpond:plugin/ledger@0.1.0", "upgrade the host")];
     for (name, remedy) in remedies {
         let (error, text) = refusal(&world, &importing(name));
         assert!(matches!(error, Error::Upload(UploadError::UnknownImport { .. })), "{text}");
@@ -39,7 +43,8 @@ fn x_05_any_other_import_is_refused_at_upload_by_name() {
 fn x_05_what_is_no_module_is_refused_with_a_reason() {
     let (_folder, world) = World::temporary(&Setup::default());
     // (module (import "env" "now" (func (result i64)))): a core module that was built without the contract.
-    let core = [b"\0asm\x01\0\0\0".as_slice(), &[1, 5, 1, 0x60, 0, 1, 0x7e], &[2, 11, 1, 3], b"env\x03now\0\0"].concat();
+    let core =
+        [b"\0asm\x01\0\0\0".as_slice(), &[1, 5, 1, 0x60, 0, 1, 0x7e], &[2, 11, 1, 3], b"env\x03now\0\0"].concat();
     let (error, text) = refusal(&world, &core);
     assert!(matches!(error, Error::Upload(UploadError::NotAComponent(_))) && text.contains("env"), "{text}");
     let (error, text) = refusal(&world, b"#!/bin/sh");

@@ -2,7 +2,26 @@
 
 mod traced;
 
-use fishpond_tests::scenario;
+use fishpond::scenario::{Checked, Modules, check_file};
+use fishpond_tests::{GUESTS, component, house, native, scenario};
+
+/// So that `fishpond module new` needs no test of ours to be changed.
+#[test]
+fn a_new_module_passes_its_scenarios() {
+    for package in fishpond_build::guest_packages(&house::root()).expect("there are guests") {
+        let name = package.file_name().expect("a name").to_string_lossy().into_owned();
+        if GUESTS.contains(&&*name) {
+            continue;
+        }
+        let mut modules = Modules::kept_in(native());
+        modules.add(&name, component(&name));
+        for file in std::fs::read_dir(package.join("scenarios")).expect("a module has scenarios") {
+            let file = file.expect("a scenario").path();
+            let checked = check_file(&file, &modules, false, true).expect("the scenario runs");
+            assert_eq!(checked, Checked::Passed, "{}", file.display());
+        }
+    }
+}
 
 #[test]
 fn s1_05_two_users_within_a_minute_match_once() {

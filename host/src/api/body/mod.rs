@@ -8,12 +8,15 @@ mod problem;
 mod records;
 mod trace;
 
-pub use deployment::{Deploy, DeploymentList, DeploymentView, ModuleList, ModuleRef, ModuleView, Pause, PausedView, QueryAnswer};
+pub use deployment::{
+    Deploy, DeploymentList, DeploymentView, ModuleList, ModuleRef, ModuleView, Pause, PausedView, QueryAnswer,
+};
 pub use events::{EventsAnswer, Rejected};
 pub use problem::{DiagnosticView, Problem};
 pub use records::{EventView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
-    ChangeView, DocumentBody, EntryView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView,
+    WindowView,
 };
 
 use serde::{Deserialize, Serialize};

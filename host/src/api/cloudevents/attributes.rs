@@ -46,7 +46,9 @@ impl<'a> Builder<'a> {
                 self.time = Some(parse_time(&text).ok_or_else(wrong)?);
             }
             "datacontenttype" if is_json(&text) => {}
-            "datacontenttype" => return Err(bad(name, format!("the data is `{text}`, only JSON is accepted (application/json)"))),
+            "datacontenttype" => {
+                return Err(bad(name, format!("the data is `{text}`, only JSON is accepted (application/json)")));
+            }
             "actorid" => self.event.actor = text.into(),
             "scene" => self.event.scene = text.into(),
             _ => self.event.extensions.push((name.into(), text.into())),
@@ -109,17 +111,17 @@ impl<'a> Builder<'a> {
             return Err(too_many_extensions(limit));
         }
         event.extensions.sort();
-        let earliest = intake.received.saturating_sub(intake.limits.skew_past_ms);
-        let latest = intake.received.saturating_add(intake.limits.skew_future_ms);
-        let time = time.and_then(|time| u64::try_from(time).ok()).filter(|time| (earliest..=latest).contains(time));
-        event.time_replaced = time.is_none();
-        event.time = time.unwrap_or(intake.received);
+        event.receive(time.and_then(|time| u64::try_from(time).ok()), intake.received, &intake.limits);
         Ok(event)
     }
 }
 
 pub(super) fn too_many_extensions(limit: u64) -> Refusal {
-    Refusal::new("", "extensions", format!("it has too many extension attributes, at most {limit} are allowed (`extensions`)"))
+    Refusal::new(
+        "",
+        "extensions",
+        format!("it has too many extension attributes, at most {limit} are allowed (`extensions`)"),
+    )
 }
 
 /// Attributes of the specification: strings that are not empty.

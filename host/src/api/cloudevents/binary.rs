@@ -23,7 +23,11 @@ pub fn read_binary(headers: &[(&str, &[u8])], content_type: Option<&str>, body: 
         }
         match name {
             "datacontenttype" => {
-                return Err(Refusal::new("/datacontenttype", "bad_datacontenttype", "send it as the header `content-type`"));
+                return Err(Refusal::new(
+                    "/datacontenttype",
+                    "bad_datacontenttype",
+                    "send it as the header `content-type`",
+                ));
             }
             "data" => return Err(Refusal::new("/data", "bad_data", "send the data as the body")),
             _ => builder.attribute(name, Value::Text(decode(name, value)?.into()))?,
@@ -39,7 +43,11 @@ fn read_body(content_type: Option<&str>, body: &[u8], builder: &mut Builder<'_>)
     if let Some(content_type) = content_type {
         builder.attribute("datacontenttype", Value::Text(content_type.into()))?;
         if !is_utf8(content_type) {
-            return Err(Refusal::new("/datacontenttype", "bad_datacontenttype", "JSON is UTF-8, not another `charset`"));
+            return Err(Refusal::new(
+                "/datacontenttype",
+                "bad_datacontenttype",
+                "JSON is UTF-8, not another `charset`",
+            ));
         }
     }
     let text = std::str::from_utf8(body);

@@ -129,8 +129,14 @@ mod tests {
 
     #[test]
     fn base64_is_read_strictly() {
-        let cases: [(&str, &[u8]); 6] =
-            [("", b""), ("Zg==", b"f"), ("Zm8=", b"fo"), ("Zm9v", b"foo"), ("/+8=", &[0xff, 0xef]), ("Zm9vYg==", b"foob")];
+        let cases: [(&str, &[u8]); 6] = [
+            ("", b""),
+            ("Zg==", b"f"),
+            ("Zm8=", b"fo"),
+            ("Zm9v", b"foo"),
+            ("/+8=", &[0xff, 0xef]),
+            ("Zm9vYg==", b"foob"),
+        ];
         for (text, expected) in cases {
             assert_eq!(decode_base64(text).as_deref(), Some(expected), "{text}");
         }

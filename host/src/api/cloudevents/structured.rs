@@ -49,7 +49,8 @@ fn read_item(item: &RawValue, intake: &Intake) -> Read {
     if json.len() as u64 > limits.event_bytes {
         return Err(Refusal::limit("", "event_bytes", "the event", json.len(), limits.event_bytes));
     }
-    let members: Members<'_> = serde_json::from_str(json).map_err(|error| Refusal::new("", "bad_event", error.to_string()))?;
+    let members: Members<'_> =
+        serde_json::from_str(json).map_err(|error| Refusal::new("", "bad_event", error.to_string()))?;
     let most = usize::try_from(limits.extensions).unwrap_or(usize::MAX).saturating_add(CORE_ATTRIBUTES);
     if members.0.len() > most {
         return Err(too_many_extensions(limits.extensions));

@@ -27,8 +27,10 @@ fn refused(read: Read) -> (String, &'static str) {
 }
 
 fn binary(headers: &[(&str, &str)], content_type: Option<&str>, body: &str) -> Read {
-    let required = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/app"), ("ce-type", "browse"), ("accept", "*/*")];
-    let headers: Vec<(&str, &[u8])> = required.iter().chain(headers).map(|(name, value)| (*name, value.as_bytes())).collect();
+    let required =
+        [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/app"), ("ce-type", "browse"), ("accept", "*/*")];
+    let headers: Vec<(&str, &[u8])> =
+        required.iter().chain(headers).map(|(name, value)| (*name, value.as_bytes())).collect();
     read_binary(&headers, content_type, body.as_bytes(), &intake())
 }
 
@@ -53,7 +55,11 @@ fn all_three_forms_make_the_same_event() {
     let json = format!(r#" [ {{"specversion":"1.0","id":"1","source":"/app","type":"browse"{members}}} ] "#);
     let batch = read_batch(json.as_bytes(), &intake()).expect("JSON");
     assert_eq!(batch, [Ok(one.clone())]);
-    let headers = [("ce-subject", "Gr%C3%B6%c3%9fe%2050%25"), ("ce-actorid", "\"user:\\a\""), ("ce-time", "2026-02-28T11:59:00Z")];
+    let headers = [
+        ("ce-subject", "Gr%C3%B6%c3%9fe%2050%25"),
+        ("ce-actorid", "\"user:\\a\""),
+        ("ce-time", "2026-02-28T11:59:00Z"),
+    ];
     assert_eq!(binary(&headers, Some("application/json"), " {\"a\":1}\r\n"), Ok(one.clone()));
     let base64 = members.replace(r#""data":{"a":1}"#, r#""data_base64":"eyJhIjoxfQ==""#);
     assert_eq!(structured(&base64), Ok(one));
@@ -80,7 +86,8 @@ fn a_time_beyond_the_skew_bounds_is_replaced() {
 
 #[test]
 fn null_is_absence() {
-    let event = structured(r#","subject":null,"time":null,"x":null,"data":null,"data_base64":null,"datacontenttype":null"#);
+    let event =
+        structured(r#","subject":null,"time":null,"x":null,"data":null,"data_base64":null,"datacontenttype":null"#);
     assert_eq!(event, structured(""));
     let without_id = br#"{"specversion":"1.0","id":null,"source":"s","type":"t"}"#;
     assert_eq!(refused(read_event(without_id, &intake()).expect("JSON")), ("/id".to_owned(), "bad_id"));
@@ -214,8 +221,11 @@ fn binary_headers_are_decoded_once() {
 
 #[test]
 fn binary_data_is_the_body() {
-    let read = |content_type: Option<&str>, body: &str| binary(&[], content_type, body).map(|event| event.data.to_string());
-    for good in [None, Some("application/json"), Some("Application/JSON; charset=UTF-8"), Some("application/vnd.a+json")] {
+    let read =
+        |content_type: Option<&str>, body: &str| binary(&[], content_type, body).map(|event| event.data.to_string());
+    for good in
+        [None, Some("application/json"), Some("Application/JSON; charset=UTF-8"), Some("application/vnd.a+json")]
+    {
         assert_eq!(read(good, r#"{"a": 1}"#).as_deref(), Ok(r#"{"a": 1}"#), "{good:?}");
     }
     assert_eq!(read(Some("text/plain"), "").as_deref(), Ok(""), "no body has no type");

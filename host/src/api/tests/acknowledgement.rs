@@ -25,9 +25,7 @@ async fn x_28_no_answer_comes_before_the_event_is_durable() {
     assert_eq!(harness.shards.submissions.load(Ordering::SeqCst), 3, "all three wait for the disk and nothing else");
     assert_eq!(harness.past.log.journal().durable(), Lsn::ZERO);
     wall.0.set(false);
-    let expected = |accepted: u64, duplicates: u64| {
-        serde_json::json!({"accepted": accepted, "duplicates": duplicates, "position": 1, "rejected": []})
-    };
+    let expected = |accepted: u64, duplicates: u64| serde_json::json!({"accepted": accepted, "duplicates": duplicates, "position": 1, "rejected": []});
     let (first, again, reused) = (first.await, again.await, reused.await);
     assert_eq!((first.status, first.json()), (StatusCode::ACCEPTED, expected(1, 0)));
     assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, expected(0, 1)));
@@ -81,7 +79,8 @@ async fn changes_and_answers_wait_for_their_positions() {
     let mut asked = pin!(harness.get("/v1/demo/deployments/risk/queries/q?key=u1"));
     assert!(is_waiting(asked.as_mut()).await);
     assert_eq!(harness.shards.asked.lock().expect("no panic").len(), 1, "it was answered, and is not shown");
-    let mut paused = tokio::spawn(tell(harness.router.clone(), request("POST", "/v1/demo/deployments/risk/pause", None, "")));
+    let mut paused =
+        tokio::spawn(tell(harness.router.clone(), request("POST", "/v1/demo/deployments/risk/pause", None, "")));
     let deployment = || harness.past.registry.deployment("demo", "risk").expect("it");
     while deployment().paused.shards.is_empty() {
         tokio::task::yield_now().await;

@@ -12,7 +12,9 @@ fn harness() -> Harness {
 }
 
 async fn put(harness: &Harness, name: &str, body: &str) -> Told {
-    harness.send(request("PUT", &format!("/v1/demo/deployments/{name}"), Some("application/json"), body.to_owned())).await
+    harness
+        .send(request("PUT", &format!("/v1/demo/deployments/{name}"), Some("application/json"), body.to_owned()))
+        .await
 }
 
 #[tokio::test]
@@ -47,20 +49,29 @@ async fn a_pause_has_an_author_and_a_reason() {
     let Frame::Control(control) = frame else { panic!("{frame:?}") };
     assert_eq!(&*control.by, "ops");
     assert!(matches!(&control.change, Change::Paused { shards: ShardSet::ALL, reason, .. } if &**reason == "too many"));
-    assert_eq!(harness.post(&format!("{path}/pause"), "application/json", "").await.refusal(), (409, "already_paused".to_owned()));
+    assert_eq!(
+        harness.post(&format!("{path}/pause"), "application/json", "").await.refusal(),
+        (409, "already_paused".to_owned())
+    );
     let text = harness.get("/metrics").await.text;
     assert!(text.contains(r#"fishpond_paused_shards{business="demo",deployment="risk"} 64"#));
     assert!(text.contains(r#"fishpond_lag_events{business="demo",deployment="risk"} 3"#));
     let view: body::DeploymentView = harness.post(&format!("{path}/resume"), "application/json", "").await.parse();
     assert_eq!((&*view.state, view.paused), ("active", None));
-    assert_eq!(harness.post(&format!("{path}/resume"), "application/json", "").await.refusal(), (409, "not_paused".to_owned()));
+    assert_eq!(
+        harness.post(&format!("{path}/resume"), "application/json", "").await.refusal(),
+        (409, "not_paused".to_owned())
+    );
     let bad = [(r#"{"reson":"x"}"#, "bad_body"), ("{", "not_json"), (r#"{"reason":7}"#, "bad_body")];
     for (body, code) in bad {
         let told = harness.post(&format!("{path}/pause"), "application/json", body).await;
         assert_eq!(told.refusal(), (400, code.to_owned()), "{body}");
     }
     let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(2_000));
-    assert_eq!(harness.post(&format!("{path}/pause"), "application/json", long).await.refusal(), (400, "log_bytes".to_owned()));
+    assert_eq!(
+        harness.post(&format!("{path}/pause"), "application/json", long).await.refusal(),
+        (400, "log_bytes".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ async fn s1_04_matches_name_the_events_that_made_them() {
     assert_eq!((&*found.deployment, &*found.name, &*found.person), ("risk", "high_risk", "user:1"));
     assert_eq!((found.revision, found.digest.len(), &*found.time), (1, 64, "2026-02-28T12:00:01.000Z"));
     assert_eq!(found.fields.get(), r#"{"members":5}"#);
-    let ids: Vec<(&str, &str, u64)> = found.events.iter().map(|event| (&*event.source, &*event.id, event.position)).collect();
+    let ids: Vec<(&str, &str, u64)> =
+        found.events.iter().map(|event| (&*event.source, &*event.id, event.position)).collect();
     assert_eq!(ids, [("app", "e3", 3), ("app", "e4", 4)]);
     assert_eq!(page.next, 8);
     let next: body::MatchPage = harness.get("/v1/demo/matches?after=8").await.parse();
@@ -56,9 +57,15 @@ async fn failed_events_come_with_code_reason_and_event() {
     let harness = Harness::with(past(), Limits::default());
     let page: body::FailedPage = harness.get("/v1/demo/failed-events?deployment=risk&limit=10").await.parse();
     let [failed] = &page.failed[..] else { panic!("{page:?}") };
-    assert_eq!((failed.position, &*failed.key, &*failed.code, &*failed.reason), (6, "user:1", "bad_event", "no reason given"));
+    assert_eq!(
+        (failed.position, &*failed.key, &*failed.code, &*failed.reason),
+        (6, "user:1", "bad_event", "no reason given")
+    );
     let event = failed.event.as_ref().expect("the event");
-    assert_eq!((&*event.actor, &*event.kind, event.data.as_ref().expect("data").get()), ("c", "blacklist", r#"{"n": 1}"#));
+    assert_eq!(
+        (&*event.actor, &*event.kind, event.data.as_ref().expect("data").get()),
+        ("c", "blacklist", r#"{"n": 1}"#)
+    );
 }
 
 #[tokio::test]
@@ -89,7 +96,10 @@ async fn a_trace_tells_the_whole_story() {
 async fn a_trace_shows_live_documents_unless_it_is_of_the_past() {
     let harness = Harness::with(past(), Limits::default());
     let mut document = Document::default();
-    document.apply(crate::model::Op::Set { name: "note".into(), value: Value { bytes: Box::from(&b"hi"[..]), expires: None } });
+    document.apply(crate::model::Op::Set {
+        name: "note".into(),
+        value: Value { bytes: Box::from(&b"hi"[..]), expires: None },
+    });
     let view = DocumentView { deployment: "risk".into(), document, position: Lsn(6), lag: 2 };
     *harness.shards.documents.lock().expect("no panic") = Some(vec![view]);
     let trace: body::TraceAnswer = harness.get("/v1/demo/trace/user%3A1?limit=1").await.parse();

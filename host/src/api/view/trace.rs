@@ -3,7 +3,8 @@
 use super::record::{event, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, MatchView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, MatchView, TraceAnswer, TracedEventView, ValueView, VerdictView,
+    WindowTotalsView, WindowView,
 };
 use crate::model::ports::DocumentView;
 use crate::model::{Document, End, Entry, Match, Op, Totals, Value};
@@ -15,8 +16,15 @@ const SHOWN_CHARACTERS: usize = 64;
 /// `documents` are the live ones; without them those that the trace has rebuilt are shown.
 pub fn trace(question: &Question<'_>, trace: Trace, documents: Option<Vec<DocumentView>>) -> TraceAnswer {
     let documents = match documents {
-        Some(live) => live.iter().map(|view| document(&view.deployment, view.position.0, Some(view.lag), &view.document)).collect(),
-        None => trace.documents.iter().map(|kept| document(&kept.deployment, kept.position.0, None, &kept.document)).collect(),
+        Some(live) => live
+            .iter()
+            .map(|view| document(&view.deployment, view.position.0, Some(view.lag), &view.document))
+            .collect(),
+        None => trace
+            .documents
+            .iter()
+            .map(|kept| document(&kept.deployment, kept.position.0, None, &kept.document))
+            .collect(),
     };
     TraceAnswer {
         business: question.business.to_owned(),
@@ -93,10 +101,14 @@ fn why(verdict: &Verdict, kind: &str) -> String {
         Answer::Matched | Answer::NoMatch | Answer::Failed => verdict.handled.as_ref().map(handled).unwrap_or_default(),
         Answer::NotSubscribed { types } if types.is_empty() => "it subscribes to no events".to_owned(),
         Answer::NotSubscribed { types } => format!("it does not subscribe to `{kind}`, only to: {}", types.join(", ")),
-        Answer::Filtered => format!("it subscribes to `{kind}`, but a predicate of the subscription (`where`) does not hold"),
+        Answer::Filtered => {
+            format!("it subscribes to `{kind}`, but a predicate of the subscription (`where`) does not hold")
+        }
         Answer::DeployedLater { start } => format!("it begins to read at position {start}, behind this event"),
         Answer::Lagging { key, position } => {
-            format!("it has not got to this event: in the shard of key `{key}` it is recorded up to position {position}")
+            format!(
+                "it has not got to this event: in the shard of key `{key}` it is recorded up to position {position}"
+            )
         }
         Answer::Paused { key, position, reason, since } => format!(
             "it has stood still since {} ({reason}): in the shard of key `{key}` it is recorded up to position {position}",
@@ -153,7 +165,9 @@ fn operation(op: &Op) -> String {
 
 fn shown(value: &Value) -> String {
     match std::str::from_utf8(&value.bytes) {
-        Ok(text) if text.chars().count() <= SHOWN_CHARACTERS && !text.chars().any(char::is_control) => format!("`{text}`"),
+        Ok(text) if text.chars().count() <= SHOWN_CHARACTERS && !text.chars().any(char::is_control) => {
+            format!("`{text}`")
+        }
         _ => format!("{} bytes", value.bytes.len()),
     }
 }
@@ -164,19 +178,27 @@ fn change(changed: &Changed) -> ChangeView {
         What::Revised { deployment, revision, digest } => {
             format!("deployment {deployment}: revision {revision} activated (digest {})", digest.short())
         }
-        What::Paused { deployment, shards, reason } => format!("deployment {deployment}: {shards} shards paused: {reason}"),
+        What::Paused { deployment, shards, reason } => {
+            format!("deployment {deployment}: {shards} shards paused: {reason}")
+        }
         What::Resumed { deployment, shards } => format!("deployment {deployment}: {shards} shards resumed"),
     };
     ChangeView { position: changed.lsn.0, at: time(changed.at), by: changed.by.to_string(), change }
 }
 
 fn document(deployment: &str, position: u64, lag: Option<u64>, document: &Document) -> DocumentBody {
-    let windows = document.windows().iter().map(|(name, window)| WindowView {
-        name: name.to_string(),
-        entries: window.all().iter().map(entry).collect(),
-    });
+    let windows = document
+        .windows()
+        .iter()
+        .map(|(name, window)| WindowView { name: name.to_string(), entries: window.all().iter().map(entry).collect() });
     let values = document.values().iter().map(|(name, stored)| value(name, stored));
-    DocumentBody { deployment: deployment.to_owned(), position, lag, windows: windows.collect(), values: values.collect() }
+    DocumentBody {
+        deployment: deployment.to_owned(),
+        position,
+        lag,
+        windows: windows.collect(),
+        values: values.collect(),
+    }
 }
 
 fn entry(entry: &Entry) -> EntryView {

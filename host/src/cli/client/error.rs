@@ -66,7 +66,9 @@ impl Error {
             ureq::Error::ConnectionFailed | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
                 Error::Unreachable { url, reason: error.to_string() }
             }
-            ureq::Error::Io(error) if never_connected(error.kind()) => Error::Unreachable { url, reason: error.to_string() },
+            ureq::Error::Io(error) if never_connected(error.kind()) => {
+                Error::Unreachable { url, reason: error.to_string() }
+            }
             ureq::Error::BadUri(reason) => Error::Url(format!("{url}: {reason}")),
             other => Error::Broken { url, reason: other.to_string() },
         }

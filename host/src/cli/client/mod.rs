@@ -159,7 +159,8 @@ impl Client {
     fn read(&self, url: String, sent: Result<Response<Body>, ureq::Error>) -> Result<Answer, Error> {
         let mut response = sent.map_err(|error| Error::of_transport(&self.url, error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let text = response.body_mut().with_config().limit(ANSWER_BYTES).lossy_utf8(true).read_to_string();
         let text = text.map_err(|error| Error::of_transport(&self.url, error))?;
         if (200..300).contains(&status) {
@@ -175,7 +176,9 @@ impl Client {
 
     fn token_remedy(&self) -> String {
         match &self.token {
-            Token::Given(_) => "the token is that of --token or FISHPOND_TOKEN; without both it is read from --data".to_owned(),
+            Token::Given(_) => {
+                "the token is that of --token or FISHPOND_TOKEN; without both it is read from --data".to_owned()
+            }
             Token::File { path, .. } => format!(
                 "the token is that of {}: give the data folder of the host at {} with --data, or its token with --token",
                 path.display(),

@@ -13,7 +13,8 @@ use super::*;
 fn server(answers: &[(&str, &str)]) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
-    let answers: Vec<(String, String)> = answers.iter().map(|(head, body)| (head.to_string(), body.to_string())).collect();
+    let answers: Vec<(String, String)> =
+        answers.iter().map(|(head, body)| (head.to_string(), body.to_string())).collect();
     let run = move || answers.iter().map(|(head, body)| serve_one(&listener, head, body)).collect();
     (url, std::thread::spawn(run))
 }
@@ -41,13 +42,7 @@ fn serve_one(listener: &TcpListener, head: &str, body: &str) -> String {
 }
 
 fn global(url: &str, data: &Path) -> Global {
-    Global {
-        url: url.to_owned(),
-        token: None,
-        data: Some(data.to_owned()),
-        business: "demo".to_owned(),
-        json: false,
-    }
+    Global { url: url.to_owned(), token: None, data: Some(data.to_owned()), business: "demo".to_owned(), json: false }
 }
 
 fn client(url: &str) -> Client {
@@ -72,7 +67,10 @@ fn requests_carry_token_business_and_encoded_keys() {
     let content = Content { kind: "application/cloudevents-batch+json", bytes: b"[]" };
     client.post(&client.path(&["events"]), content).expect("an answer");
     let requests = server.join().expect("the server");
-    assert!(requests[0].starts_with("GET /v1/demo/trace/user:1%2F%C3%A9?at=2026-07-01T10:00:00%2B08:00 HTTP/1.1\r\n"), "{requests:?}");
+    assert!(
+        requests[0].starts_with("GET /v1/demo/trace/user:1%2F%C3%A9?at=2026-07-01T10:00:00%2B08:00 HTTP/1.1\r\n"),
+        "{requests:?}"
+    );
     assert!(requests[0].contains("authorization: Bearer secret\r\n"), "{requests:?}");
     assert!(requests[1].starts_with("POST /v1/demo/events HTTP/1.1\r\n"), "{requests:?}");
     assert!(requests[1].contains("content-type: application/cloudevents-batch+json\r\n"), "{requests:?}");
@@ -92,7 +90,10 @@ fn a_problem_is_told_with_places_hints_and_the_limit() {
          /threshold: must be at least 1\n    3 is usual\n  the whole: no seller list"
     );
     assert!(!error.is_temporary());
-    let error = refusal("413 Too Large", r#"{"code":"limit","message":"too large","limit":"request_bytes","line":2,"column":7}"#);
+    let error = refusal(
+        "413 Too Large",
+        r#"{"code":"limit","message":"too large","limit":"request_bytes","line":2,"column":7}"#,
+    );
     assert_eq!(
         error.to_string(),
         "too large (limit, HTTP 413)\n  at line 2, column 7 of the request\n  the limit is `request_bytes`: see \

@@ -29,7 +29,11 @@ impl Host {
     pub fn start(data: &Path, address: SocketAddr) -> anyhow::Result<Host> {
         std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
         let log = data.join("demo.log");
-        let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
+        let out = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| log.display().to_string())?;
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .args(["serve", "--listen", &address.to_string(), "--data"])

@@ -106,7 +106,9 @@ impl Crowd {
                 let actor = (self.random.u32(..50) != 0).then_some(user);
                 self.event(now, "blacklist", &format!("user:{about}"), actor, r#"{"reason":"fake goods"}"#)
             }
-            Act::Unblacklist { user, about } => self.event(now, "unblacklist", &format!("user:{about}"), Some(user), "{}"),
+            Act::Unblacklist { user, about } => {
+                self.event(now, "unblacklist", &format!("user:{about}"), Some(user), "{}")
+            }
         }
     }
 

@@ -46,7 +46,8 @@ pub fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     sender.send(&events[half..three_quarters])?;
     let killed = Instant::now();
     host = host.kill_and_restart()?;
-    sender.say(&format!("     killed with SIGKILL, started again, ready after {:.2} s", killed.elapsed().as_secs_f64()));
+    sender
+        .say(&format!("     killed with SIGKILL, started again, ready after {:.2} s", killed.elapsed().as_secs_f64()));
     sender.client = host.client()?;
     sender.send(&events[three_quarters..])?;
     let sent = sender.finish();
@@ -68,7 +69,10 @@ fn folder(arguments: &DemoArgs) -> anyhow::Result<(PathBuf, Option<tempfile::Tem
     match &arguments.data {
         Some(data) => Ok((data.clone(), None)),
         None => {
-            let temporary = tempfile::Builder::new().prefix("fishpond-demo-").tempdir().context("cannot make a temporary folder")?;
+            let temporary = tempfile::Builder::new()
+                .prefix("fishpond-demo-")
+                .tempdir()
+                .context("cannot make a temporary folder")?;
             Ok((temporary.path().to_owned(), Some(temporary)))
         }
     }
@@ -76,8 +80,9 @@ fn folder(arguments: &DemoArgs) -> anyhow::Result<(PathBuf, Option<tempfile::Tem
 
 fn upload(client: &Client, module: &str) -> anyhow::Result<()> {
     let file = PathBuf::from(COMPONENTS).join(format!("{module}.wasm"));
-    let wasm = std::fs::read(&file)
-        .with_context(|| format!("cannot read {}: run the demo from the repository's root, after `cargo xtask guests`", file.display()))?;
+    let wasm = std::fs::read(&file).with_context(|| {
+        format!("cannot read {}: run the demo from the repository's root, after `cargo xtask guests`", file.display())
+    })?;
     client.upload(&client.path(&["modules"]), Content { kind: "application/wasm", bytes: &wasm })?;
     Ok(())
 }
@@ -87,7 +92,10 @@ fn deploy(client: &Client, name: &str, module: &str, configuration: &str) -> any
     let request = format!(r#"{{"module":"{module}","configuration":{configuration}}}"#);
     let answer = client.put(&client.path(&["deployments", name]), Content::json(&request))?;
     let view: body::DeploymentView = answer.parse()?;
-    Ok(format!("`{name}` runs {}@{} with {configuration} as revision {}", view.module.name, view.module.version, view.revision))
+    Ok(format!(
+        "`{name}` runs {}@{} with {configuration} as revision {}",
+        view.module.name, view.module.version, view.revision
+    ))
 }
 
 /// Sends batches in order, each until it is acknowledged.
@@ -103,7 +111,8 @@ struct Sender {
 
 impl Sender {
     fn new(client: Client, events: usize) -> Sender {
-        let style = ProgressStyle::with_template("     {bar:24} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("     {bar:24} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(events as u64).with_style(style);
         let now = Instant::now();
         Sender { client, bar, started: now, looked: now, accepted: 0, duplicates: 0, sent: 0 }
@@ -152,15 +161,22 @@ impl Sender {
     }
 
     fn finish(self) -> String {
-        let (figures, seconds) = (self.figures(), self.started.elapsed().as_secs_f64());
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = self.sent as f64 / seconds;
         self.bar.finish_and_clear();
-        format!("{} sent in {seconds:.1} s: {} accepted, {} duplicates; {figures}", self.sent, self.accepted, self.duplicates)
+        format!(
+            "{} sent in {seconds:.1} s ({rate:.0}/s): {} accepted, {} duplicates",
+            self.sent, self.accepted, self.duplicates
+        )
     }
 }
 
 /// Sum of a metric over its labels.
 fn sum(metrics: &str, name: &str) -> f64 {
-    let values = metrics.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    let values = metrics
+        .lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     values.sum()
 }
 
@@ -173,7 +189,11 @@ fn settle(host: &Host) -> anyhow::Result<()> {
         if answer.deployments.iter().all(|deployment| deployment.lag == Some(0)) {
             return Ok(());
         }
-        ensure!(started.elapsed() < PATIENCE, "the deployments have not read everything after {} s", PATIENCE.as_secs());
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "the deployments have not read everything after {} s",
+            PATIENCE.as_secs()
+        );
         std::thread::sleep(RETRY);
     }
 }
@@ -203,9 +223,15 @@ fn summary(matches: &[body::MatchView], host: &Host) -> anyhow::Result<()> {
         println!("     {count:>6}  {name} by `{deployment}` revision {revision}");
     }
     let client = host.client()?;
-    let failed: body::FailedPage = client.get(&client.path(&["failed-events"]), &[("limit", Some("1000".to_owned()))])?.parse()?;
+    let failed: body::FailedPage =
+        client.get(&client.path(&["failed-events"]), &[("limit", Some("1000".to_owned()))])?.parse()?;
     if let Some(first) = failed.failed.first() {
-        println!("     {:>6}  events that no rule could handle; the first: {}: {}", failed.failed.len(), first.code, first.reason);
+        println!(
+            "     {:>6}  events that no rule could handle; the first: {}: {}",
+            failed.failed.len(),
+            first.code,
+            first.reason
+        );
     }
     Ok(())
 }
@@ -230,6 +256,6 @@ fn next(arguments: &DemoArgs, host: &Host) {
         println!("     cargo xtask demo --keep                     the same, and keep the data folder");
     }
     println!("     fishpond test plugins/c2c-blacklist         play the rule's scenarios");
-    println!("     fishpond module new plugins/my-rule         begin a rule of your own");
+    println!("     fishpond module new my-rule                 begin a rule of your own");
     println!("     README.md                                   from there to a running rule");
 }

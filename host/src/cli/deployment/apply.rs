@@ -20,7 +20,10 @@ use crate::cli::{Global, deployment_name, output};
 ///
 ///     fishpond deployment apply c2c --module c2c-blacklist --config '{"different_users": 3}'
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond events send FILE.jsonl` sends it events, `fishpond matches` lists what it finds.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond events send FILE.jsonl` sends it events, `fishpond matches` lists what it finds."
+)]
 pub struct ApplyArgs {
     /// Of the deployment: a-z, 0-9 and -
     #[arg(value_parser = deployment_name)]
@@ -71,7 +74,8 @@ pub(super) fn run(arguments: ApplyArgs, global: &Global) -> anyhow::Result<()> {
 
 fn request(arguments: ApplyArgs) -> anyhow::Result<Deploy> {
     let name = |value: &dyn Fn() -> Option<String>| value();
-    let split = |list: String| list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let split =
+        |list: String| list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     Ok(Deploy {
         module: arguments.module,
         configuration: json(&arguments.config, "--config")?,
@@ -106,14 +110,24 @@ mod tests {
     }
 
     fn body(arguments: &[&str]) -> String {
-        let command = Command::try_parse_from(["apply", "c2c", "--module", "m"].iter().chain(arguments)).expect("arguments");
+        let command =
+            Command::try_parse_from(["apply", "c2c", "--module", "m"].iter().chain(arguments)).expect("arguments");
         serde_json::to_string(&request(command.apply).expect("a request")).expect("a body")
     }
 
     #[test]
     fn options_become_the_body_and_what_is_not_given_is_the_hosts() {
         assert_eq!(body(&[]), r#"{"module":"m","configuration":{}}"#);
-        let all = ["--config", r#"{"b": 1.0, "a": 2}"#, "--permissions", "matches, ledger", "--on-error", "pause", "--start", "earliest"];
+        let all = [
+            "--config",
+            r#"{"b": 1.0, "a": 2}"#,
+            "--permissions",
+            "matches, ledger",
+            "--on-error",
+            "pause",
+            "--start",
+            "earliest",
+        ];
         assert_eq!(
             body(&all),
             r#"{"module":"m","configuration":{"b": 1.0, "a": 2},"permissions":["matches","ledger"],"on_error":"pause","start":"earliest"}"#

@@ -15,7 +15,7 @@ use crate::cli::{Global, output};
 ///
 ///     fishpond deployment query c2c window user:42
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond trace KEY` tells which events the answer was made from.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond trace KEY` tells which events the answer was made from.")]
 pub struct QueryArgs {
     #[command(flatten)]
     named: Named,

@@ -42,7 +42,8 @@ pub(super) fn one(name: &str, global: &Global) -> anyhow::Result<()> {
 }
 
 fn details(deployment: &DeploymentView) -> String {
-    let DeploymentView { id, module, permissions, on_error, activated_at, activated_at_lsn, by, configuration, .. } = deployment;
+    let DeploymentView { id, module, permissions, on_error, activated_at, activated_at_lsn, by, configuration, .. } =
+        deployment;
     let permissions = if permissions.is_empty() { "none".to_owned() } else { permissions.join(", ") };
     let lines = [
         ("id", id.to_string()),

@@ -19,7 +19,10 @@ use crate::cli::{Global, deployment_name};
 ///
 ///     fishpond events failed --deployment c2c --follow
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond trace KEY` shows such an event between the others of its key.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond trace KEY` shows such an event between the others of its key."
+)]
 pub struct FailedArgs {
     /// Only of this deployment
     #[arg(long, value_parser = deployment_name)]

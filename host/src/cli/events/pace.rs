@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_bound_and_end() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<u128> = std::iter::from_fn(|| backoff.pause(None, 1.0)).map(|pause| pause.as_millis()).collect();
+        let pauses: Vec<u128> =
+            std::iter::from_fn(|| backoff.pause(None, 1.0)).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses[..7], [100, 200, 400, 800, 1_600, 3_200, 5_000]);
         assert!(pauses.iter().sum::<u128>() >= PATIENCE.as_millis() && pauses.len() < 50, "{pauses:?}");
         assert_eq!(Backoff::default().pause(None, 0.0), Some(FIRST_PAUSE / 2));

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_rejection_names_file_line_and_path() {
-        let rejected = Rejected { item: 3, path: "/time".into(), code: "bad_time".into(), reason: "not RFC 3339".into() };
+        let rejected =
+            Rejected { item: 3, path: "/time".into(), code: "bad_time".into(), reason: "not RFC 3339".into() };
         assert_eq!(Rejection::of_host(8, &rejected).show("a.jsonl"), "a.jsonl:8: /time: not RFC 3339 (bad_time)");
     }
 }

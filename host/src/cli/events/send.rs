@@ -32,7 +32,10 @@ use crate::cli::{Global, output};
 ///
 ///     fishpond events send visits.jsonl --rate 1000
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond trace KEY` tells what became of one user's events, `fishpond matches` what was found.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond trace KEY` tells what became of one user's events, `fishpond matches` what was found."
+)]
 pub struct SendArgs {
     /// JSON lines; `-` reads standard input
     file: PathBuf,
@@ -208,7 +211,8 @@ impl<'a, R: BufRead + Send> Sender<'a, R> {
             let pause = error.is_temporary().then(|| backoff.pause(error.retry_after(), fastrand::f64())).flatten();
             let Some(pause) = pause else {
                 let first = batch.events.first().map_or(0, |line| line.number);
-                let patience = if error.is_temporary() { format!(", tried for {} s", PATIENCE.as_secs()) } else { String::new() };
+                let patience =
+                    if error.is_temporary() { format!(", tried for {} s", PATIENCE.as_secs()) } else { String::new() };
                 return Err(anyhow::Error::new(error).context(format!("batch from {}:{first}{patience}", self.name)));
             };
             if !told && !matches!(&error, client::Error::Refused(_)) {
@@ -227,7 +231,9 @@ impl<'a, R: BufRead + Send> Sender<'a, R> {
         let seconds = (self.clock.now)().as_secs_f64().max(0.001);
         let rate = (report.accepted + report.duplicates) as f64 / seconds;
         let (accepted, duplicates, rejected) = (report.accepted, report.duplicates, report.rejected);
-        self.bar.set_message(format!("{rate:.0} events/s  {accepted} accepted  {duplicates} duplicates  {rejected} rejected"));
+        self.bar.set_message(format!(
+            "{rate:.0} events/s  {accepted} accepted  {duplicates} duplicates  {rejected} rejected"
+        ));
         if !shown.is_empty() {
             self.bar.suspend(|| shown.iter().for_each(|rejection| eprintln!("{}", rejection.show(self.name))));
         }

@@ -17,13 +17,10 @@ use crate::cli::output;
 ///
 ///     fishpond module new night-owl
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond test plugins/NAME` builds it and plays its scenarios.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond test plugins/NAME` builds it and plays its scenarios.")]
 pub struct NewArgs {
     /// a-z, 0-9 and -
     name: String,
-    /// The folder it is made in, instead of the checkout's `plugins`
-    #[arg(long, value_name = "FOLDER")]
-    into: Option<PathBuf>,
 }
 
 /// Build a module written in Rust
@@ -34,17 +31,17 @@ pub struct NewArgs {
 ///
 ///     fishpond module build plugins/c2c-blacklist
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond test FOLDER` plays its scenarios, `fishpond module upload FOLDER` brings it to a host.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond test FOLDER` plays its scenarios, `fishpond module upload FOLDER` brings it to a host."
+)]
 pub struct BuildArgs {
     /// With the module's Cargo.toml
     folder: PathBuf,
 }
 
 pub(super) fn new(arguments: &NewArgs) -> anyhow::Result<()> {
-    let folder = match &arguments.into {
-        Some(folder) => folder.clone(),
-        None => fishpond_build::workspace_root(&std::env::current_dir()?)?.join("plugins"),
-    };
+    let folder = fishpond_build::workspace_root(&std::env::current_dir()?)?.join("plugins");
     let made = fishpond_build::new_module(&folder, &arguments.name)?;
     Ok(output::print(&made.display().to_string())?)
 }

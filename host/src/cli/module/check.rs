@@ -22,7 +22,7 @@ use crate::model::Limits;
 ///
 ///     fishpond module check target/components/c2c-blacklist.wasm --config '{"different_users": 3}'
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond module upload FILE.wasm` brings it to a host.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond module upload FILE.wasm` brings it to a host.")]
 pub struct CheckArgs {
     #[command(flatten)]
     source: Source,
@@ -62,7 +62,11 @@ fn check(bytes: &[u8], configuration: Option<&str>) -> anyhow::Result<Checked> {
     let cache = tempfile::tempdir().context("cannot make a temporary folder")?;
     let limits = Limits::default();
     let most = limits.module_bytes;
-    anyhow::ensure!(bytes.len() as u64 <= most, "the module has {} bytes, at most {most} are allowed (`module_bytes`)", bytes.len());
+    anyhow::ensure!(
+        bytes.len() as u64 <= most,
+        "the module has {} bytes, at most {most} are allowed (`module_bytes`)",
+        bytes.len()
+    );
     let engine = Arc::new(Engine::new(cache.path(), Arc::new(limits.clone()))?);
     let start = Instant::now();
     let module = engine.load(bytes)?;
@@ -90,7 +94,9 @@ fn check(bytes: &[u8], configuration: Option<&str>) -> anyhow::Result<Checked> {
 /// Names of what the component imports and exports.
 fn interfaces(component: &[u8]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
     let decoded = wit_component::decode(component).context("cannot read the component's interfaces")?;
-    let DecodedWasm::Component(resolve, world) = &decoded else { anyhow::bail!("this is a package of WIT, not a module") };
+    let DecodedWasm::Component(resolve, world) = &decoded else {
+        anyhow::bail!("this is a package of WIT, not a module")
+    };
     let world = &resolve.worlds[*world];
     let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
     let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();

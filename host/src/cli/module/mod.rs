@@ -21,7 +21,7 @@ pub enum ModuleCommand {
     Check(check::CheckArgs),
     Upload(upload::UploadArgs),
     /// List the modules of the business, oldest first
-    #[command(after_help = "Next: `fishpond deployment apply NAME --module MODULE` runs one.")]
+    #[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment apply NAME --module MODULE` runs one.")]
     List,
 }
 

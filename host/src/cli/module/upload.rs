@@ -17,7 +17,7 @@ use crate::cli::{Global, output};
 ///
 ///     fishpond module upload plugins/c2c-blacklist
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond deployment apply NAME --module MODULE` runs it.")]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment apply NAME --module MODULE` runs it.")]
 pub struct UploadArgs {
     #[command(flatten)]
     source: Source,

@@ -20,7 +20,10 @@ use crate::api::body::TraceAnswer;
 ///
 ///     fishpond trace user:42 --at 2026-07-01T10:31:00Z
 #[derive(Args, Debug)]
-#[command(after_help = "Next: `fishpond deployment show NAME` shows the configuration whose numbers decided.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond deployment show NAME` shows the configuration whose numbers decided."
+)]
 pub struct TraceArgs {
     /// As the events carry it, usually the actor: user:42
     key: String,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::api::body::{DocumentBody, EventView, MatchView, TraceAnswer, TracedEventView, UsedEventView, ValueView, VerdictView};
+use crate::api::body::{
+    DocumentBody, EventView, MatchView, TraceAnswer, TracedEventView, UsedEventView, ValueView, VerdictView,
+};
 use crate::cli::output::{count, short, visible};
 
 /// Characters of data, a value or fields that are shown; `--json` has all.

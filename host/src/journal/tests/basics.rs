@@ -24,10 +24,7 @@ fn frames_come_back_in_order_over_several_segments_and_restarts() {
     assert!(files.len() > 3, "only {} segments", files.len());
     assert_eq!((opened.first, opened.last), (Lsn(1), Lsn(360)));
     assert_eq!(opened.segments, files.len());
-    assert_eq!(
-        opened.bytes,
-        files.values().map(|f| f.len() as u64).sum::<u64>()
-    );
+    assert_eq!(opened.bytes, files.values().map(|f| f.len() as u64).sum::<u64>());
     assert_eq!(read_all(&journal), frames(0, 360));
     for from in [2, 200, 360] {
         let read: Vec<_> = journal.read_from(Lsn(from)).map(Result::unwrap).collect();
@@ -40,10 +37,7 @@ fn frames_come_back_in_order_over_several_segments_and_restarts() {
 fn an_empty_journal_has_no_first_and_no_frames() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, opened) = open(dir.path());
-    assert_eq!(
-        (opened.first, opened.last, opened.segments),
-        (Lsn::ZERO, Lsn::ZERO, 1)
-    );
+    assert_eq!((opened.first, opened.last, opened.segments), (Lsn::ZERO, Lsn::ZERO, 1));
     assert_eq!((journal.durable(), journal.last()), (Lsn::ZERO, Lsn::ZERO));
     assert!(journal.read_from(Lsn(1)).next().is_none());
     assert!(journal.append([]).unwrap().is_empty());
@@ -71,10 +65,7 @@ fn concurrent_appenders_share_one_order() {
             })
         })
         .collect();
-    let given: Vec<_> = threads
-        .into_iter()
-        .flat_map(|t| t.join().unwrap())
-        .collect();
+    let given: Vec<_> = threads.into_iter().flat_map(|t| t.join().unwrap()).collect();
     assert_eq!(journal.last(), Lsn(4 * 150 * 3));
     journal.wait_durable(journal.last()).unwrap();
     let read = read_all(&journal);
@@ -130,18 +121,8 @@ fn held_sync() -> (Options, mpsc::Receiver<Lsn>, mpsc::Sender<()>) {
         let _ = gate.lock().unwrap().recv();
         Ok(())
     });
-    let failpoints = Failpoints {
-        before_sync: Some(before_sync),
-        ..Failpoints::default()
-    };
-    (
-        Options {
-            failpoints,
-            ..small()
-        },
-        at_sync,
-        go,
-    )
+    let failpoints = Failpoints { before_sync: Some(before_sync), ..Failpoints::default() };
+    (Options { failpoints, ..small() }, at_sync, go)
 }
 
 #[test]
@@ -161,11 +142,7 @@ fn nothing_is_durable_before_its_sync() {
     };
     go.send(()).unwrap();
     assert_eq!(waiter.join().unwrap().unwrap(), Lsn(1));
-    assert_eq!(
-        at_sync.recv().unwrap(),
-        Lsn(3),
-        "what came meanwhile is one group"
-    );
+    assert_eq!(at_sync.recv().unwrap(), Lsn(3), "what came meanwhile is one group");
     assert_eq!(journal.durable(), Lsn(1));
     assert_eq!(watch.borrow().lsn, Lsn(1));
     drop(go);
@@ -181,20 +158,14 @@ fn nothing_is_durable_before_its_sync() {
 fn a_full_queue_refuses_or_blocks_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let (options, at_sync, go) = held_sync();
-    let options = Options {
-        queue_bytes: 5000,
-        ..options
-    };
+    let options = Options { queue_bytes: 5000, ..options };
     let (journal, _) = try_open(dir.path(), options, 0).unwrap();
     journal.append([vec![1]]).unwrap();
     at_sync.recv().unwrap();
     assert!(!journal.is_full());
     journal.append([vec![2; 5000]]).unwrap();
     assert!(journal.is_full());
-    assert!(matches!(
-        journal.try_begin(),
-        Err(Error::Full { limit: 5000 })
-    ));
+    assert!(matches!(journal.try_begin(), Err(Error::Full { limit: 5000 })));
     assert!(journal.stats().queue_bytes >= 5000);
     let blocked = {
         let journal = journal.clone();
@@ -238,10 +209,7 @@ fn a_reader_follows_a_writer() {
 fn idle_proves_the_last_group_once() {
     let dir = tempfile::tempdir().unwrap();
     let (options, at_sync, go) = held_sync();
-    let options = Options {
-        idle_after: Duration::ZERO,
-        ..options
-    };
+    let options = Options { idle_after: Duration::ZERO, ..options };
     let (journal, _) = try_open(dir.path(), options, 0).unwrap();
     for lsn in 1..=2 {
         journal.append([frame(0, lsn)]).unwrap();
@@ -251,15 +219,9 @@ fn idle_proves_the_last_group_once() {
         go.send(()).unwrap();
     }
     journal.close().unwrap();
-    assert!(
-        at_sync.try_recv().is_err(),
-        "an empty group was written twice"
-    );
+    assert!(at_sync.try_recv().is_err(), "an empty group was written twice");
     let found: Vec<_> = groups(dir.path()).into_iter().map(|g| g.header).collect();
-    let shape: Vec<_> = found
-        .iter()
-        .map(|g| (g.first.0, g.count, g.durable.0))
-        .collect();
+    let shape: Vec<_> = found.iter().map(|g| (g.first.0, g.count, g.durable.0)).collect();
     assert_eq!(shape, [(1, 1, 0), (2, 0, 1), (2, 1, 1), (3, 0, 2)]);
     // Opening a proved journal adds nothing.
     open(dir.path()).0.close().unwrap();
@@ -294,14 +256,7 @@ fn time_finds_the_first_group_at_or_after_it() {
         append_groups(&journal, 0, &[size]);
     }
     let expect = |journal: &Journal| {
-        for (ms, lsn) in [
-            (0, 1),
-            (1000, 1),
-            (1001, 3),
-            (2000, 3),
-            (2001, 7),
-            (3001, 8),
-        ] {
+        for (ms, lsn) in [(0, 1), (1000, 1), (1001, 3), (2000, 3), (2001, 7), (3001, 8)] {
             assert_eq!(journal.position_at(ms), Lsn(lsn), "at {ms} ms");
         }
     };
@@ -315,10 +270,7 @@ fn an_open_reports_its_progress() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path(), &[30, 30, 30, 30]);
     let bytes_total = image(dir.path()).values().map(|f| f.len() as u64).sum();
-    let mut seen = vec![Progress {
-        bytes_done: 0,
-        bytes_total,
-    }];
+    let mut seen = vec![Progress { bytes_done: 0, bytes_total }];
     Journal::open(dir.path(), small(), Lsn::ZERO, &mut |p| seen.push(p)).unwrap();
     assert!(seen.is_sorted_by_key(|p| p.bytes_done));
     assert!(seen.len() > 5 && seen.iter().all(|p| p.bytes_total == bytes_total));
@@ -332,10 +284,7 @@ fn close_makes_what_is_queued_durable_and_ends_every_clone() {
     let clone = journal.clone();
     journal.append((1..=200).map(|l| frame(0, l))).unwrap();
     journal.close().unwrap();
-    assert_eq!(
-        (clone.durable(), clone.health()),
-        (Lsn(200), Health::Closed)
-    );
+    assert_eq!((clone.durable(), clone.health()), (Lsn(200), Health::Closed));
     assert!(matches!(clone.append([vec![]]), Err(Error::Closed)));
     assert!(matches!(clone.wait_durable(Lsn(201)), Err(Error::Closed)));
     clone.wait_durable(Lsn(200)).unwrap();

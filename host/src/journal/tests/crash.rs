@@ -31,11 +31,7 @@ fn power_cuts(seed: u64) {
     for life in 1..=LIVES {
         let power = Power::new(dir.path(), rng.u32(1..25));
         let idle_after = if rng.bool() { Duration::ZERO } else { NEVER };
-        let options = Options {
-            failpoints: power.failpoints(),
-            idle_after,
-            ..small()
-        };
+        let options = Options { failpoints: power.failpoints(), idle_after, ..small() };
         let evidence = rng.u64(..=acknowledged);
         let (journal, opened) = try_open(dir.path(), options, evidence).unwrap();
         let last = opened.last.0;
@@ -52,17 +48,10 @@ fn power_cuts(seed: u64) {
     assert_eq!(read_all(&journal), appended[..opened.last.0 as usize]);
 }
 
-fn appended_until_the_cut(
-    journal: &Journal,
-    life: u64,
-    rng: &mut fastrand::Rng,
-    appended: &mut Vec<Vec<u8>>,
-) {
+fn appended_until_the_cut(journal: &Journal, life: u64, rng: &mut fastrand::Rng, appended: &mut Vec<Vec<u8>>) {
     loop {
         let first = appended.len() as u64 + 1;
-        let batch: Vec<_> = (first..first + rng.u64(1..30))
-            .map(|l| frame(life, l))
-            .collect();
+        let batch: Vec<_> = (first..first + rng.u64(1..30)).map(|l| frame(life, l)).collect();
         match journal.append(batch.clone()) {
             Ok(range) => {
                 assert_eq!(*range.start(), Lsn(first));
@@ -88,12 +77,7 @@ struct Power {
 impl Power {
     fn new(dir: &Path, writes: u32) -> Power {
         let (synced, written) = Default::default();
-        Power {
-            dir: dir.into(),
-            left: Arc::new(AtomicU32::new(writes)),
-            synced,
-            written,
-        }
+        Power { dir: dir.into(), left: Arc::new(AtomicU32::new(writes)), synced, written }
     }
 
     fn failpoints(&self) -> Failpoints {
@@ -120,11 +104,7 @@ impl Power {
         let synced = self.synced.lock().unwrap();
         let mut written = self.written.lock().unwrap().clone();
         let mode = rng.u8(..5);
-        let created: Vec<_> = written
-            .keys()
-            .filter(|p| !synced.contains_key(*p))
-            .cloned()
-            .collect();
+        let created: Vec<_> = written.keys().filter(|p| !synced.contains_key(*p)).cloned().collect();
         // The power may fail while a segment is created, before its first group.
         for path in created {
             let bytes = written.get_mut(&path).unwrap();

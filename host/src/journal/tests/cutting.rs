@@ -35,10 +35,7 @@ fn a_cut_leaves_no_proof_of_what_was_lost() {
     written(dir.path(), &[3, 14, 25]);
     cut(dir.path(), Lsn(10)).unwrap();
     let found = groups(dir.path());
-    let shape: Vec<_> = found
-        .iter()
-        .map(|g| (g.header.first.0, g.header.count))
-        .collect();
+    let shape: Vec<_> = found.iter().map(|g| (g.header.first.0, g.header.count)).collect();
     assert_eq!(shape, [(1, 3), (4, 7)]);
     let bytes = fs::read(&found[1].path).unwrap();
     assert!(bytes[found[1].end() as usize..].iter().all(|b| *b == 0));
@@ -51,13 +48,7 @@ fn a_cut_above_the_end_changes_nothing() {
     written(dir.path(), &[3, 14]);
     let whole = image(dir.path());
     let error = cut(dir.path(), Lsn(18)).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Beyond {
-            asked: Lsn(18),
-            end: Lsn(17)
-        }
-    ));
+    assert!(matches!(error, Error::Beyond { asked: Lsn(18), end: Lsn(17) }));
     assert!(whole == image(dir.path()));
 }
 
@@ -72,9 +63,7 @@ fn a_damaged_end_can_be_given_up() {
     fs::write(&bad.path, bytes).unwrap();
     assert_eq!(refused(dir.path(), 0).lsn, Lsn(18));
     let before = image(dir.path());
-    let Err(Error::Damaged(damage)) = cut(dir.path(), Lsn(18)) else {
-        panic!("cut above")
-    };
+    let Err(Error::Damaged(damage)) = cut(dir.path(), Lsn(18)) else { panic!("cut above") };
     assert_eq!((damage.lsn, damage.offset), (Lsn(18), bad.offset));
     assert!(before == image(dir.path()));
     cut(dir.path(), Lsn(17)).unwrap();
@@ -93,9 +82,7 @@ fn what_is_kept_must_be_whole() {
     damaged.get_mut(&bad.path).unwrap()[bad.offset as usize + 300] ^= 1;
     restore(dir.path(), &damaged);
     for last in [6, 12, 32, 99] {
-        let Err(Error::Damaged(damage)) = cut(dir.path(), Lsn(last)) else {
-            panic!("cut at {last}")
-        };
+        let Err(Error::Damaged(damage)) = cut(dir.path(), Lsn(last)) else { panic!("cut at {last}") };
         assert_eq!((damage.lsn, damage.offset), (Lsn(6), bad.offset));
         assert!(damaged == image(dir.path()));
     }
@@ -108,10 +95,7 @@ fn a_shortened_file_gets_its_length_back() {
     let last = remove_proof(dir.path());
     let full = fs::metadata(&last.path).unwrap().len();
     let mut short = image(dir.path());
-    short
-        .get_mut(&last.path)
-        .unwrap()
-        .truncate(last.end() as usize - 1);
+    short.get_mut(&last.path).unwrap().truncate(last.end() as usize - 1);
     restore(dir.path(), &short);
     cut(dir.path(), Lsn(3)).unwrap();
     assert_eq!(fs::metadata(&last.path).unwrap().len(), full);

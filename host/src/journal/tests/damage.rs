@@ -46,10 +46,7 @@ fn a_bit_flipped_in_a_used_segments_header_is_refused() {
         for place in (0..70).chain((70..PAGE_BYTES as u64).step_by(401)) {
             flip(&whole, &path, place);
             let damage = refused(dir.path(), 0);
-            assert_eq!(
-                (damage.segment.as_path(), damage.offset),
-                (path.as_path(), 0)
-            );
+            assert_eq!((damage.segment.as_path(), damage.offset), (path.as_path(), 0));
             assert_eq!((damage.lsn, damage.fault), (first, Fault::SegmentHeader));
         }
         fs::write(&path, &whole[&path]).unwrap();
@@ -66,13 +63,7 @@ fn the_message_names_file_byte_lsn_and_remedy() {
     let text = Error::Damaged(Box::new(damage.clone())).to_string();
     assert_eq!(damage.fault, Fault::Payload);
     assert!(matches!(damage.proof, Proof::LaterGroup { .. }));
-    for part in [
-        "00000000000000000001.seg",
-        "byte 8192",
-        "LSN 6",
-        "cut a copy",
-        "at LSN 5",
-    ] {
+    for part in ["00000000000000000001.seg", "byte 8192", "LSN 6", "cut a copy", "at LSN 5"] {
         assert!(text.contains(part), "{part} is missing in: {text}");
     }
 }
@@ -124,12 +115,7 @@ fn a_missing_segment_is_refused() {
     for missing in &names[..names.len() - 1] {
         fs::remove_file(missing).unwrap();
         let damage = refused(dir.path(), 0);
-        let first = found
-            .iter()
-            .find(|g| g.path == *missing)
-            .unwrap()
-            .header
-            .first;
+        let first = found.iter().find(|g| g.path == *missing).unwrap().header.first;
         assert_eq!(damage.lsn, first);
         assert!(matches!(damage.proof, Proof::LaterSegment(_)), "{damage}");
         restore(dir.path(), &whole);
@@ -147,17 +133,10 @@ fn a_wiped_middle_segment_is_refused() {
     let first = found.iter().find(|g| g.path == *path).unwrap();
     let mut groups_gone = whole[path].clone();
     groups_gone[PAGE_BYTES..].fill(0);
-    for (wiped, offset) in [
-        (vec![], 0),
-        (vec![0; whole[path].len()], 0),
-        (groups_gone, first.offset),
-    ] {
+    for (wiped, offset) in [(vec![], 0), (vec![0; whole[path].len()], 0), (groups_gone, first.offset)] {
         fs::write(path, wiped).unwrap();
         let damage = refused(dir.path(), 0);
-        assert_eq!(
-            (&damage.segment, damage.offset, damage.lsn),
-            (path, offset, first.header.first)
-        );
+        assert_eq!((&damage.segment, damage.offset, damage.lsn), (path, offset, first.header.first));
     }
 }
 
@@ -172,10 +151,7 @@ fn a_lost_empty_group_before_a_segment_border_is_noticed() {
     written(dir.path(), &[1]);
     assert_eq!(image(dir.path()).len(), 1);
     let empty = groups(dir.path()).pop().unwrap();
-    assert_eq!(
-        (empty.header.count, empty.end()),
-        (0, small().segment_bytes)
-    );
+    assert_eq!((empty.header.count, empty.end()), (0, small().segment_bytes));
     written(dir.path(), &[1]);
     let mut bytes = fs::read(&empty.path).unwrap();
     bytes[empty.offset as usize..].fill(0);
@@ -191,18 +167,9 @@ fn a_shortened_file_is_refused() {
     written(dir.path(), &[5, 7, 20]);
     let group = remove_proof(dir.path());
     let whole = image(dir.path());
-    for length in [
-        group.end(),
-        group.end() - 1,
-        group.offset + 100,
-        group.offset,
-        4097,
-    ] {
+    for length in [group.end(), group.end() - 1, group.offset + 100, group.offset, 4097] {
         let mut short = whole.clone();
-        short
-            .get_mut(&group.path)
-            .unwrap()
-            .truncate(length as usize);
+        short.get_mut(&group.path).unwrap().truncate(length as usize);
         restore(dir.path(), &short);
         let damage = refused(dir.path(), 0);
         assert_eq!(damage.proof, Proof::Order, "{length}: {damage}");
@@ -216,10 +183,7 @@ fn segments_of_another_journal_are_refused() {
     let (foreign, _) = several(other.path());
     let path = whole.keys().nth(1).unwrap();
     let name = path.file_name().unwrap();
-    let theirs = foreign
-        .keys()
-        .find(|p| p.file_name().unwrap() == name)
-        .unwrap();
+    let theirs = foreign.keys().find(|p| p.file_name().unwrap() == name).unwrap();
     fs::write(path, &foreign[theirs]).unwrap();
     refused(dir.path(), 0);
     restore(dir.path(), &whole);
@@ -273,19 +237,9 @@ fn another_format_version_is_named_not_called_damage() {
     bytes[16..24].copy_from_slice(&sum.to_le_bytes());
     fs::write(&path, bytes).unwrap();
     let error = try_open(dir.path(), small(), 0).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Version {
-            found: 7,
-            supported: 1,
-            ..
-        }
-    ));
+    assert!(matches!(error, Error::Version { found: 7, supported: 1, .. }));
     let text = error.to_string();
-    assert!(
-        text.contains("version 7") && text.contains("version 1"),
-        "{text}"
-    );
+    assert!(text.contains("version 7") && text.contains("version 1"), "{text}");
 }
 
 #[test]
@@ -298,9 +252,7 @@ fn a_reader_verifies_what_it_reads() {
     let mut reader = journal.read_from(Lsn(1));
     let read: Vec<_> = reader.by_ref().collect();
     assert_eq!(read.len(), 6, "five frames and the error");
-    let Some(Err(Error::Damaged(damage))) = read.into_iter().next_back() else {
-        panic!("no damage reported")
-    };
+    let Some(Err(Error::Damaged(damage))) = read.into_iter().next_back() else { panic!("no damage reported") };
     assert_eq!((damage.offset, damage.lsn), (group.offset, Lsn(6)));
     assert!(reader.next().is_none(), "a broken reader stays at its end");
     assert_eq!(journal.read_from(Lsn(13)).count(), 20);

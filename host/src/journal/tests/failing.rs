@@ -22,15 +22,7 @@ fn switch() -> (Arc<AtomicBool>, Failpoint) {
 
 fn fails_for_ever(failpoints: Failpoints, on: &AtomicBool) {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = try_open(
-        dir.path(),
-        Options {
-            failpoints,
-            ..small()
-        },
-        0,
-    )
-    .unwrap();
+    let (journal, _) = try_open(dir.path(), Options { failpoints, ..small() }, 0).unwrap();
     append_groups(&journal, 0, &[3]);
     on.store(true, Ordering::SeqCst);
     journal.append([frame(0, 4)]).unwrap();
@@ -47,11 +39,7 @@ fn fails_for_ever(failpoints: Failpoints, on: &AtomicBool) {
     assert!(matches!(journal.watch().borrow().health, Health::Failed(_)));
     assert_eq!(journal.durable(), Lsn(3));
     journal.wait_durable(Lsn(3)).unwrap();
-    assert_eq!(
-        read_all(&journal),
-        frames(0, 3),
-        "durable frames stay readable"
-    );
+    assert_eq!(read_all(&journal), frames(0, 3), "durable frames stay readable");
     failed(journal.close());
     let (journal, opened) = open(dir.path());
     assert!(opened.last == Lsn(3) || opened.last == Lsn(4));
@@ -61,25 +49,13 @@ fn fails_for_ever(failpoints: Failpoints, on: &AtomicBool) {
 #[test]
 fn a_sync_error_is_final() {
     let (on, hook) = switch();
-    fails_for_ever(
-        Failpoints {
-            before_sync: Some(hook),
-            ..Failpoints::default()
-        },
-        &on,
-    );
+    fails_for_ever(Failpoints { before_sync: Some(hook), ..Failpoints::default() }, &on);
 }
 
 #[test]
 fn a_write_error_is_final() {
     let (on, hook) = switch();
-    fails_for_ever(
-        Failpoints {
-            before_write: Some(hook),
-            ..Failpoints::default()
-        },
-        &on,
-    );
+    fails_for_ever(Failpoints { before_write: Some(hook), ..Failpoints::default() }, &on);
 }
 
 #[test]
@@ -92,10 +68,7 @@ fn a_real_error_of_the_file_system_is_final() {
     fs::create_dir(segment::path(dir.path(), Lsn(6))).unwrap();
     journal.append((0..20).map(|_| vec![7; 5000])).unwrap();
     let error = journal.wait_durable(Lsn(22)).unwrap_err().to_string();
-    assert!(
-        error.contains("cannot create") && error.contains(".seg"),
-        "{error}"
-    );
+    assert!(error.contains("cannot create") && error.contains(".seg"), "{error}");
     assert_eq!(journal.durable(), Lsn(5));
     assert!(matches!(journal.append([vec![]]), Err(Error::Failed(_))));
 }
@@ -104,24 +77,10 @@ fn a_real_error_of_the_file_system_is_final() {
 fn a_panic_of_the_writer_fails_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let hook: Failpoint = Arc::new(|_| panic!("on purpose"));
-    let failpoints = Failpoints {
-        before_write: Some(hook),
-        ..Failpoints::default()
-    };
-    let (journal, _) = try_open(
-        dir.path(),
-        Options {
-            failpoints,
-            ..small()
-        },
-        0,
-    )
-    .unwrap();
+    let failpoints = Failpoints { before_write: Some(hook), ..Failpoints::default() };
+    let (journal, _) = try_open(dir.path(), Options { failpoints, ..small() }, 0).unwrap();
     journal.append([vec![1]]).unwrap();
-    assert!(matches!(
-        journal.wait_durable(Lsn(1)),
-        Err(Error::Failed(_))
-    ));
+    assert!(matches!(journal.wait_durable(Lsn(1)), Err(Error::Failed(_))));
     assert!(matches!(journal.close(), Err(Error::Failed(_))));
 }
 
@@ -136,15 +95,8 @@ fn an_appender_that_waits_for_room_learns_of_the_failure() {
         let _ = gate.lock().unwrap().recv();
         Err(io::Error::other("broken"))
     });
-    let failpoints = Failpoints {
-        before_sync: Some(hook),
-        ..Failpoints::default()
-    };
-    let options = Options {
-        failpoints,
-        queue_bytes: 5000,
-        ..small()
-    };
+    let failpoints = Failpoints { before_sync: Some(hook), ..Failpoints::default() };
+    let options = Options { failpoints, queue_bytes: 5000, ..small() };
     let (journal, _) = try_open(dir.path(), options, 0).unwrap();
     journal.append([vec![1; 5000]]).unwrap();
     at_sync.recv().unwrap();
@@ -170,14 +122,9 @@ fn an_appender_that_waits_for_room_learns_of_the_failure() {
 fn one_directory_has_one_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path());
-    let Err(Error::Locked { dir: named }) = try_open(dir.path(), small(), 0) else {
-        panic!("opened twice")
-    };
+    let Err(Error::Locked { dir: named }) = try_open(dir.path(), small(), 0) else { panic!("opened twice") };
     assert_eq!(named, dir.path());
-    assert!(matches!(
-        super::super::cut(dir.path(), Lsn::ZERO),
-        Err(Error::Locked { .. })
-    ));
+    assert!(matches!(super::super::cut(dir.path(), Lsn::ZERO), Err(Error::Locked { .. })));
     let kept_clone = journal.clone();
     journal.close().unwrap();
     open(dir.path());
@@ -188,16 +135,8 @@ fn one_directory_has_one_journal() {
 fn an_oversize_frame_queues_nothing_of_its_batch() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path());
-    let error = journal
-        .append([vec![1], vec![2; 5001], vec![3]])
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::FrameTooLarge {
-            bytes: 5001,
-            limit: 5000
-        }
-    ));
+    let error = journal.append([vec![1], vec![2; 5001], vec![3]]).unwrap_err();
+    assert!(matches!(error, Error::FrameTooLarge { bytes: 5001, limit: 5000 }));
     assert!(error.to_string().contains("journal.frame_bytes"));
     let error = journal.append((0..300).map(|_| vec![0; 5000])).unwrap_err();
     assert!(error.to_string().contains("journal.queue_bytes"), "{error}");
@@ -212,34 +151,10 @@ fn contradicting_options_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let page = PAGE_BYTES as u64;
     let cases = [
-        (
-            Options {
-                segment_bytes: 8 * page + 1,
-                ..small()
-            },
-            "journal.segment_bytes",
-        ),
-        (
-            Options {
-                segment_bytes: 5 * page,
-                ..small()
-            },
-            "journal.segment_bytes",
-        ),
-        (
-            Options {
-                group_bytes: 5003,
-                ..small()
-            },
-            "journal.group_bytes",
-        ),
-        (
-            Options {
-                queue_bytes: 4999,
-                ..small()
-            },
-            "journal.queue_bytes",
-        ),
+        (Options { segment_bytes: 8 * page + 1, ..small() }, "journal.segment_bytes"),
+        (Options { segment_bytes: 5 * page, ..small() }, "journal.segment_bytes"),
+        (Options { group_bytes: 5003, ..small() }, "journal.group_bytes"),
+        (Options { queue_bytes: 4999, ..small() }, "journal.queue_bytes"),
     ];
     for (options, name) in cases {
         let error = try_open(dir.path(), options, 0).unwrap_err();

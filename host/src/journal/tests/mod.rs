@@ -55,9 +55,7 @@ fn frame(life: u64, lsn: u64) -> Vec<u8> {
 fn append_groups(journal: &Journal, life: u64, sizes: &[u64]) {
     for size in sizes {
         let first = journal.last().0 + 1;
-        let range = journal
-            .append((first..first + size).map(|l| frame(life, l)))
-            .expect("append");
+        let range = journal.append((first..first + size).map(|l| frame(life, l))).expect("append");
         journal.wait_durable(*range.end()).expect("durable");
     }
 }
@@ -89,9 +87,7 @@ type Image = BTreeMap<PathBuf, Vec<u8>>;
 
 fn image(dir: &Path) -> Image {
     let files = segment::list(dir).expect("list").into_iter();
-    files
-        .map(|(_, path)| (path.clone(), fs::read(path).expect("read")))
-        .collect()
+    files.map(|(_, path)| (path.clone(), fs::read(path).expect("read"))).collect()
 }
 
 fn restore(dir: &Path, image: &Image) {
@@ -130,11 +126,7 @@ fn groups(dir: &Path) -> Vec<Found> {
         loop {
             let offset = walk.offset;
             match walk.step().expect("read") {
-                Ok(header) => found.push(Found {
-                    path: path.clone(),
-                    offset,
-                    header,
-                }),
+                Ok(header) => found.push(Found { path: path.clone(), offset, header }),
                 Err(_) => break,
             }
         }

@@ -15,11 +15,7 @@ fn cut_and_continued(dir: &Path, last: u64, at: Option<(&Path, u64)>) -> Cut {
     }
     journal.close().expect("close");
     let (journal, opened) = open(dir);
-    assert_eq!(
-        (opened.last, opened.cut),
-        (Lsn(last), None),
-        "something was left"
-    );
+    assert_eq!((opened.last, opened.cut), (Lsn(last), None), "something was left");
     append_groups(&journal, 0, &[2, 40]);
     journal.close().expect("close");
     let (journal, opened) = try_open(dir, small(), last + 42).expect("opens again");
@@ -31,10 +27,7 @@ fn cut_and_continued(dir: &Path, last: u64, at: Option<(&Path, u64)>) -> Cut {
 /// Bytes of the last group at which it is torn: all of the header, then steps.
 fn places(group: &Found) -> impl Iterator<Item = u64> {
     let (start, end) = (group.offset, group.end());
-    (start..start + 60)
-        .step_by(5)
-        .chain((start + 60..end).step_by(1021))
-        .chain([end - 1])
+    (start..start + 60).step_by(5).chain((start + 60..end).step_by(1021)).chain([end - 1])
 }
 
 #[test]
@@ -58,11 +51,7 @@ fn a_group_torn_at_any_byte_is_cut() {
             restore(dir.path(), &torn);
             if place == group.offset && !noise {
                 let (_, opened) = open(dir.path());
-                assert_eq!(
-                    (opened.last, opened.cut),
-                    (Lsn(12), None),
-                    "nothing was written"
-                );
+                assert_eq!((opened.last, opened.cut), (Lsn(12), None), "nothing was written");
                 continue;
             }
             cut_and_continued(dir.path(), 12, Some((&group.path, group.offset)));
@@ -108,10 +97,7 @@ fn a_torn_empty_group_costs_nothing_but_is_written_again() {
     torn.get_mut(&empty.path).unwrap()[empty.offset as usize + 20] ^= 4;
     restore(dir.path(), &torn);
     let (journal, opened) = open(dir.path());
-    assert_eq!(
-        (opened.last, opened.cut.unwrap().offset),
-        (Lsn(12), empty.offset)
-    );
+    assert_eq!((opened.last, opened.cut.unwrap().offset), (Lsn(12), empty.offset));
     journal.close().unwrap();
     assert_eq!(groups(dir.path()).pop().unwrap().header.count, 0);
 }
@@ -124,10 +110,7 @@ fn an_unproved_end_is_proved_by_opening() {
     open(dir.path()).0.close().unwrap();
     let found = groups(dir.path());
     assert_eq!(found.len(), 3);
-    assert_eq!(
-        (found[2].header.count, found[2].header.durable),
-        (0, Lsn(12))
-    );
+    assert_eq!((found[2].header.count, found[2].header.durable), (0, Lsn(12)));
     let mut bad = image(dir.path());
     bad.get_mut(&last.path).unwrap()[last.offset as usize + 100] ^= 1;
     restore(dir.path(), &bad);
@@ -157,14 +140,7 @@ fn a_torn_segment_creation_is_cut() {
     let mut half = whole.clone();
     half[30..].fill(0);
     let zeros = vec![0; whole.len()];
-    for torn in [
-        vec![],
-        vec![0; 100],
-        whole[..100].to_vec(),
-        zeros[..8192].to_vec(),
-        zeros,
-        half,
-    ] {
+    for torn in [vec![], vec![0; 100], whole[..100].to_vec(), zeros[..8192].to_vec(), zeros, half] {
         let mut files = fresh.clone();
         files.insert(path.clone(), torn);
         restore(dir.path(), &files);
@@ -185,10 +161,7 @@ fn a_segment_with_a_header_only_is_used() {
         assert_eq!((opened.last, opened.cut), (Lsn(last), None));
         append_groups(&journal, 0, &[2]);
         journal.close().unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().len(),
-            fresh[&path].len() as u64
-        );
+        assert_eq!(fs::metadata(&path).unwrap().len(), fresh[&path].len() as u64);
         assert_eq!(read_all(&open(dir.path()).0), frames(0, last + 2));
     }
 }

@@ -54,9 +54,13 @@ fn accepted_duplicates_and_rejected_are_added_up_with_their_lines() {
     ended.expect("sent");
     assert_eq!(*host.bodies.lock().expect("bodies"), [r#"[{"id":"1"},{"id":"2"}]"#, r#"[{"id":"3"}]"#]);
     assert_eq!((report.accepted, report.duplicates, report.rejected), (1, 1, 2));
-    let lines: Vec<(u64, &str)> = report.rejections.iter().map(|rejection| (rejection.line, &*rejection.code)).collect();
+    let lines: Vec<(u64, &str)> =
+        report.rejections.iter().map(|rejection| (rejection.line, &*rejection.code)).collect();
     assert_eq!(lines, [(3, "bad_line"), (4, "bad_time")]);
-    assert_eq!(conclude(&report, 2.0, false).expect("text"), "1 event accepted, 1 had been before, 2 rejected; 2.0 s, 1 events/s");
+    assert_eq!(
+        conclude(&report, 2.0, false).expect("text"),
+        "1 event accepted, 1 had been before, 2 rejected; 2.0 s, 1 events/s"
+    );
     let json = conclude(&report, 2.0, true).expect("JSON");
     assert!(json.starts_with(r#"{"accepted":1,"duplicates":1,"rejected":2,"rejections":[{"line":3,"#), "{json}");
 }
@@ -87,7 +91,10 @@ fn patience_ends_and_says_where() {
 #[test]
 fn a_refusal_that_time_does_not_mend_ends_the_run() {
     let unauthorized = Problem { code: "unauthorized".into(), message: "no such token".into(), ..Problem::default() };
-    let (ended, report, host) = send("{}\n{}\n{}\n", vec![answer(r#"{"accepted":2,"duplicates":0,"position":1}"#), refused(401, unauthorized, None)]);
+    let (ended, report, host) = send(
+        "{}\n{}\n{}\n",
+        vec![answer(r#"{"accepted":2,"duplicates":0,"position":1}"#), refused(401, unauthorized, None)],
+    );
     let error = format!("{:#}", ended.expect_err("refused"));
     assert_eq!(error, "batch from a.jsonl:3: no such token (unauthorized, HTTP 401)");
     assert_eq!((report.accepted, host.slept.lock().expect("sleeps").len()), (2, 0));
