@@ -44,6 +44,9 @@ use writeback::{Done, WriteBack};
 /// Longest sleep of a worker that has nothing to do; every ring ends it early.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long a worker that is told to end goes on reading: a deployment that is far behind must not hold up the end.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// What reaches a worker besides the journal.
 enum Message {
     Ask(Ask),
@@ -171,8 +174,8 @@ impl Shards {
         Ok(Shards { thread, stop, bell })
     }
 
-    /// Ends behind the current batch and brings all documents to the store; what was not read yet is read after the
-    /// next start. Answers whether that worked.
+    /// Reads what the journal holds, for ten seconds at most (the rest is read after the next start), and brings all
+    /// documents to the store. Answers whether that worked.
     pub fn stop(self) -> bool {
         self.stop.store(true, Ordering::Release);
         self.bell.ring();
@@ -199,14 +202,19 @@ impl Station {
     }
 
     fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Fatal> {
+        let mut deadline = None;
         loop {
             let seen = self.bell.rings();
             self.take_mail();
-            if stop.load(Ordering::Acquire) {
-                return self.checkpoint();
+            let stopping = stop.load(Ordering::Acquire);
+            if stopping {
+                deadline.get_or_insert_with(|| Instant::now() + DRAIN);
             }
-            if self.worker.step()? {
+            if deadline.is_none_or(|deadline| Instant::now() < deadline) && self.worker.step()? {
                 continue;
+            }
+            if stopping {
+                return self.checkpoint();
             }
             let due = self.worker.next_retry().map(|at| at.saturating_duration_since(Instant::now()));
             self.bell.wait(seen, due.unwrap_or(IDLE).min(IDLE));

@@ -57,6 +57,38 @@ fn a_restart_redoes_only_what_is_above_the_checkpoint() {
     world.close();
 }
 
+/// Behind a mark each document is logged whole at its first change: many of them in one batch are more than a frame
+/// may hold, and the worker goes on.
+#[test]
+fn many_large_documents_behind_a_checkpoint_fit_the_journal() {
+    const KEYS: usize = 400;
+    let act = |round: usize, what: &str| -> Vec<String> {
+        let line = |key| format!("10:0{round}:00 do id=e{round}-{key} actor=k{key} {{\"do\": \"{what}\"}}");
+        (0..KEYS).map(line).collect()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &Setup::seed(6, 100_000)).expect("a world");
+    world.deploy(&Deploy::new("bad", "misbehave", "{}")).expect("it deploys");
+    send(&mut world, &act(0, "some_state"));
+    world.checkpoint();
+    send(&mut world, &act(1, "count"));
+    let wholes = |(_, frame): &(Lsn, Frame)| match frame {
+        Frame::Outcome(outcome) => outcome.wholes.iter().map(|whole| whole.bytes.len()).sum(),
+        _ => 0,
+    };
+    let bytes: usize = world.frames().iter().map(wholes).sum();
+    assert!(bytes as u64 > Limits::default().journal_frame_bytes, "{bytes} bytes of whole documents");
+    assert!(world.ends("bad").iter().all(|(_, code)| code == "done"), "{:?}", world.ends("bad"));
+    let before: Vec<_> = (0..KEYS).flat_map(|key| world.documents(&format!("k{key}"))).collect();
+    assert_eq!(before.len(), KEYS);
+    world.close();
+    std::fs::remove_dir_all(folder.path().join("store")).expect("removed");
+    let mut world = World::open(folder.path(), &Setup::default()).expect("it opens again");
+    let after: Vec<_> = (0..KEYS).flat_map(|key| world.documents(&format!("k{key}"))).collect();
+    same_documents(&before, &after);
+    world.close();
+}
+
 #[test]
 fn a_restart_without_a_store_comes_to_the_same() {
     let lines = flow::lines(22, 120);

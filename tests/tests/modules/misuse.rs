@@ -53,6 +53,7 @@ fn x_05_a_trap_ends_its_own_input_alone() {
         "at_beyond",
         "after_refuse",
         "bad_code",
+        "host_code",
         "no_window",
         "reply",
     ];
@@ -69,6 +70,7 @@ fn x_05_traps_say_what_was_misused() {
         ("at_beyond", "`at` 1000000 is out of range"),
         ("after_refuse", "after the input was refused"),
         ("bad_code", "no refusal code"),
+        ("host_code", "the host's own"),
     ] {
         let (end, _) = between_good_ones(what);
         assert!(end.message().contains(word), "{what}: {end:?}");
@@ -91,6 +93,8 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
         ("big_state", "document_bytes"),
         ("long_name", "value_name_bytes"),
         ("undeclared", "undeclared_attribute"),
+        ("hand_over_much", "host_call_bytes"),
+        ("read_much", "host_work_per_input"),
     ];
     for (what, code) in codes {
         let (end, calls) = between_good_ones(what);

@@ -92,6 +92,7 @@ fn handle(at: u32, event: &events::Event, what: &str) {
         "emit_unknown" => emit(at, event, "unheard_of", "{}"),
         "break_schema" => emit(at, event, "seen", r#"{"n": "many"}"#),
         "emit_much" => (0..17).for_each(|n| seen(at, event, n)),
+        "some_state" => state::set(at, "some", &[0; 12 << 10], None),
         "big_state" => state::set(at, "big", &[0; 70 << 10], None),
         "long_name" => state::set(at, &"n".repeat(65), b"", None),
         "undeclared" => drop(inputs::attribute(at, "zone")),
@@ -112,6 +113,14 @@ fn handle(at: u32, event: &events::Event, what: &str) {
             state::set(at, "count", b"7", None);
         }
         "bad_code" => inputs::refuse(at, "Not Today", ""),
+        "host_code" => inputs::refuse(at, "fuel", ""),
+        "hand_over_much" => state::set(at, "big", &vec![0; 2 << 20], None),
+        "read_much" => {
+            state::set(at, "large", &[0; 60 << 10], None);
+            loop {
+                black_box(state::get(at, "large"));
+            }
+        }
         "no_window" => drop(windows::current(at, 9)),
         "reply" => replies::reply(at, "ok", "{}", false),
         "global_counter" => seen(at, event, SEEN.fetch_add(1, Ordering::Relaxed)),
