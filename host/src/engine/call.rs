@@ -61,6 +61,15 @@ pub(super) struct Violation {
     pub message: String,
 }
 
+/// Bytes that a unit of host work reads, checks or copies.
+const BYTES_A_UNIT: usize = 64;
+/// Inputs of the call that a unit of host work passes over.
+const INPUTS_A_UNIT: usize = 64;
+
+pub(super) fn work_of_bytes(bytes: usize) -> usize {
+    bytes / BYTES_A_UNIT
+}
+
 pub(super) struct Call {
     pub settings: Arc<Settings>,
     pub inputs: Arc<Vec<Input>>,
@@ -69,6 +78,8 @@ pub(super) struct Call {
     pub slots: Vec<Slot>,
     pub effects: Vec<Effects>,
     pub violation: Option<Violation>,
+    /// Units of host work, of all inputs together as with fuel, and of those that were refused too.
+    pub host_work: u64,
     last_at: usize,
 }
 
@@ -76,13 +87,22 @@ impl Call {
     pub fn new(settings: Arc<Settings>, inputs: Arc<Vec<Input>>, documents: Vec<Document>) -> Call {
         let effects = inputs.iter().map(|_| Effects::default()).collect();
         let slots = documents.into_iter().map(|base| Slot { base, current: None }).collect();
-        Call { settings, inputs, query: None, slots, effects, violation: None, last_at: 0 }
+        Call { settings, inputs, query: None, slots, effects, violation: None, host_work: 0, last_at: 0 }
     }
 
     pub fn for_query(settings: Arc<Settings>, query: QueryInput, document: Document) -> Call {
         let slots = vec![Slot { base: document, current: None }];
         let effects = vec![Effects::default()];
-        Call { settings, inputs: Arc::new(Vec::new()), query: Some(query), slots, effects, violation: None, last_at: 0 }
+        Call {
+            settings,
+            inputs: Arc::new(Vec::new()),
+            query: Some(query),
+            slots,
+            effects,
+            violation: None,
+            host_work: 0,
+            last_at: 0,
+        }
     }
 
     /// Checks an `at`; the error is a trap.
@@ -120,6 +140,28 @@ impl Call {
 
     fn slot(&self, at: usize) -> usize {
         self.inputs.get(at).map_or(0, |input| input.document)
+    }
+
+    /// Entries of a window that are kept, for the work of looking at them.
+    pub fn kept(&self, at: usize, window: &str) -> usize {
+        self.document(at).window(window).map_or(0, |window| window.all().len())
+    }
+
+    /// Units of work of the document's copy, if a write now would make one.
+    pub fn copy_work(&self, at: usize) -> usize {
+        let slot = &self.slots[self.slot(at)];
+        if slot.current.is_some() { 0 } else { work_of_bytes(slot.base.bytes()) }
+    }
+
+    /// Units of work of undoing the input: its document is made anew.
+    pub fn undo_work(&self, at: usize) -> usize {
+        if self.effects[at].ops.is_empty() {
+            return 0;
+        }
+        let index = self.slot(at);
+        let own = self.inputs.iter().zip(&self.effects).filter(|(input, _)| input.document == index);
+        let ops: usize = own.map(|(_, effects)| effects.ops.len()).sum();
+        self.inputs.len() / INPUTS_A_UNIT + ops + work_of_bytes(self.slots[index].base.bytes())
     }
 
     /// Applies a change to the input's document and remembers it.

@@ -1,5 +1,6 @@
 //! Compiles components under fixed, deterministic settings, and caches native code by digest and engine.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +30,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// `cache` is a folder that only this host writes; it is made with mode 0700.
+    /// `cache` is a folder that only this host writes: it is made with mode 0700, and refused if group or others may
+    /// write it.
     pub fn new(cache: &Path, limits: Arc<Limits>) -> anyhow::Result<Engine> {
         let wasm = wasmtime::Engine::new(&config(&limits))
             .map_err(anyhow::Error::from)
             .context("cannot set up the compiler")?;
-        make_private(cache).with_context(|| format!("cannot make the cache of native code {}", cache.display()))?;
+        make_private(cache).with_context(|| format!("cannot use {} as the cache of native code", cache.display()))?;
         let linker = link(&wasm)?;
         watch(wasm.weak())?;
         let hash = compatibility(&wasm);
@@ -71,8 +73,10 @@ impl Engine {
         if !file.exists() {
             return None;
         }
-        // SAFETY: the folder is writable for this user only and the file was written whole by this host under a name
-        // that holds the component's digest and the engine's settings, as `deserialize_file` demands.
+        // SAFETY: `deserialize_file` demands a file that `serialize` wrote and nobody changed. The folder may be written by
+        // this user only (`make_private` has made or checked it), and `write_whole` gives a file its name after its
+        // bytes are on the disk, so that no crash leaves half of one. The name holds the component's digest and the
+        // engine's settings; code of another wasmtime is refused by `deserialize_file` itself.
         #[allow(unsafe_code, reason = "wasmtime has no other way to load native code")]
         let loaded = unsafe { Component::deserialize_file(&self.wasm, file) };
         loaded.inspect_err(|error| tracing::warn!(file = %file.display(), %error, "native code compiled anew")).ok()
@@ -134,16 +138,59 @@ fn componentize(wasm: &[u8]) -> Result<Vec<u8>, UploadError> {
     }
 }
 
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+/// Makes the folder, or checks the one that is there: native code is run as it is found.
+fn make_private(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mode = std::fs::metadata(folder)?.permissions().mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        let folder = folder.display();
+        anyhow::bail!(
+            "others than this user may write it (mode {mode:o}), and so put code into this host: empty it, then `chmod go-w {folder}`"
+        );
+    }
+    Ok(())
 }
 
-/// A file is there whole or not at all. Not synced: a lost cache is compiled anew.
+/// A file is there whole or not at all, after a crash too. The folder is not synced: a lost file is compiled anew.
 fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = file.parent().context("the cache has no folder")?;
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
-    std::fs::write(temporary.path(), bytes)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
     temporary.persist(file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_cache_that_others_may_write_is_refused_with_the_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (mode, fits) in [(0o700, true), (0o755, true), (0o770, false), (0o702, false)] {
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("its own folder");
+            let made = make_private(folder.path());
+            assert_eq!(made.is_ok(), fits, "{mode:o}");
+            assert!(made.err().is_none_or(|error| error.to_string().contains("chmod go-w")));
+        }
+    }
+
+    #[test]
+    fn a_new_cache_is_private_and_its_files_are_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = folder.path().join("deep/native");
+        make_private(&cache).expect("a new folder");
+        let mode = std::fs::metadata(&cache).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let file = cache.join("code");
+        for bytes in [&b"first"[..], b"then another"] {
+            write_whole(&file, bytes).expect("a file");
+            assert_eq!(std::fs::read(&file).expect("the file"), bytes);
+        }
+        assert_eq!(std::fs::read_dir(&cache).expect("the folder").count(), 1, "no temporary file is left");
+    }
 }

@@ -2,6 +2,7 @@
 
 use wasmtime::{ResourceLimiter, Store, Trap};
 
+use super::call::Violation;
 use super::compile::Engine;
 use super::host::HostState;
 use crate::model::Limits;
@@ -16,7 +17,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    fn new(limits: &Limits) -> Bounds {
+    pub fn new(limits: &Limits) -> Bounds {
         Bounds {
             memory_bytes: limits.guest_memory_bytes as usize,
             table_elements: limits.guest_table_elements as usize,
@@ -60,6 +61,7 @@ pub(super) fn new_store(engine: &Engine) -> Store<HostState> {
     let mut store = Store::new(&engine.wasm, HostState::new(bounds, engine.limits.clone()));
     store.limiter(|state| &mut state.bounds);
     store.set_hostcall_fuel(limits.host_call_bytes as usize);
+    store.set_max_component_handles(limits.guest_handles as usize);
     arm(&mut store, engine, limits.fuel_configure);
     store
 }
@@ -89,8 +91,44 @@ pub(super) fn classify(error: &wasmtime::Error) -> Failed {
     }
 }
 
+/// The limit that wasmtime itself watches: how much one host call hands over.
+///
+/// Its error is private, and its text all there is to know it by. The whole text, because a part of it might be the
+/// guest's; `tests/modules/misuse.rs` fails if a later wasmtime says it otherwise.
+pub(super) fn violation(error: &wasmtime::Error, limits: &Limits) -> Option<Violation> {
+    const TEXT: &str =
+        "too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted";
+    let limit = limits.host_call_bytes;
+    let message = || format!("one host call handed over more than the limit of {limit} bytes (`host_call_bytes`)");
+    (error.root_cause().to_string() == TEXT).then(|| Violation { code: "host_call_bytes", message: message() })
+}
+
 /// The reason, without the frames: those differ between builds of the host, and the reason is journalled.
 pub(super) fn describe_error(error: &wasmtime::Error) -> String {
     let text = error.root_cause().to_string();
     text.chars().take(1_024).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_text_of_wasmtime_is_a_broken_limit() {
+        let exhausted = "too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted";
+        let limits = Limits::default();
+        let found = violation(&wasmtime::Error::msg(exhausted).context("in `set`"), &limits).expect("a violation");
+        assert!(Limits::is_name(found.code) && found.message.contains("1048576 bytes"), "{found:?}");
+        let forged = wasmtime::Error::msg(format!("`{exhausted}` is no refusal code"));
+        assert_eq!(violation(&forged, &limits), None);
+        assert_eq!(violation(&Trap::OutOfFuel.into(), &limits), None);
+    }
+
+    #[test]
+    fn memory_grows_up_to_its_bound_over_all_memories() {
+        let limits = Limits { guest_memory_bytes: 100, ..Limits::default() };
+        let mut bounds = Bounds::new(&limits);
+        let mut grow = |current, desired| bounds.memory_growing(current, desired, None).expect("no error");
+        assert_eq!([grow(0, 60), grow(0, 41), grow(0, 40), grow(60, 61)], [true, false, true, false]);
+    }
 }

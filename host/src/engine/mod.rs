@@ -13,7 +13,9 @@ mod error;
 mod host;
 mod instance;
 mod module;
+mod plan;
 mod runner;
+mod schema;
 mod settings;
 
 pub use call::{Input, QueryInput};

@@ -12,6 +12,7 @@ use super::contract::{self, Description};
 use super::error::{ConfigureError, HostFailure, UploadError};
 use super::host::HostState;
 use super::instance;
+use super::plan::parse_plan;
 use crate::model::{Digest, Plan};
 
 const PACKAGE: &str = "fishpond:plugin/";
@@ -48,7 +49,7 @@ pub struct Configured {
 impl Configured {
     /// A plan that was accepted before.
     pub fn stored(json: &str) -> Result<Configured, String> {
-        Ok(Configured { plan: contract::parse_plan(json)?, json: json.to_owned() })
+        Ok(Configured { plan: parse_plan(json)?, json: json.to_owned() })
     }
 }
 
@@ -79,7 +80,7 @@ impl Module {
         let (mut store, instance) = self.instantiate().map_err(failed)?;
         let json = self.call_configure(&mut store, &instance, envelope).map_err(ConfigureError::Failed)?;
         let json = json.map_err(|diagnostics| ConfigureError::Refused(contract::parse_diagnostics(&diagnostics)))?;
-        let plan = contract::parse_plan(&json).map_err(ConfigureError::BadPlan)?;
+        let plan = parse_plan(&json).map_err(ConfigureError::BadPlan)?;
         if !plan.subscriptions.is_empty() && self.exports.events.is_none() {
             return Err(ConfigureError::BadPlan(
                 "it subscribes to events, but the module exports no `events`".to_owned(),
@@ -109,15 +110,18 @@ impl Module {
         let exports = self.exports.lifecycle.load(&mut *store, instance).map_err(|error| format!("{error:#}"))?;
         let answer = exports.fishpond_plugin_lifecycle().call_configure(&mut *store, envelope);
         let answer = answer.map_err(|error| instance::describe_error(&error))?;
-        let bytes = match &answer {
-            Ok(text) | Err(text) => text.len() as u64,
-        };
-        let limit = self.engine.limits.description_bytes;
-        if bytes > limit {
-            return Err(format!("it answered {bytes} bytes, at most {limit} are allowed (`description_bytes`)"));
-        }
+        let (Ok(text) | Err(text)) = &answer;
+        check_answer(text, self.engine.limits.description_bytes)?;
         Ok(answer)
     }
+}
+
+/// What `describe` or `configure` answered, against `description_bytes`.
+fn check_answer(text: &str, limit: u64) -> Result<(), String> {
+    if text.len() as u64 > limit {
+        return Err(format!("it answered {} bytes, at most {limit} are allowed (`description_bytes`)", text.len()));
+    }
+    Ok(())
 }
 
 /// Refuses unknown imports and exports by name, before linking says it in its own words.
@@ -178,12 +182,20 @@ fn describe(engine: &Arc<Engine>, pre: &InstancePre<HostState>, exports: &Export
     let instance = pre.instantiate(&mut store).map_err(failed)?;
     let guest = exports.lifecycle.load(&mut store, &instance).map_err(failed)?;
     let json = guest.fishpond_plugin_lifecycle().call_describe(&mut store).map_err(failed)?;
+    check_answer(&json, engine.limits.description_bytes).map_err(UploadError::Describe)?;
     Description::parse(&json).map_err(UploadError::Describe)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_over_the_limit_is_refused_by_its_name() {
+        assert_eq!(check_answer("1234", 4), Ok(()));
+        let error = check_answer("12345", 4).expect_err("too long");
+        assert!(error.contains("5 bytes") && error.contains("`description_bytes`"), "{error}");
+    }
 
     #[test]
     fn names_of_this_contract_are_known_in_every_patch() {

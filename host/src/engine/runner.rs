@@ -196,6 +196,11 @@ impl Runner {
         HostFailure(format!("a call took longer than {limit} ms by the wall clock (`watchdog_ms`)"))
     }
 
+    /// A limit that wasmtime watches for us.
+    fn broken_limit(&self, error: &wasmtime::Error) -> Option<Violation> {
+        instance::violation(error, &self.module.engine.limits)
+    }
+
     /// One call into the guest. An instance survives only a call that finished.
     fn call(
         &mut self,
@@ -226,7 +231,7 @@ impl Runner {
                 Ok(CallEnd::Finished(outcomes))
             }
             Err(error) => {
-                let violation = call.violation.clone();
+                let violation = call.violation.clone().or_else(|| self.broken_limit(&error));
                 let failed = match (instance::classify(&error), call.last_words()) {
                     // A language's panic is a bare `unreachable`; what it logged before says why.
                     (Failed::Trap(trap), Some(words)) => Failed::Trap(format!("{words} ({trap})")),
@@ -286,7 +291,7 @@ impl Runner {
         let violation = call.as_ref().and_then(|call| call.violation.clone());
         let effects = call.and_then(|call| call.finish().0.pop());
         if let Err(error) = called {
-            let (code, message) = match (violation, instance::classify(&error)) {
+            let (code, message) = match (violation.or_else(|| self.broken_limit(&error)), instance::classify(&error)) {
                 (Some(violation), _) => (violation.code, violation.message),
                 (None, Failed::Fuel) => ("fuel", "the query used up its fuel (`fuel_per_input`)".to_owned()),
                 (None, Failed::Trap(message)) => ("trap", message),

@@ -56,8 +56,10 @@ limits! {
     guest_memory_bytes = 64 << 20, "bytes", "linear memory of one instance";
     guest_table_elements = 20_000, "elements", "one table of an instance";
     guest_instances = 64, "core instances", "core instances, memories and tables inside one instance";
+    guest_handles = 1_000, "handles", "component-model handles that one instance holds at a time";
     guest_stack_bytes = 512 << 10, "bytes", "stack of a call";
     host_call_bytes = 1 << 20, "bytes", "what a guest may hand over in one host call";
+    host_work_per_input = 2_000_000, "units", "host work of one call, batch or single (some 20 to 200 ms): a unit a host call, and one for each 64 bytes handed over or entry looked at";
     fuel_per_input = 50_000_000, "fuel", "one call, batch or single (some 25 ms)";
     fuel_configure = 500_000_000, "fuel", "describe or configure";
     watchdog_ms = 10_000, "ms", "one call by the wall clock: a host failure, retried, never a verdict";

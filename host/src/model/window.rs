@@ -5,7 +5,7 @@
 //! ones are `late`. The clock counts an event's time at most as its receive time: one phone that is minutes fast
 //! makes nobody late.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use rustc_hash::FxBuildHasher;
@@ -79,19 +79,39 @@ impl Window {
     }
 
     /// The window that an entry at this time belongs to. For the newest entry it ends there. A late one lies in
-    /// several: the one with the most distinct members, then the most entries, then the earliest.
+    /// several: the one with the most distinct members, then the most entries, then the earliest. Each entry enters
+    /// and leaves the moving window once at most, because any guest may fill a window and observe into its middle.
     pub fn around(&self, time: u64, length: u64) -> Span {
         let ending = Span { first: time.saturating_sub(length), last: time };
         if self.entries.last().is_none_or(|newest| newest.time <= time) {
             return ending;
         }
-        let starts = self.range(ending).map(|i| self.entries[i].time);
-        let spans = starts.map(|first| Span { first, last: first + length });
-        let rank = |span: &Span| {
-            let totals = self.totals(*span);
-            (totals.distinct, totals.count, std::cmp::Reverse(span.first))
-        };
-        spans.max_by_key(rank).unwrap_or(ending)
+        let starts = self.range(ending);
+        let mut members = Members::default();
+        let (mut best, mut best_rank) = (ending, (0, 0));
+        let mut end = starts.start;
+        for start in starts.clone() {
+            let first = self.entries[start].time;
+            if start > starts.start {
+                let left = &self.entries[start - 1];
+                members.remove(&left.member);
+                // Entries of one time begin one window, which the first of them has ranked.
+                if left.time == first {
+                    continue;
+                }
+            }
+            let last = first.saturating_add(length);
+            while let Some(entry) = self.entries.get(end).filter(|entry| entry.time <= last) {
+                members.add(&entry.member);
+                end += 1;
+            }
+            let rank = (members.counts.len(), end - start);
+            // Starts rise, so of equals the earliest stays.
+            if rank > best_rank {
+                (best, best_rank) = (Span { first, last }, rank);
+            }
+        }
+        best
     }
 
     pub fn totals(&self, span: Span) -> Totals {
@@ -121,6 +141,27 @@ impl Window {
         let first = self.entries.partition_point(|entry| entry.time < span.first);
         let last = self.entries.partition_point(|entry| entry.time <= span.last);
         first..last.max(first)
+    }
+}
+
+/// The members of a moving window, and how many entries each has in it.
+#[derive(Default)]
+struct Members<'a> {
+    counts: HashMap<&'a str, usize, FxBuildHasher>,
+}
+
+impl<'a> Members<'a> {
+    fn add(&mut self, member: &'a str) {
+        *self.counts.entry(member).or_default() += 1;
+    }
+
+    fn remove(&mut self, member: &'a str) {
+        if let Some(count) = self.counts.get_mut(member) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(member);
+            }
+        }
     }
 }
 
@@ -188,6 +229,43 @@ mod tests {
         let span = window.around(base + 30_000, MINUTE);
         assert_eq!(span, Span { first: base + 30_000, last: base + 90_000 });
         assert_eq!(window.totals(span), Totals { count: 3, distinct: 3, sum: 3 });
+    }
+
+    /// What `around` means, one window after the other.
+    fn around_one_by_one(window: &Window, time: u64, length: u64) -> Span {
+        let ending = Span { first: time.saturating_sub(length), last: time };
+        if window.entries.last().is_none_or(|newest| newest.time <= time) {
+            return ending;
+        }
+        let starts = window.range(ending).map(|i| window.entries[i].time);
+        let spans = starts.map(|first| Span { first, last: first + length });
+        let rank = |span: &Span| {
+            let totals = window.totals(*span);
+            (totals.distinct, totals.count, std::cmp::Reverse(span.first))
+        };
+        spans.max_by_key(rank).unwrap_or(ending)
+    }
+
+    #[test]
+    fn the_moving_window_finds_what_one_by_one_finds() {
+        const LENGTH: u64 = 40;
+        for seed in 0..300 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let (members, times) = (rng.u8(1..12), rng.u64(1..200));
+            let mut window = Window::default();
+            for lsn in 0..rng.u64(1..60) {
+                let time = rng.u64(0..times);
+                let member = (b'a' + rng.u8(0..members)).to_string();
+                // Received at 0, nothing is ever stale, so entries lie on both sides of every time.
+                let entry =
+                    Entry { event: EventRef { lsn: Lsn(lsn), ..entry(time, "").event }, ..entry(time, &member) };
+                assert!(window.insert(entry, 0, LENGTH).is_empty());
+            }
+            for time in 0..=times + LENGTH {
+                let expected = around_one_by_one(&window, time, LENGTH);
+                assert_eq!(window.around(time, LENGTH), expected, "seed {seed}, time {time}");
+            }
+        }
     }
 
     #[test]

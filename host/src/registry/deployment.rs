@@ -106,14 +106,14 @@ impl Deployment {
         &self.revisions[self.revisions.len() - 1]
     }
 
-    /// The next revision's number, if the new module reads what is stored.
+    /// The next revision's number, if the new module reads what any revision may have stored.
     pub(super) fn check_successor(&self, tried: &Tried) -> Result<u32, Error> {
-        let stored = self.newest().configured.plan.state_writes;
         let reads = &tried.configured.plan.state_reads;
-        if !reads.contains(&stored) {
-            return Err(Error::StateVersion { reads: reads.clone(), stored });
+        let mut stored = self.revisions.iter().map(|revision| revision.configured.plan.state_writes);
+        match stored.find(|stored| !reads.contains(stored)) {
+            Some(stored) => Err(Error::StateVersion { reads: reads.clone(), stored }),
+            None => Ok(self.newest().number + 1),
         }
-        Ok(self.newest().number + 1)
     }
 }
 

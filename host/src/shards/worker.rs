@@ -55,6 +55,8 @@ pub struct Worker {
     batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
     generation: u64,
+    /// Documents are over their memory and none of them is clean.
+    crowded: bool,
     /// The deployment whose turn was last.
     last: DeploymentId,
     /// Every input alone on a fresh instance, for deployments to come as well.
@@ -76,7 +78,17 @@ impl Worker {
                 active.insert(id, Active::recovered(deployment, &parts, recovered));
             }
         }
-        Worker { parts, active, checkpoint, board, batching, generation: 0, last: DeploymentId(0), singly: false }
+        Worker {
+            parts,
+            active,
+            checkpoint,
+            board,
+            batching,
+            generation: 0,
+            crowded: false,
+            last: DeploymentId(0),
+            singly: false,
+        }
     }
 
     /// Runs one batch of the next deployment that has something to read. False if none has.
@@ -232,13 +244,15 @@ impl Worker {
     fn make_room(&mut self) {
         let limit = self.parts.limits.documents_memory_bytes as usize;
         let used: usize = self.active.values().map(|active| active.documents.bytes()).sum();
-        let Some(over) = used.checked_sub(limit) else { return };
+        let Some(over) = used.checked_sub(limit).filter(|_| !self.crowded) else { return };
         // A tenth more than needed, so that not every batch has to look.
         let mut wanted = over + limit / 10;
         for active in self.active.values_mut() {
             wanted = wanted.saturating_sub(active.documents.evict(wanted));
         }
         if wanted > limit / 10 {
+            // Nothing more can leave before something has been written back: until then looking is in vain.
+            self.crowded = true;
             self.checkpoint.request();
         }
     }
@@ -256,6 +270,7 @@ impl Worker {
 
     /// Something was written back.
     pub fn written(&mut self, done: Done) {
+        self.crowded = false;
         self.checkpoint.done(&self.parts, &mut self.active, done);
     }
 
