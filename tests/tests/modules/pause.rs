@@ -44,6 +44,31 @@ fn x_05_pause_on_error_stops_only_the_failing_shard() {
     }
 }
 
+/// A shard that was stopped has a backlog to read; it neither waits for the others nor holds them up.
+#[test]
+fn x_05_a_shard_that_catches_up_takes_turns_with_the_others() {
+    let (_folder, mut world) = World::temporary(&Setup::seed(1, 1));
+    let deploy = Deploy::new("bad", "misbehave", "{}").pausing();
+    world.deploy(&deploy).expect("it deploys");
+    world.events(&["10:00:00 do id=b0 actor=bo {\"do\": \"trap\"}"]);
+    world.rest();
+    let lines =
+        |actor: &str| -> Vec<String> { (0..40).map(|n| format!("10:00:01 do id={actor}-{n} actor={actor}")).collect() };
+    let send =
+        |world: &World, lines: &[String]| drop(world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>()));
+    send(&world, &lines("bo"));
+    world.rest();
+    world.deploy(&Deploy { on_error: OnError::Skip, ..deploy }).expect("it deploys");
+    world.resume("bad");
+    send(&world, &lines("ann"));
+    for _ in 0..40 {
+        assert!(world.host.station.worker.step().expect("a step"), "there is more to read");
+    }
+    let handled = |actor: &str| world.handled().iter().filter(|handled| *handled.record.key == *actor).count();
+    let (bo, ann) = (handled("bo"), handled("ann"));
+    assert!(bo >= 10 && ann >= 10, "bo is at {bo}, ann at {ann}");
+}
+
 /// One event may be an input of two keys: what stopped for one of them is finished once for the other.
 #[test]
 fn x_05_pause_on_error_doubles_nothing_of_the_same_event() {
