@@ -120,6 +120,7 @@ fn write_control(writer: &mut Writer, control: &Control) {
             revision,
             digest,
             configuration,
+            envelope,
             plan,
             permissions,
             on_error,
@@ -131,6 +132,7 @@ fn write_control(writer: &mut Writer, control: &Control) {
             writer.uint(u64::from(*revision));
             writer.raw(&digest.0);
             writer.text(configuration);
+            writer.text(envelope);
             writer.text(plan);
             writer.list(permissions.iter(), |writer, name| writer.text(name));
             writer.byte(*on_error as u8);
@@ -168,6 +170,7 @@ fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
             revision: read_u32(reader, "revision")?,
             digest: read_digest(reader)?,
             configuration: reader.boxed("configuration")?,
+            envelope: reader.boxed("envelope")?,
             plan: reader.boxed("plan")?,
             permissions: reader.list("permissions", |reader| reader.boxed("permission"))?,
             on_error: match reader.byte("on_error")? {
@@ -418,6 +421,7 @@ mod tests {
                 revision: 1,
                 digest,
                 configuration: "{}".into(),
+                envelope: r#"{"configuration":{}}"#.into(),
                 plan: "{}".into(),
                 permissions: vec!["matches".into()],
                 on_error: OnError::Pause,

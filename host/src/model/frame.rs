@@ -39,6 +39,8 @@ pub enum Change {
         digest: Digest,
         /// JSON, as the operator gave it.
         configuration: Box<str>,
+        /// JSON, as `configure` got it: every later instance gets the same, whatever the limits are by then.
+        envelope: Box<str>,
         /// JSON, as `configure` answered it.
         plan: Box<str>,
         permissions: Vec<Box<str>>,

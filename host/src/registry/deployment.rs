@@ -119,6 +119,7 @@ impl Deployment {
 
 /// A module that has accepted a configuration and started with it.
 pub(super) struct Tried {
+    envelope: String,
     configured: Configured,
     permissions: Vec<Box<str>>,
 }
@@ -146,7 +147,7 @@ pub(super) fn try_out(
     }
     let mut runner = Runner::new(module.clone(), &envelope, configured.clone(), permissions.clone())?;
     runner.smoke().map_err(|failure| Error::Host(failure.0))?;
-    Ok(Tried { configured, permissions })
+    Ok(Tried { envelope, configured, permissions })
 }
 
 impl Tried {
@@ -164,6 +165,7 @@ impl Tried {
             revision,
             digest,
             configuration: request.configuration.into(),
+            envelope: self.envelope.into(),
             plan: self.configured.json.into(),
             permissions: self.permissions,
             on_error: request.on_error,
@@ -173,17 +175,9 @@ impl Tried {
 }
 
 /// A revision as its control frame says it.
-pub(super) fn revision_from(lsn: Lsn, control: &Control, limits: &Limits) -> Result<Revision, Error> {
+pub(super) fn revision_from(lsn: Lsn, control: &Control) -> Result<Revision, Error> {
     let Change::DeploymentRevised {
-        business,
-        name,
-        revision,
-        digest,
-        configuration,
-        plan,
-        permissions,
-        on_error,
-        start,
+        revision, digest, configuration, envelope, plan, permissions, on_error, start, ..
     } = &control.change
     else {
         return Err(Error::Recovery("not a revision".to_owned()));
@@ -194,7 +188,7 @@ pub(super) fn revision_from(lsn: Lsn, control: &Control, limits: &Limits) -> Res
         from: if *revision == 1 { Lsn::ZERO } else { lsn },
         digest: *digest,
         configuration: configuration.clone(),
-        envelope: envelope(business, name, configuration, limits).map_err(Error::Recovery)?.into(),
+        envelope: envelope.clone(),
         configured,
         permissions: permissions.clone(),
         on_error: *on_error,

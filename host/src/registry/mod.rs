@@ -192,7 +192,7 @@ impl Registry {
         match &control.change {
             Change::ModuleUploaded { .. } => state.modules.push(Arc::new(Uploaded::from_control(lsn, control)?)),
             Change::DeploymentRevised { business, name, .. } => {
-                let revision = Arc::new(revision_from(lsn, control, &self.limits)?);
+                let revision = Arc::new(revision_from(lsn, control)?);
                 let deployment = match state.find(business, name) {
                     Some(deployment) => deployment.with_revision(revision),
                     None => Deployment::first(lsn, business, name, revision),

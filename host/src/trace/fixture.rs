@@ -100,6 +100,7 @@ impl Past {
             revision,
             digest: Digest([4; 32]),
             configuration: r#"{ "n": 5 }"#.into(),
+            envelope: "{}".into(),
             plan: plan.into(),
             permissions: vec!["matches".into()],
             on_error: OnError::Skip,

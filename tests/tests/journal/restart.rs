@@ -3,6 +3,7 @@
 use fishpond::journal::Failpoints;
 use fishpond::model::ports::DocumentView;
 use fishpond::model::{Frame, InputRecord, Limits, Lsn, OnError};
+use fishpond::scenario::BUSINESS;
 use fishpond_tests::{Deploy, Handled, Hold, Setup, World, flow, parts_equal};
 
 fn all_documents(world: &mut World) -> Vec<DocumentView> {
@@ -192,4 +193,23 @@ fn x_05_the_clock_of_a_document_does_not_depend_on_batches() {
     for (most, reopen) in [(1, true), (1 << 20, false), (1 << 20, true)] {
         assert_eq!(clock(most, reopen), expected, "batches of {most}, restarted {reopen}");
     }
+}
+
+/// A plan may depend on the limits in the envelope; other limits at the next start must not make it another plan.
+#[test]
+fn a_revision_keeps_the_envelope_that_it_was_accepted_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let envelope = |world: &World| {
+        let deployment = world.host.parts.registry.deployment(BUSINESS, "risk").expect("a deployment");
+        deployment.newest().envelope.clone()
+    };
+    let world = World::open(folder.path(), &Setup::default()).expect("a world");
+    deploy(&world);
+    let before = envelope(&world);
+    world.close();
+    let limits = Limits { fuel_per_input: 60_000_000, ..Setup::default().limits };
+    let world = World::open(folder.path(), &Setup { limits, ..Setup::default() }).expect("it opens again");
+    assert!(before.contains(r#""fuel_per_input":50000000"#), "{before}");
+    assert_eq!(before, envelope(&world));
+    world.close();
 }
