@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::body::{LimitList, LimitView};
+use super::body::LimitList;
 use super::refusal::Refusal;
 use super::{Api, Parts};
 
@@ -55,12 +55,5 @@ fn render(parts: &Parts) -> Result<String, prometheus::Error> {
 }
 
 pub async fn limits(State(api): State<Arc<Api>>) -> Json<LimitList> {
-    let view = |(name, value, default, unit, meaning): (&str, u64, u64, &str, &str)| LimitView {
-        name: name.to_owned(),
-        value,
-        default,
-        unit: unit.to_owned(),
-        meaning: meaning.to_owned(),
-    };
-    Json(LimitList { limits: api.parts.limits.table().into_iter().map(view).collect() })
+    Json(LimitList::of(&api.parts.limits))
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::serve::Settings;
 use super::{Global, output};
-use crate::api::body::{LimitList, LimitView};
+use crate::api::body::LimitList;
 use crate::model::Limits;
 
 /// List every limit of the host: its value, unit and meaning
@@ -29,20 +29,9 @@ pub struct LimitsArgs {
 
 pub fn run(arguments: &LimitsArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let limits = arguments.settings.load(global)?.config.limits;
-    let text = if global.json { serde_json::to_string(&list(&limits))? } else { render(&limits) };
+    let text = if global.json { serde_json::to_string(&LimitList::of(&limits))? } else { render(&limits) };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn list(limits: &Limits) -> LimitList {
-    let view = |(name, value, default, unit, meaning): (&str, u64, u64, &str, &str)| LimitView {
-        name: name.to_owned(),
-        value,
-        default,
-        unit: unit.to_owned(),
-        meaning: meaning.to_owned(),
-    };
-    LimitList { limits: limits.table().into_iter().map(view).collect() }
 }
 
 fn render(limits: &Limits) -> String {
@@ -66,6 +55,6 @@ mod tests {
         let line = text.lines().find(|line| line.starts_with("modules ")).expect("the limit");
         assert_eq!(line.split_whitespace().take(5).collect::<Vec<_>>(), ["modules", "7", "*", "1000", "modules"]);
         assert_eq!(text.matches('*').count(), 1);
-        assert_eq!(list(&limits).limits.len(), limits.table().len());
+        assert_eq!(LimitList::of(&limits).limits.len(), limits.table().len());
     }
 }

@@ -217,8 +217,8 @@ impl Worker {
         match active.append(&self.parts.log, head, &batch, records, &mut documents, self.checkpoint.mark()) {
             Ok(changed) => active.put_back(&batch, documents, &changed),
             Err(fatal) => {
-                // Run in vain: they go back at a position that no one will ever be told is durable.
-                let never = Some((self.parts.log.last().next(), 0));
+                // Run in vain: they go back at a position that never becomes durable, so no answer shows them.
+                let never = Some((Lsn(u64::MAX), 0));
                 active.put_back(&batch, documents, &vec![never; batch.keys.len()]);
                 return Err(fatal);
             }

@@ -44,10 +44,6 @@ impl<T: Send + 'static> Thread<T> {
         Ok(Thread { name, handle })
     }
 
-    pub fn is_finished(&self) -> bool {
-        self.handle.is_finished()
-    }
-
     pub fn join(self) -> Option<T> {
         self.handle.join().inspect_err(|_| tracing::error!(thread = self.name, "the thread panicked")).ok()
     }

@@ -21,10 +21,26 @@ pub use trace::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Limits;
+
 /// `GET /v1/limits`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitList {
     pub limits: Vec<LimitView>,
+}
+
+impl LimitList {
+    /// The bounds in force, in the order of an event's way.
+    pub fn of(limits: &Limits) -> LimitList {
+        let view = |(name, value, default, unit, meaning): (&str, u64, u64, &str, &str)| LimitView {
+            name: name.to_owned(),
+            value,
+            default,
+            unit: unit.to_owned(),
+            meaning: meaning.to_owned(),
+        };
+        LimitList { limits: limits.table().into_iter().map(view).collect() }
+    }
 }
 
 /// One bound of the host.
