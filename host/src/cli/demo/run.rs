@@ -21,8 +21,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(50);
 /// A host that is killed must be back within this.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Built modules, from the repository's root.
-const COMPONENTS: &str = "target/components";
 
 pub fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     let (folder, temporary) = folder(&arguments)?;
@@ -79,9 +77,10 @@ fn folder(arguments: &DemoArgs) -> anyhow::Result<(PathBuf, Option<tempfile::Tem
 }
 
 fn upload(client: &Client, module: &str) -> anyhow::Result<()> {
-    let file = PathBuf::from(COMPONENTS).join(format!("{module}.wasm"));
+    let root = fishpond_build::workspace_root(&std::env::current_dir()?).context("run the demo inside the checkout")?;
+    let file = fishpond_build::components_dir(&root).join(format!("{module}.wasm"));
     let wasm = std::fs::read(&file).with_context(|| {
-        format!("cannot read {}: run the demo from the repository's root, after `cargo xtask guests`", file.display())
+        format!("cannot read {}: build the modules first with `cargo xtask guests`", file.display())
     })?;
     client.upload(&client.path(&["modules"]), Content { kind: "application/wasm", bytes: &wasm })?;
     Ok(())
