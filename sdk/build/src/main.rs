@@ -6,6 +6,9 @@ use std::process::{Command, ExitCode, exit};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+/// Packages of plugins/ that the demo uploads.
+const DEMO: [&str; 6] = ["c2c-blacklist", "rental-browse", "preference", "lists", "fatigue", "gray"];
+
 /// Builds guests, and runs what needs them.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
@@ -16,9 +19,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build all guests (plugins/, examples/*-rule, tests/guests/) into target/components
+    /// Build all guests (plugins/, examples/, tests/guests/) into target/components
     ///
-    /// FISHPOND_WASM_TOOLCHAIN=installed|rustup|debian forces where the compiler for Wasm comes from.
+    /// FISHPOND_WASM_TOOLCHAIN=installed|rustup|debian forces where the Rust compiler for Wasm comes from,
+    /// FISHPOND_WASM_CC names the C compiler of the guests in C.
     Guests {
         /// Only these package folders, for example plugins/c2c-blacklist
         packages: Vec<PathBuf>,
@@ -29,7 +33,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Build the guests, then run `fishpond demo`
+    /// Build the plugins that it shows, then run `fishpond demo`
     Demo {
         /// For `fishpond demo`, for example `--help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -65,7 +69,7 @@ fn run(task: Task) -> Result<()> {
             cargo(&root, &["test", "--workspace"], &arguments)
         }
         Task::Demo { arguments } => {
-            guests(&root)?;
+            fishpond_build::build_guests(&DEMO.map(|name| root.join("plugins").join(name)))?;
             cargo(&root, &["run", "--package", "fishpond", "--", "demo"], &arguments)
         }
         Task::New { name } => {
@@ -77,7 +81,9 @@ fn run(task: Task) -> Result<()> {
 }
 
 fn guests(root: &Path) -> Result<Vec<PathBuf>> {
-    fishpond_build::build_guests(&fishpond_build::guest_packages(root)?)
+    let mut packages = fishpond_build::guest_packages(root)?;
+    packages.extend(fishpond_build::c_guests(root)?);
+    fishpond_build::build_guests(&packages)
 }
 
 /// Runs cargo and ends with its exit code: what failed has spoken for itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 
-use crate::process;
+use crate::{apt, process};
 
 /// The target of every guest: no WASI, no host.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -15,8 +15,6 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const ROUTE_VARIABLE: &str = "FISHPOND_WASM_TOOLCHAIN";
 /// A network that drops packets must not hold up a build for longer.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
-/// Three packages of some 100 MB together.
-const APT_LIMIT: Duration = Duration::from_secs(600);
 
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_STD_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/src/lib.rs";
@@ -131,11 +129,7 @@ fn debian() -> Result<()> {
     if debian_is_complete() {
         return Ok(());
     }
-    let sudo = administrator().context("Debian's compiler for Wasm is not installed, and we may not install it")?;
-    eprintln!("installing {} from Debian (some 30 s) ...", DEBIAN_PACKAGES.join(", "));
-    process::run_within(&mut administered(sudo, &["apt-get", "update", "-q"]), APT_LIMIT)?;
-    let mut install = administered(sudo, &["apt-get", "install", "-q", "-y", "--no-install-recommends"]);
-    process::run_within(install.args(DEBIAN_PACKAGES), APT_LIMIT)?;
+    apt::install(&DEBIAN_PACKAGES).context("Debian's compiler for Wasm is not installed")?;
     if !debian_is_complete() {
         bail!(
             "{} were installed, but {DEBIAN_RUSTC}, {DEBIAN_STD_SOURCE} or {DEBIAN_LINKER} is missing",
@@ -147,30 +141,6 @@ fn debian() -> Result<()> {
 
 fn debian_is_complete() -> bool {
     [DEBIAN_RUSTC, DEBIAN_STD_SOURCE, DEBIAN_LINKER].iter().all(|file| Path::new(file).exists())
-}
-
-/// Whether `sudo` is needed to install packages; an error if it cannot be done at all.
-fn administrator() -> Result<bool> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("there is no apt-get: this is not Debian or a child of it");
-    }
-    if process::output(Command::new("id").arg("-u"))? == "0" {
-        return Ok(false);
-    }
-    if process::succeeds(Command::new("sudo").args(["-n", "true"])) {
-        return Ok(true);
-    }
-    bail!("we are not root, and sudo asks for a password")
-}
-
-fn administered(sudo: bool, words: &[&str]) -> Command {
-    let mut words = words.to_vec();
-    if sudo {
-        words.insert(0, "sudo");
-    }
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }
 
 fn no_toolchain(failures: &[(Route, Error)]) -> Error {

@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
+/// What makes a folder a guest in C: the world of what it uses of the contract.
+pub(crate) const C_WORLD: &str = "world.wit";
+
 /// The root of the workspace (or the single package) that `dir` belongs to.
 ///
 /// # Errors
@@ -37,16 +40,16 @@ pub fn components_dir(root: &Path) -> PathBuf {
     target_dir(root).join("components")
 }
 
-/// The guests of this workspace: all packages of `plugins/`, those of `examples/` whose name ends with `-rule`, and
-/// those of `tests/guests/`; sorted.
+/// The guests in Rust of this workspace: all packages of `plugins/`, those of `examples/` whose name ends with `-rule`,
+/// and those of `tests/guests/`; sorted.
 ///
 /// # Errors
 /// If a folder cannot be read, or there is no guest.
 pub fn guest_packages(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut packages = packages_in(&root.join("plugins"))?;
-    let examples = packages_in(&root.join("examples"))?;
+    let mut packages = folders_with(&root.join("plugins"), "Cargo.toml")?;
+    let examples = folders_with(&root.join("examples"), "Cargo.toml")?;
     packages.extend(examples.into_iter().filter(|package| package.to_string_lossy().ends_with("-rule")));
-    packages.extend(packages_in(&root.join("tests/guests"))?);
+    packages.extend(folders_with(&root.join("tests/guests"), "Cargo.toml")?);
     packages.sort();
     if packages.is_empty() {
         bail!("no guest in {}: expected packages in plugins/, examples/*-rule or tests/guests/", root.display());
@@ -54,19 +57,29 @@ pub fn guest_packages(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
-fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.exists() {
+/// The guests in C of this workspace: the folders of `examples/` with a `world.wit`; sorted.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn c_guests(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut guests = folders_with(&root.join("examples"), C_WORLD)?;
+    guests.sort();
+    Ok(guests)
+}
+
+fn folders_with(parent: &Path, file: &str) -> Result<Vec<PathBuf>> {
+    if !parent.exists() {
         return Ok(Vec::new());
     }
-    let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut packages = Vec::new();
+    let entries = parent.read_dir().with_context(|| format!("cannot read {}", parent.display()))?;
+    let mut folders = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.join("Cargo.toml").exists() {
-            packages.push(path);
+        if path.join(file).exists() {
+            folders.push(path);
         }
     }
-    Ok(packages)
+    Ok(folders)
 }
 
 #[cfg(test)]
@@ -88,6 +101,9 @@ mod tests {
         let found = guest_packages(root.path()).expect("there are some");
         let expected = ["examples/a-rule", "plugins/b", "tests/guests/c"];
         assert_eq!(found, expected.map(|guest| root.path().join(guest)));
+        assert!(c_guests(root.path()).expect("there is none").is_empty());
+        fs::write(root.path().join("examples/client/world.wit"), "").expect("a file");
+        assert_eq!(c_guests(root.path()).expect("there is one"), [root.path().join("examples/client")]);
         let nothing = tempfile::tempdir().expect("a folder");
         let error = guest_packages(nothing.path()).expect_err("there is none");
         assert!(error.to_string().contains("expected packages in plugins/"), "{error}");

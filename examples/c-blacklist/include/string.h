@@ -1,0 +1,2 @@
+// The generated bindings include it and use nothing of it.
+#pragma once
