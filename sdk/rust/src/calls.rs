@@ -3,9 +3,9 @@
 //! choice costs nothing at run time and a module imports only what it uses.
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use crate::__guest::Imports as Current;
+pub(crate) use crate::__guest::{Imports as Current, calendar};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::Memory as Current;
+pub(crate) use crate::testing::{Memory as Current, calendar};
 
 /// What a window holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,8 +40,17 @@ pub(crate) struct Emit<'a> {
     pub once: Option<&'a str>,
 }
 
+/// `publishing.publish` without its `at`; see there for the limits.
+#[derive(Debug)]
+pub(crate) struct Publish<'a> {
+    pub event_type: &'a str,
+    pub subject: &'a str,
+    pub actor: &'a str,
+    pub data: &'a str,
+}
+
 /// The contract's imports that a context offers. Limits and errors are those of `wit/*.wit`; `at` is the index of the
-/// input. Refusals and replies are what a rule returns, so they are no calls here.
+/// input. Refusals, verdicts and replies are what a rule returns, so they are no calls here; `calendar` has no `at`.
 pub(crate) trait Calls {
     fn attribute(&mut self, at: u32, name: &str) -> Option<String>;
     fn get(&mut self, at: u32, name: &str) -> Option<Vec<u8>>;
@@ -53,5 +62,8 @@ pub(crate) trait Calls {
     fn remove_member(&mut self, at: u32, window: u32, member: &str);
     fn clear(&mut self, at: u32, window: u32);
     fn emit(&mut self, at: u32, emit: &Emit<'_>);
+    fn publish(&mut self, at: u32, event: &Publish<'_>);
+    fn set_timer(&mut self, at: u32, name: &str, time: u64, context: &str);
+    fn cancel_timer(&mut self, at: u32, name: &str);
     fn log(&mut self, at: u32, level: &str, message: &str);
 }

@@ -5,16 +5,17 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::calls::{Calls as _, Current, Emit};
+use crate::calls::{Calls as _, Current, Emit, Publish};
 use crate::event::json_text;
 use crate::matches::Once;
 use crate::plan::milliseconds;
-use crate::{Attribute, Emission, Entry, Refusal, Totals, Window};
+use crate::{Attribute, Emission, Entry, Publisher, Refusal, Timer, Totals, Window};
 
 /// Entries that `windows.entries` answers at most.
 pub(crate) const ENTRIES_MAX: u32 = 1_000;
 
-/// What a rule may do about one event. Windows and values belong to (deployment, `event.key`).
+/// What a rule may do about one input: an event, a timer, an action or a settlement. Windows, values and timers belong
+/// to (deployment, key), which is `event.key`, `due.key`, `action.person` or `settlement.key`; the time is the input's.
 #[derive(Debug)]
 pub struct Context<'a> {
     at: u32,
@@ -40,7 +41,7 @@ impl<'a> Context<'a> {
         Self { at, time, calls }
     }
 
-    /// Adds a member (at most 256 bytes) to a window at the event's time; answers what the window then holds.
+    /// Adds a member (at most 256 bytes) to a window at the input's time; answers what the window then holds.
     pub fn observe(&mut self, window: Window, member: &str) -> Totals {
         self.observe_amount(window, member, 1)
     }
@@ -50,12 +51,12 @@ impl<'a> Context<'a> {
         self.calls.observe(self.at, window.number(), member, amount)
     }
 
-    /// What the window that ends at the event's time holds.
+    /// What the window that ends at the input's time holds.
     pub fn totals(&mut self, window: Window) -> Totals {
         self.calls.current(self.at, window.number())
     }
 
-    /// Entries of the window that this event's `observe` answered, else of the one that ends at its time; oldest
+    /// Entries of the window that this input's `observe` answered, else of the one that ends at its time; oldest
     /// first, at most 1,000.
     pub fn entries(&mut self, window: Window) -> Vec<Entry> {
         self.calls.entries(self.at, window.number(), ENTRIES_MAX)
@@ -66,17 +67,17 @@ impl<'a> Context<'a> {
         distinct(self.entries(window))
     }
 
-    /// Removes one member's entries that are not after the event.
+    /// Removes one member's entries that are not after the input.
     pub fn forget(&mut self, window: Window, member: &str) {
         self.calls.remove_member(self.at, window.number(), member);
     }
 
-    /// Removes all entries that are not after the event.
+    /// Removes all entries that are not after the input.
     pub fn clear(&mut self, window: Window) {
         self.calls.clear(self.at, window.number());
     }
 
-    /// A named value (names: at most 64 bytes). None if absent, or expired at the event's time.
+    /// A named value (names: at most 64 bytes). None if absent, or expired at the input's time.
     pub fn get(&mut self, name: &str) -> Option<Vec<u8>> {
         self.calls.get(self.at, name)
     }
@@ -86,7 +87,7 @@ impl<'a> Context<'a> {
         self.calls.set(self.at, name, value, None);
     }
 
-    /// Sets a named value that is gone for events at or after `event.time` + `length`.
+    /// Sets a named value that is gone for inputs at or after this one's time + `length`.
     pub fn set_for(&mut self, name: &str, value: &[u8], length: Duration) {
         let expires = self.time.saturating_add(milliseconds(length));
         self.calls.set(self.at, name, value, Some(expires));
@@ -102,9 +103,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// `bad_state` if what is stored does not fit the type: an older version of the module wrote it.
     pub fn load<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Refusal> {
-        let Some(bytes) = self.get(name) else { return Ok(None) };
-        let unreadable = |error| Refusal::new("bad_state", format!("value `{name}`: {error}"));
-        serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
+        read(name, self.get(name))
     }
 
     /// Stores a value as JSON. Prefer windows and [`Context::set`] on the hot path.
@@ -122,7 +121,7 @@ impl<'a> Context<'a> {
         true
     }
 
-    /// An attribute that no field of the event carries.
+    /// An attribute that no field of the input carries.
     pub fn attribute(&mut self, attribute: &Attribute) -> Option<String> {
         self.calls.attribute(self.at, attribute.name())
     }
@@ -145,7 +144,36 @@ impl<'a> Context<'a> {
         self.calls.emit(self.at, &emit);
     }
 
-    /// A line for the module's own team: at most 1 KiB, 8 of them an event.
+    /// Publishes an event for other deployments of the business: `event_type` has 1 to 256 bytes and does not begin with
+    /// `fishpond.`; `subject` and `actor` may be empty; `data` is an object of at most 16 KiB of JSON. At most 16 an
+    /// input, with its matches. Its time is the input's.
+    ///
+    /// # Panics
+    /// If the data cannot be written as JSON (a map whose keys are no strings): a mistake in the module.
+    pub fn publish<T: Serialize>(
+        &mut self,
+        _permitted: &Publisher,
+        event_type: &str,
+        subject: &str,
+        actor: &str,
+        data: &T,
+    ) {
+        let published = Publish { event_type, subject, actor, data: &json_text(data) };
+        self.calls.publish(self.at, &published);
+    }
+
+    /// Sets the key's timer to a time on its clock, milliseconds since the Unix epoch; one that is set already moves.
+    /// A time that has passed is due at the next tick. `context`: at most 4 KiB, comes back as `due.context`.
+    pub fn set_timer(&mut self, timer: &Timer, at_ms: u64, context: &str) {
+        self.calls.set_timer(self.at, timer.name(), at_ms, context);
+    }
+
+    /// Takes the key's timer back, if it is set.
+    pub fn cancel_timer(&mut self, timer: &Timer) {
+        self.calls.cancel_timer(self.at, timer.name());
+    }
+
+    /// A line for the module's own team: at most 1 KiB, 8 of them an input.
     pub fn log(&mut self, level: Level, message: &str) {
         let level = match level {
             Level::Debug => "debug",
@@ -188,6 +216,19 @@ impl<'a> QueryContext<'a> {
     pub fn get(&mut self, name: &str) -> Option<Vec<u8>> {
         self.calls.get(self.at, name)
     }
+
+    /// A named value that was stored with [`Context::store`].
+    ///
+    /// # Errors
+    /// As [`Context::load`].
+    pub fn load<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Refusal> {
+        read(name, self.get(name))
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, stored: Option<Vec<u8>>) -> Result<Option<T>, Refusal> {
+    let unreadable = |error| Refusal::new("bad_state", format!("value `{name}`: {error}"));
+    stored.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(unreadable)
 }
 
 fn distinct(entries: Vec<Entry>) -> Vec<String> {

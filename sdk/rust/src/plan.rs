@@ -9,7 +9,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Diagnostic, Match, Path, StateVersions, Subscription};
+use crate::timer::Clock;
+use crate::{Diagnostic, Match, Path, Publisher, StateVersions, Subscription, Timer, VerdictKind};
 
 /// Subscriptions of one plan.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 32;
@@ -21,6 +22,8 @@ pub(crate) const WINDOWS_MAX: usize = 16;
 pub(crate) const WINDOW_LENGTH_MAX_MS: u64 = 31 * 86_400_000;
 /// Matches of one plan.
 pub(crate) const MATCHES_MAX: usize = 64;
+/// Timers of one plan.
+pub(crate) const TIMERS_MAX: usize = 16;
 /// Queries of one plan.
 pub(crate) const QUERIES_MAX: usize = 32;
 
@@ -31,6 +34,10 @@ pub struct Plan {
     windows: Vec<WindowPlan>,
     attributes: BTreeSet<String>,
     permissions: BTreeSet<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    timers: BTreeMap<String, Clock>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterPlan>,
     state: StatePlan,
     matches: BTreeMap<String, Schema>,
     queries: BTreeMap<String, QueryPlan>,
@@ -60,6 +67,11 @@ pub(crate) struct StatePlan {
 }
 
 #[derive(Debug, Serialize)]
+struct FilterPlan {
+    verdicts: BTreeSet<VerdictKind>,
+}
+
+#[derive(Debug, Serialize)]
 struct QueryPlan {
     parameters: Schema,
     reply: Schema,
@@ -72,6 +84,8 @@ impl Plan {
             windows: Vec::new(),
             attributes: BTreeSet::new(),
             permissions: BTreeSet::new(),
+            timers: BTreeMap::new(),
+            filter: None,
             state: state.into(),
             matches: BTreeMap::new(),
             queries: BTreeMap::new(),
@@ -124,13 +138,41 @@ impl Plan {
         Match::new(name.into())
     }
 
+    /// Asks for the permission `publish`; what is answered belongs to `cx.publish`.
+    pub fn publishes(&mut self) -> Publisher {
+        self.permissions.insert("publish");
+        Publisher::new()
+    }
+
+    /// A timer on the host's clock, as ticks in the journal tell it; it comes back through `Timers::on_timer`.
+    /// Documents keep it by its name: keep that across versions. At most 16, with those of `timer_event`.
+    pub fn timer_receive(&mut self, name: &str) -> Timer {
+        self.timer(name, Clock::Receive)
+    }
+
+    /// A timer on the watermark, which says that events up to a time have come; otherwise as `timer_receive`.
+    pub fn timer_event(&mut self, name: &str) -> Timer {
+        self.timer(name, Clock::Event)
+    }
+
+    /// Makes the deployment a filter (`Filter::judge`) that may reach these verdicts and no others.
+    pub fn judges(&mut self, verdicts: impl IntoIterator<Item = VerdictKind>) {
+        let verdicts: BTreeSet<VerdictKind> = verdicts.into_iter().collect();
+        if verdicts.is_empty() {
+            let hint = "name the verdicts in `plan.judges([..])`";
+            self.refuse(Diagnostic::new("", "the filter reaches no verdict", hint));
+        }
+        self.filter = Some(FilterPlan { verdicts });
+    }
+
     /// A question that the rule answers (`Queries::on_query`), with the types of its parameters and its body. At most 32.
     pub fn answers<P: JsonSchema, R: JsonSchema>(&mut self, name: &str) {
         self.named("query", name, self.queries.contains_key(name), self.queries.len(), QUERIES_MAX);
         self.queries.insert(name.into(), QueryPlan { parameters: schema::<P>(), reply: schema::<R>() });
     }
 
-    /// An attribute that no field of an event carries: `scene`, `receivedat`, `late`, or a CloudEvents extension.
+    /// An attribute that no field of an input carries: `scene`, `receivedat`, `late`, `now`, `hops`, or a CloudEvents
+    /// extension.
     pub fn attribute(&mut self, name: &str) -> Attribute {
         self.attributes.insert(name.into());
         Attribute(name.into())
@@ -167,6 +209,23 @@ impl Plan {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn has_query(&self, name: &str) -> bool {
         self.queries.contains_key(name)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn clock(&self, timer: &str) -> Option<Clock> {
+        self.timers.get(timer).copied()
+    }
+
+    /// None: it is no filter.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn verdicts(&self) -> Option<&BTreeSet<VerdictKind>> {
+        self.filter.as_ref().map(|filter| &filter.verdicts)
+    }
+
+    fn timer(&mut self, name: &str, clock: Clock) -> Timer {
+        self.named("timer", name, self.timers.contains_key(name), self.timers.len(), TIMERS_MAX);
+        self.timers.insert(name.into(), clock);
+        Timer::new(name.into())
     }
 
     fn named(&mut self, what: &str, name: &str, taken: bool, count: usize, most: usize) {
@@ -217,7 +276,7 @@ pub(crate) fn milliseconds(length: Duration) -> u64 {
 }
 
 /// Lower-case words joined by `_`, 1 to 64 bytes, the first beginning with a letter.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split('_').all(word)
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Context, Diagnostic, Event, Plan, Query, QueryContext, Refusal, Reply};
+use crate::{Action, Context, Diagnostic, Due, Event, Plan, Query, QueryContext, Refusal, Reply, Settlement, Verdict};
 
 /// A rule: what one deployment needs, and what it decides about one event.
 ///
@@ -27,12 +27,46 @@ pub trait Rule: Sized + Send + Sync + 'static {
     /// What the operator must change. What the `plan` itself finds (`plan.check`, limits) is added to it.
     fn configure(config: Self::Config, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>>;
 
-    /// Decides about one event; what it decides, it calls on `cx`.
+    /// Decides about one event; what it decides, it calls on `cx`. A module whose plan has no subscriptions (a filter
+    /// that keeps nothing) leaves it out; with subscriptions, the body that is here refuses every event.
     ///
     /// # Errors
     /// A [`Refusal`] undoes what was called for this event and is recorded as its outcome. A panic is a trap: it
     /// counts against the module.
-    fn on_event(&self, event: &Event, cx: &mut Context<'_>) -> Result<(), Refusal>;
+    fn on_event(&self, event: &Event, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        let _ = (event, cx);
+        Err(Refusal::new("not_handled", "the plan has subscriptions, but the rule has no `on_event`: implement it"))
+    }
+}
+
+/// A rule whose plan has timers: `fishpond_sdk::export!(MyRule with timers);`
+pub trait Timers: Rule {
+    /// Decides when a timer that `cx.set_timer` has set is due. It is gone by then, whatever comes of this: one that
+    /// repeats is set again here.
+    ///
+    /// # Errors
+    /// As in [`Rule::on_event`].
+    fn on_timer(&self, due: &Due, cx: &mut Context<'_>) -> Result<(), Refusal>;
+}
+
+/// A step of a chain: `fishpond_sdk::export!(MyFilter with filter);` Its plan says which verdicts it may reach
+/// (`plan.judges`).
+pub trait Filter: Rule {
+    /// May this action reach this person? State and windows belong to (deployment, `action.person`); what is written
+    /// is kept only if the whole chain lets the action pass.
+    ///
+    /// # Errors
+    /// A [`Refusal`] is the filter's error: the chain's `on_error` decides.
+    fn judge(&self, action: &Action, cx: &mut Context<'_>) -> Result<Verdict, Refusal>;
+}
+
+/// A filter that wants to hear how a delivery ended: `fishpond_sdk::export!(MyFilter with filter, settlements);`
+pub trait Settlements: Rule {
+    /// Takes note of the end of an action whose verdict had a context (`Verdict::settle`).
+    ///
+    /// # Errors
+    /// As in [`Rule::on_event`].
+    fn on_settlement(&self, settlement: &Settlement, cx: &mut Context<'_>) -> Result<(), Refusal>;
 }
 
 /// A rule that also answers questions about one key: `fishpond_sdk::export!(MyRule with queries);`

@@ -57,6 +57,10 @@ impl Rule for Everything {
         plan.subscribe("views", ["view"], Path::Subject).all_data();
         plan.subscribe("pings", ["ping"], Path::Id);
         plan.answers::<NoParameters, NoParameters>("today");
+        plan.publishes();
+        plan.timer_receive("release");
+        plan.timer_event("window_end");
+        plan.judges([VerdictKind::Hold, VerdictKind::Allow, VerdictKind::Deny, VerdictKind::Downgrade]);
         Ok(Self {
             sales: plan.sliding("sales", Duration::from_secs(config.seconds)),
             sold: plan.emits("sold"),
@@ -128,8 +132,17 @@ fn a_plan_fits_its_schema() {
     assert_eq!(plan["subscriptions"][0]["where"][0], json!({"path": "data.kind", "equals": "c2c"}));
     assert_eq!(plan["subscriptions"][1]["data"], "all");
     assert_eq!(plan["subscriptions"][2]["data"], "none");
-    assert_eq!(plan["permissions"], json!(["matches"]));
+    assert_eq!(plan["permissions"], json!(["matches", "publish"]));
     assert_eq!(plan["attributes"], json!(["scene"]));
+    assert_eq!(plan["timers"], json!({"release": "receive", "window_end": "event"}));
+    assert_eq!(plan["filter"], json!({"verdicts": ["allow", "deny", "hold", "downgrade"]}));
+}
+
+#[test]
+fn a_plan_without_timers_and_chain_says_nothing_about_them() {
+    let plan = serde_json::to_value(Plan::new(Everything::STATE)).expect("a plan is JSON");
+    fits(PLAN, &plan);
+    assert_eq!((plan.get("filter"), plan.get("timers")), (None, None));
 }
 
 #[test]
@@ -150,6 +163,9 @@ fn the_schemas_refuse_what_the_contract_does_not_know() {
     does_not_fit(PLAN, &with("/subscriptions/0/where/0", json!({"path": "id", "exists": true, "equals": 1})));
     does_not_fit(PLAN, &with("/permissions", json!(["ledger"])));
     does_not_fit(PLAN, &with("/matches", json!({"High-Risk": {}})));
+    does_not_fit(PLAN, &with("/timers/release", json!("wall")));
+    does_not_fit(PLAN, &with("/filter/verdicts", json!([])));
+    does_not_fit(PLAN, &with("/filter/verdicts", json!(["maybe"])));
     does_not_fit(DIAGNOSTICS, &json!([]));
     does_not_fit(DIAGNOSTICS, &json!([{"message": "m", "place": "a", "hint": "h"}]));
     let envelope = json!({"contract": "0.1", "business": "b", "deployment": "d", "configuration": {}, "limits": {}});
@@ -198,6 +214,15 @@ fn a_plan_beyond_its_limits_is_refused() {
             "subscription `No-Name` has 0 event types",
         ]
     );
+    plan.timer_receive("a");
+    plan.timer_event("a");
+    plan.judges([]);
+    let messages: Vec<String> = plan.take_problems().into_iter().map(|problem| problem.message).collect();
+    assert_eq!(messages, ["there are two timer entries named `a`", "the filter reaches no verdict"]);
+    for number in 0..crate::plan::TIMERS_MAX {
+        plan.timer_event(&format!("t{number}"));
+    }
+    assert_eq!(plan.take_problems().len(), 1, "one was there already");
     for number in 0..=crate::plan::WINDOWS_MAX {
         plan.sliding(&format!("w{number}"), Duration::from_secs(1));
     }

@@ -1,16 +1,18 @@
-//! Why: everything that a rule keeps for one key, so that a refused event can be undone by putting the old one back.
+//! Why: everything that a rule keeps for one key, so that a refused input can be undone by putting the old one back.
 
 use std::collections::BTreeMap;
 
 use super::windows::WindowEntries;
 
-/// Named values and windows of one key.
+/// Named values, windows and timers of one key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Document {
     pub values: BTreeMap<String, Value>,
     /// By the window's number in the plan.
     pub windows: BTreeMap<u32, WindowEntries>,
-    /// Greatest event time that this key has seen.
+    /// By name: when, and with what context.
+    pub timers: BTreeMap<String, (u64, String)>,
+    /// Greatest time of the inputs that this key has seen.
     pub time: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Why: a deployment of one rule in memory: events in, matches and refusals out.
+//! Why: a deployment of one rule in memory: inputs in, matches, published events and refusals out. Timers are in
+//! `clock`, actions and settlements in `chain`.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::event::TestEvent;
-use super::memory::{Found, Memory};
+use super::input::Input;
+use super::memory::{Found, Memory, Published};
 use super::route::route;
 use crate::lifecycle::configure;
 use crate::{Context, Diagnostic, Event, Plan, Queries, Query, QueryContext, Refusal, Reply, Rule};
@@ -15,12 +17,16 @@ use crate::{Context, Diagnostic, Event, Plan, Queries, Query, QueryContext, Refu
 /// A deployment of the rule `R`.
 pub struct Host<R> {
     rule: R,
-    plan: Plan,
-    documents: BTreeMap<String, Document>,
+    pub(super) plan: Plan,
+    pub(super) documents: BTreeMap<String, Document>,
+    /// Kept verdicts with a context, by the action's id: the person and the context.
+    pub(super) unsettled: BTreeMap<String, (String, String)>,
     matches: Vec<Found>,
+    published: Vec<Published>,
     refusals: Vec<Refused>,
     log: Vec<String>,
     events: u64,
+    pub(super) actions: u64,
 }
 
 // Not derived: that would ask every rule to be `Debug`.
@@ -30,10 +36,10 @@ impl<R> Debug for Host<R> {
     }
 }
 
-/// An event that the rule refused: nothing of it was kept.
+/// An input that the rule refused: nothing of it was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Id of the event.
+    /// Id of the event or of the action; of a timer `name@time`.
     pub event: String,
     /// Why.
     pub refusal: Refusal,
@@ -53,8 +59,8 @@ impl<R: Rule> Host<R> {
             "limits": { "document_bytes": 65_536, "fuel": 50_000_000, "matches_per_input": 16 },
         });
         let (rule, plan) = configure::<R>(&envelope.to_string())?;
-        let (documents, matches, refusals, log) = Default::default();
-        Ok(Self { rule, plan, documents, matches, refusals, log, events: 0 })
+        let (documents, unsettled, matches, published, refusals, log) = Default::default();
+        Ok(Self { rule, plan, documents, unsettled, matches, published, refusals, log, events: 0, actions: 0 })
     }
 
     /// Sends an event through the plan's subscriptions; those that want it call the rule. Its id, unless it has one,
@@ -65,7 +71,9 @@ impl<R: Rule> Host<R> {
         let seen: Vec<Event> =
             self.plan.subscriptions().iter().filter_map(|subscription| route(&event, &id, subscription)).collect();
         for one in seen {
-            self.handle(&one, &event, &id);
+            let input = Input::Event { event: event.clone(), id: id.clone() };
+            // A refusal is kept by `run`; there is nobody to answer.
+            let _ = self.run(&one.key, one.time, input, |()| true, |rule, cx| rule.on_event(&one, cx));
         }
         self
     }
@@ -75,12 +83,17 @@ impl<R: Rule> Host<R> {
         &self.matches
     }
 
-    /// Refused events so far, in order.
+    /// Events published so far, in order. They are not handed to the rule: send it what it subscribes to.
+    pub fn published(&self) -> &[Published] {
+        &self.published
+    }
+
+    /// Refused inputs so far, in order.
     pub fn refusals(&self) -> &[Refused] {
         &self.refusals
     }
 
-    /// Lines written by kept events so far: `level: message`.
+    /// Lines written by kept inputs so far: `level: message`.
     pub fn log(&self) -> &[String] {
         &self.log
     }
@@ -90,27 +103,44 @@ impl<R: Rule> Host<R> {
         serde_json::to_value(&self.plan).expect("a plan is JSON")
     }
 
-    fn handle(&mut self, event: &Event, original: &TestEvent, id: &str) {
-        let mut memory = self.memory(&event.key, event.time, Some((original.clone(), id.to_owned())));
-        match self.rule.on_event(event, &mut Context::new(0, event.time, &mut memory)) {
-            Ok(()) => {
-                memory.document.time = memory.document.time.max(event.time);
-                self.documents.insert(event.key.clone(), memory.document);
-                self.matches.extend(memory.found);
-                self.log.extend(memory.logged);
+    /// Runs the rule on one input; what it did is kept if it is not refused and `keep` says so.
+    pub(super) fn run<T>(
+        &mut self,
+        key: &str,
+        time: u64,
+        input: Input,
+        keep: impl FnOnce(&T) -> bool,
+        decide: impl FnOnce(&R, &mut Context<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut memory = self.memory(key, time, input);
+        let answer = decide(&self.rule, &mut Context::new(0, time, &mut memory));
+        match &answer {
+            Ok(answer) if keep(answer) => self.keep(key, memory),
+            Ok(_) => {}
+            Err(refusal) => {
+                self.refusals.push(Refused { event: memory.input.id().to_owned(), refusal: refusal.clone() });
             }
-            Err(refusal) => self.refusals.push(Refused { event: id.to_owned(), refusal }),
         }
+        answer
     }
 
-    fn memory(&self, key: &str, time: u64, event: Option<(TestEvent, String)>) -> Memory {
+    fn keep(&mut self, key: &str, mut memory: Memory) {
+        memory.document.time = memory.document.time.max(memory.time);
+        self.documents.insert(key.to_owned(), memory.document);
+        self.matches.extend(memory.found);
+        self.published.extend(memory.published);
+        self.log.extend(memory.logged);
+    }
+
+    fn memory(&self, key: &str, time: u64, input: Input) -> Memory {
         Memory {
             document: self.documents.get(key).cloned().unwrap_or_default(),
             lengths_ms: self.plan.window_lengths_ms(),
             time,
-            event,
+            input,
             observed: Vec::new(),
             found: Vec::new(),
+            published: Vec::new(),
             logged: Vec::new(),
         }
     }
@@ -131,7 +161,7 @@ impl<R: Queries> Host<R> {
             time,
             parameters: parameters.to_string(),
         };
-        let mut memory = self.memory(key, time, None);
+        let mut memory = self.memory(key, time, Input::Query);
         let answer = self.rule.on_query(&query, &mut QueryContext::new(0, &mut memory));
         let reply = answer.unwrap_or_else(Reply::from);
         (reply.status, serde_json::from_str(&reply.body).expect("a reply is JSON"))

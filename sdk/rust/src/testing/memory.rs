@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::document::{self, Document};
-use super::event::TestEvent;
-use super::route;
+use super::input::Input;
 use super::windows::{Observed, Span, ending_at};
-use crate::calls::{Calls, Emit, Entry, Totals};
+use crate::calls::{Calls, Emit, Entry, Publish, Totals};
 
 /// A match as the host records it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,15 +22,31 @@ pub struct Found {
     pub once: Option<String>,
 }
 
-/// What answers a rule's calls during one event or query.
+/// An event that the rule has published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// CloudEvents `type`.
+    pub event_type: String,
+    /// The object acted on; may be empty.
+    pub subject: String,
+    /// Who acted; may be empty.
+    pub actor: String,
+    /// Its data.
+    pub data: Value,
+    /// Milliseconds since the Unix epoch: the input's time.
+    pub time: u64,
+}
+
+/// What answers a rule's calls during one input.
 #[derive(Debug)]
 pub struct Memory {
     pub(crate) document: Document,
     pub(crate) lengths_ms: Vec<u64>,
     pub(crate) time: u64,
-    pub(crate) event: Option<(TestEvent, String)>,
+    pub(crate) input: Input,
     pub(crate) observed: Vec<(u32, Span)>,
     pub(crate) found: Vec<Found>,
+    pub(crate) published: Vec<Published>,
     pub(crate) logged: Vec<String>,
 }
 
@@ -45,16 +60,11 @@ impl Memory {
         let observed = self.observed.iter().rev().find(|(number, _)| *number == window);
         observed.map_or_else(|| ending_at(self.time, self.length_ms(window)), |(_, span)| *span)
     }
-
-    fn event_id(&self) -> String {
-        self.event.as_ref().expect("a query has no effects").1.clone()
-    }
 }
 
 impl Calls for Memory {
     fn attribute(&mut self, _at: u32, name: &str) -> Option<String> {
-        let (event, id) = self.event.as_ref()?;
-        route::attribute(event, id, name)
+        self.input.attribute(name)
     }
 
     fn get(&mut self, _at: u32, name: &str) -> Option<Vec<u8>> {
@@ -74,7 +84,7 @@ impl Calls for Memory {
     fn observe(&mut self, _at: u32, window: u32, member: &str, amount: i64) -> Totals {
         let length_ms = self.length_ms(window);
         let entry = Entry { time: self.time, member: member.to_owned(), amount };
-        let observed = Observed { entry, event: self.event_id() };
+        let observed = Observed { entry, event: self.input.id().to_owned() };
         let entries = self.document.windows.entry(window).or_default();
         let span = entries.observe(observed, length_ms);
         self.observed.push((window, span));
@@ -101,7 +111,7 @@ impl Calls for Memory {
     }
 
     fn emit(&mut self, _at: u32, emit: &Emit<'_>) {
-        let mut events = vec![self.event_id()];
+        let mut events = vec![self.input.id().to_owned()];
         for window in emit.windows {
             let span = self.span(*window);
             let entries = self.document.windows.get(window);
@@ -117,6 +127,28 @@ impl Calls for Memory {
             events,
             once: emit.once.map(str::to_owned),
         });
+    }
+
+    fn publish(&mut self, _at: u32, event: &Publish<'_>) {
+        let own = event.event_type.starts_with("fishpond.") || event.event_type.is_empty();
+        assert!(!own, "`{}` is no type for a module's event: empty, or the host's own", event.event_type);
+        let data: Value = serde_json::from_str(event.data).expect("data is JSON");
+        assert!(data.is_object(), "an event's data is an object, not {data}");
+        self.published.push(Published {
+            event_type: event.event_type.to_owned(),
+            subject: event.subject.to_owned(),
+            actor: event.actor.to_owned(),
+            data,
+            time: self.time,
+        });
+    }
+
+    fn set_timer(&mut self, _at: u32, name: &str, time: u64, context: &str) {
+        self.document.timers.insert(name.to_owned(), (time, context.to_owned()));
+    }
+
+    fn cancel_timer(&mut self, _at: u32, name: &str) {
+        self.document.timers.remove(name);
     }
 
     fn log(&mut self, _at: u32, level: &str, message: &str) {

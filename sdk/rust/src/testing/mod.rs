@@ -25,15 +25,26 @@
 //! assert_eq!(host.matches()[0].fields, serde_json::json!({ "visits": 3 }));
 //! ```
 //!
-//! Not covered natively: batches, fuel, bytes of documents, deduplication. Scenario files run on the real host.
+//! Time passes with [`Host::advance`], a filter is asked with [`Host::judge`] about an [`action`], and hears how it ended
+//! with [`Host::settle`].
+//!
+//! Not covered natively: batches, fuel, bytes of documents, deduplication, ticks of their own, other filters. Scenario files run on the real host.
 
+pub(crate) mod calendar;
+mod chain;
+mod clock;
 mod document;
 mod event;
 mod host;
+mod input;
 mod memory;
 mod route;
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
+pub use chain::{Judged, action};
 pub use event::{TestEvent, at, event};
 pub use host::{Host, Refused};
-pub use memory::{Found, Memory};
+pub use memory::{Found, Memory, Published};
