@@ -6,7 +6,8 @@
 //!
 //! To follow one event: `api::events` reads it, `shards::intake` gives it a position, `journal` makes that durable,
 //! `shards::worker` meets it, `engine` runs the module, `shards::commit` turns the outcome into frames,
-//! `shards::checkpoint` brings the document to the `store`, `trace` tells of it.
+//! `shards::checkpoint` brings the document to the `store`, `trace` tells of it; where a policy wants to act on what was
+//! found, `outreach::Dispatcher` hands it to `channels`.
 
 /// Floor 0. The nouns: event, document, outcome, frame, plan, limits; and the ports between rooms of one floor.
 pub mod model;
@@ -32,8 +33,14 @@ pub mod router;
 /// The only room that knows sled: current documents.
 pub mod store;
 
+/// The ways out to people: streams of the app, the log.
+pub mod channels;
+
 /// Floor 2. Modules, deployments, revisions: what control frames say.
 pub mod registry;
+
+/// From match to screen: policies, chains, what was decided, and handing over.
+pub mod outreach;
 
 /// What the journal tells about the past: matches, failures, why and why not.
 pub mod trace;

@@ -22,7 +22,18 @@ pub use hold::{Held, Hold};
 pub use world::{Deploy, Handled, Setup, World, copy_folder, event, frames, handled, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
-pub const GUESTS: [&str; 5] = ["c2c-blacklist", "rental-browse", "hello-rule", "noop-rule", "misbehave"];
+pub const GUESTS: [&str; 10] = [
+    "c2c-blacklist",
+    "rental-browse",
+    "lists",
+    "preference",
+    "gray",
+    "fatigue",
+    "hello-rule",
+    "noop-rule",
+    "misbehave",
+    "herald",
+];
 
 /// A built component. `name@version` is the same one under another version, and so with another digest.
 pub fn component(name: &str) -> Vec<u8> {

@@ -1,10 +1,13 @@
 //! `fishpond serve` in a process of its own, as an operator runs it, and a client that speaks to it as any program would.
 
+mod cable;
 mod client;
 mod crowd;
+mod foreign;
 mod model;
 mod producer;
 mod program;
+mod stream;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,10 +19,13 @@ use fishpond::app::{OpenOptions, open};
 use fishpond::model::{Frame, Limits, Lsn};
 use serde_json::Value;
 
+pub use cable::Cable;
 pub use client::{Client, Told};
 pub use crowd::{Act, Crowd};
+pub use foreign::{Foreign, NODE, PYTHON, node, python, script};
 pub use model::{Found, Model, Rule};
 pub use producer::{Pace, Producer, Record};
+pub use stream::{Came, Stream};
 
 /// How long a host may take for what a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -117,8 +123,20 @@ impl Service {
     }
 
     pub fn client(&self) -> Client {
+        Client::new(&self.address, &self.token())
+    }
+
+    /// The operator's.
+    pub fn token(&self) -> String {
         let token = std::fs::read_to_string(self.folder.join("token")).expect("the host has made a token");
-        Client::new(&self.address, token.trim())
+        token.trim().to_owned()
+    }
+
+    /// Memory of the process that is in use, bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the host runs");
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        kilobytes.and_then(|number| number.parse::<u64>().ok()).expect("its size") << 10
     }
 
     /// SIGKILL: no handler runs, nothing is flushed. Then another host on the same folder.
@@ -161,6 +179,20 @@ impl Service {
         let lines: Vec<String> = self.lines.try_iter().collect();
         self.log.extend(lines);
         self.log.iter().filter_map(|line| message(line, what)).collect()
+    }
+
+    /// Waits until so many lines with this message are there, and answers their fields.
+    pub fn heard(&mut self, what: &str, count: usize) -> Vec<Value> {
+        loop {
+            let said = self.said(what);
+            if said.len() >= count {
+                return said;
+            }
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.log.push(line),
+                Err(error) => panic!("`{what}` was said {} times, not {count} ({error})", said.len()),
+            }
+        }
     }
 
     /// Waits until something holds.

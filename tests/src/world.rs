@@ -87,6 +87,7 @@ impl World {
             failpoints: setup.failpoints.clone(),
             batching: setup.batching,
             native: Some(native()),
+            script: None,
         };
         let mut host = open(folder, options, |_| {})?;
         if setup.singly {

@@ -1,4 +1,4 @@
-//! Bearer tokens (RFC 6750): who may ask, and under which name it is recorded.
+//! Bearer tokens (RFC 6750): who may ask, under which name it is recorded, and for whom an app may speak.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,8 +7,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
+use super::user_token::{Invalid, User, UserKeys};
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"fishpond\"");
+const CHALLENGE_INVALID: HeaderValue = HeaderValue::from_static("Bearer realm=\"fishpond\", error=\"invalid_token\"");
 
 /// The tokens of a host.
 pub struct Tokens {
@@ -28,6 +30,33 @@ struct Token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub Arc<str>);
 
+/// Who uses an address of an end user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visitor {
+    /// For anybody.
+    Service(Caller),
+    /// For themselves.
+    User(User),
+}
+
+impl Visitor {
+    /// May this be done for that person? A stranger's attempt is told in the log.
+    pub(super) fn check(&self, business: &str, person: &str) -> Result<(), Refusal> {
+        let Visitor::User(user) = self else { return Ok(()) };
+        let (code, what) = if *user.business != *business {
+            ("wrong_business", "another business")
+        } else if *user.id != *person {
+            ("wrong_user", "another user")
+        } else {
+            return Ok(());
+        };
+        let (who, of) = (&*user.id, &*user.business);
+        tracing::warn!(audit = code, who, of, whom = person, business, "refused: a user's token was used for another");
+        let message = format!("the token is for {what}: it speaks for `{who}` in `{of}`");
+        Err(Refusal::new(StatusCode::FORBIDDEN, code, message))
+    }
+}
+
 impl Tokens {
     /// Names and secrets; `place` tells people where the secrets are.
     pub fn new(tokens: impl IntoIterator<Item = (String, String)>, place: impl Into<String>) -> Tokens {
@@ -38,23 +67,48 @@ impl Tokens {
 
     /// The caller whose token the request carries.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let Some(given) = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) else {
-            return Err(self.refusal("the request carries no token"));
+        let secret = self.bearer(headers)?.ok_or_else(|| self.refusal("the request carries no token"))?;
+        self.find(secret).ok_or_else(|| self.refusal("the host does not know this token"))
+    }
+
+    /// Who uses an address of an end user at a time (milliseconds): with a token in the header, or with a user's token in
+    /// the address, because a browser's `EventSource` sends no header.
+    pub(super) fn visitor(
+        &self,
+        keys: &UserKeys,
+        headers: &HeaderMap,
+        in_address: Option<&str>,
+        now: u64,
+    ) -> Result<Visitor, Refusal> {
+        let token = match (self.bearer(headers)?, in_address) {
+            (Some(secret), _) => match self.find(secret) {
+                Some(caller) => return Ok(Visitor::Service(caller)),
+                None => std::str::from_utf8(secret).map_err(|_| invalid_user_token(Invalid::Foreign))?,
+            },
+            (None, Some(token)) => token,
+            (None, None) => return Err(self.refusal("the request carries no token")),
         };
-        let Some((scheme, secret)) = given.split_at_checked(7) else {
-            return Err(self.refusal("this is no bearer token"));
-        };
-        if !scheme.eq_ignore_ascii_case(b"bearer ") {
-            return Err(self.refusal("this is no bearer token"));
+        keys.verify(token, now).map(Visitor::User).map_err(invalid_user_token)
+    }
+
+    /// The secret in the header; None without the header.
+    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Refusal> {
+        let Some(given) = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) else { return Ok(None) };
+        match given.split_at_checked(7) {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case(b"bearer ") => Ok(Some(secret.trim_ascii())),
+            _ => Err(self.refusal("this is no bearer token")),
         }
-        let digest: [u8; 32] = Sha256::digest(secret.trim_ascii()).into();
+    }
+
+    fn find(&self, secret: &[u8]) -> Option<Caller> {
+        let digest: [u8; 32] = Sha256::digest(secret).into();
         let mut found = None;
         for token in &self.known {
             if equal(&token.digest, &digest) {
                 found = Some(Caller(token.name.clone()));
             }
         }
-        found.ok_or_else(|| self.refusal("the host does not know this token"))
+        found
     }
 
     fn refusal(&self, what: &str) -> Refusal {
@@ -62,6 +116,12 @@ impl Tokens {
             format!("{what}: send the header `authorization: Bearer <token>`; the token is in {}", self.place);
         Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message).with_header(header::WWW_AUTHENTICATE, CHALLENGE)
     }
+}
+
+fn invalid_user_token(invalid: Invalid) -> Refusal {
+    let code = if invalid == Invalid::Expired { "token_expired" } else { "unauthorized" };
+    let message = format!("{invalid}: `POST /v1/{{business}}/user-tokens` makes one, with the host's own token");
+    Refusal::new(StatusCode::UNAUTHORIZED, code, message).with_header(header::WWW_AUTHENTICATE, CHALLENGE_INVALID)
 }
 
 /// Looks at every byte, wherever the first difference is.

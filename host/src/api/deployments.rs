@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::answer::Json;
 use super::auth::Caller;
-use super::body::{Deploy, DeploymentList, DeploymentView, Pause};
+use super::body::{Deploy, DeploymentList, DeploymentView, Pause, Rollback};
 use super::extract::{Content, NoParameters, Parameters, Place, json};
 use super::refusal::Refusal;
 use super::view::{self, activated_at};
-use super::{Api, Parts};
-use crate::model::{Lsn, OnError, Start};
+use super::{Api, Parts, answered};
+use crate::model::{Lsn, OnError, ShardSet, Start};
 use crate::registry::{self, DeployRequest, Deployment};
 
 type Named = Place<(String, String)>;
 type Unparametrised = Parameters<NoParameters>;
 
+#[utoipa::path(put, path = "/v1/{business}/deployments/{name}", tag = "deployments",
+    summary = "Make a deployment, or give it a new revision", request_body = Deploy,
+    responses((status = 200, description = "A new revision", body = DeploymentView),
+        (status = 201, description = "A new deployment", body = DeploymentView)))]
 pub async fn deploy(
     State(api): State<Arc<Api>>,
     Place((business, name)): Named,
@@ -26,23 +30,85 @@ pub async fn deploy(
     Caller(by): Caller,
     Content(body): Content,
 ) -> Result<Response, Refusal> {
-    let request = request(json(&body)?)?;
-    let (author, of, named) = (by.clone(), business.clone(), name.clone());
-    let deploy = move |parts: &Parts| parts.registry.deploy(&of, &named, request, &author);
-    let (lsn, deployment) = api.bounded(&api.compilations, deploy).await??;
+    let body: Deploy = json(&body)?;
+    let standing = match body.from.as_deref() {
+        None => None,
+        Some("backlog") => Some(standing(&api, &business, &name).await?),
+        Some(other) => return Err(unknown("from", other, "backlog")),
+    };
+    let request = request(body)?;
+    let author = by.clone();
+    let deploy = move |parts: &Parts, business: &str, name: &str| match standing {
+        Some(standing) => parts.registry.repair(business, name, request, standing, &author),
+        None => parts.registry.deploy(business, name, request, &author),
+    };
+    let (revision, view) = revised(&api, business, name, &by, deploy).await?;
+    let status = if revision == 1 { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(view)).into_response())
+}
+
+/// Where a paused deployment's shards stand, once that is durable.
+async fn standing(api: &Arc<Api>, business: &str, name: &str) -> Result<Vec<(ShardSet, Lsn)>, Refusal> {
+    let (of, named) = (business.to_owned(), name.to_owned());
+    let deployment = api.blocking(move |parts| parts.registry.deployment(&of, &named)).await?;
+    let deployment = deployment.ok_or_else(|| registry::Error::NoDeployment(name.to_owned()))?;
+    let standing = answered(|answer| api.parts.ask.standing(deployment.id, answer)).await??;
+    Ok(standing)
+}
+
+#[utoipa::path(post, path = "/v1/{business}/deployments/{name}/rollback", tag = "deployments",
+    summary = "Go back to the module, configuration and permissions of an older revision, as a new one",
+    request_body = Option<Rollback>,
+    responses((status = 200, description = "The deployment with its new revision", body = DeploymentView)))]
+pub async fn rollback(
+    State(api): State<Arc<Api>>,
+    Place((business, name)): Named,
+    Parameters(NoParameters {}): Unparametrised,
+    Caller(by): Caller,
+    Content(body): Content,
+) -> Result<Json<DeploymentView>, Refusal> {
+    let Rollback { to } = if body.is_empty() { Rollback::default() } else { json(&body)? };
+    let author = by.clone();
+    let back = move |parts: &Parts, business: &str, name: &str| parts.registry.rollback(business, name, to, &author);
+    Ok(Json(revised(&api, business, name, &by, back).await?.1))
+}
+
+/// Activates a revision and shows the deployment when it is durable.
+async fn revised(
+    api: &Arc<Api>,
+    business: String,
+    name: String,
+    by: &str,
+    revise: impl FnOnce(&Parts, &str, &str) -> Result<(Lsn, Arc<Deployment>), registry::Error> + Send + 'static,
+) -> Result<(u32, DeploymentView), Refusal> {
+    let (of, named) = (business.clone(), name.clone());
+    let revise = move |parts: &Parts| revise(parts, &of, &named);
+    let (lsn, deployment) = api.bounded(&api.compilations, revise).await??;
     api.parts.log.committed(lsn).await?;
     let newest = deployment.newest();
     let (revision, digest) = (newest.number, newest.digest);
     tracing::info!(business, deployment = name, revision, %digest, %by, position = lsn.0, "deployment activated");
-    let status = if revision == 1 { StatusCode::CREATED } else { StatusCode::OK };
     let view = api.blocking(move |parts| view_of(parts, &deployment)).await?;
-    Ok((status, Json(view)).into_response())
+    Ok((revision, view))
+}
+
+#[utoipa::path(post, path = "/v1/{business}/deployments/{name}/retire", tag = "deployments",
+    summary = "End a deployment for good: it handles what came before, and keeps its documents and its name",
+    responses((status = 200, description = "The retired deployment", body = DeploymentView)))]
+pub async fn retire(
+    State(api): State<Arc<Api>>,
+    Place((business, name)): Named,
+    Parameters(NoParameters {}): Unparametrised,
+    Caller(by): Caller,
+) -> Result<Json<DeploymentView>, Refusal> {
+    let author = by.clone();
+    let change = move |parts: &Parts, business: &str, name: &str| parts.book.retire(business, name, &author);
+    let (lsn, view) = changed(&api, &business, name, change).await?;
+    tracing::info!(business, deployment = view.name, %by, position = lsn.0, "deployment retired");
+    Ok(Json(view))
 }
 
 fn request(body: Deploy) -> Result<DeployRequest, Refusal> {
-    let unknown = |member: &str, value: &str, known: &str| {
-        Refusal::bad_request("bad_body", format!("`{member}` is `{value}`, but can only be {known}"))
-    };
     let on_error = match body.on_error.as_deref() {
         None => OnError::default(),
         Some("skip") => OnError::Skip,
@@ -59,6 +125,12 @@ fn request(body: Deploy) -> Result<DeployRequest, Refusal> {
     Ok(DeployRequest { module: body.module, configuration, permissions: body.permissions, on_error, start })
 }
 
+fn unknown(member: &str, value: &str, known: &str) -> Refusal {
+    Refusal::bad_request("bad_body", format!("`{member}` is `{value}`, but can only be {known}"))
+}
+
+#[utoipa::path(get, path = "/v1/{business}/deployments", tag = "deployments", summary = "List deployments",
+    responses((status = 200, description = "The deployments", body = DeploymentList)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,
@@ -74,6 +146,8 @@ pub async fn list(
     Ok(Json(DeploymentList { deployments }))
 }
 
+#[utoipa::path(get, path = "/v1/{business}/deployments/{name}", tag = "deployments", summary = "Show a deployment",
+    responses((status = 200, description = "The deployment", body = DeploymentView)))]
 pub async fn show(
     State(api): State<Arc<Api>>,
     Place((business, name)): Named,
@@ -84,6 +158,9 @@ pub async fn show(
     Ok(Json(view))
 }
 
+#[utoipa::path(post, path = "/v1/{business}/deployments/{name}/pause", tag = "deployments",
+    summary = "Stop a deployment where its readers are", request_body = Option<Pause>,
+    responses((status = 200, description = "The paused deployment", body = DeploymentView)))]
 pub async fn pause(
     State(api): State<Arc<Api>>,
     Place((business, name)): Named,
@@ -107,6 +184,9 @@ pub async fn pause(
     Ok(Json(view))
 }
 
+#[utoipa::path(post, path = "/v1/{business}/deployments/{name}/resume", tag = "deployments",
+    summary = "Let a deployment go on where it stopped",
+    responses((status = 200, description = "The deployment", body = DeploymentView)))]
 pub async fn resume(
     State(api): State<Arc<Api>>,
     Place((business, name)): Named,
@@ -121,12 +201,15 @@ pub async fn resume(
 }
 
 /// Makes a change and shows the deployment when the change is durable.
-async fn changed(
+async fn changed<E>(
     api: &Arc<Api>,
     business: &str,
     name: String,
-    change: impl FnOnce(&Parts, &str, &str) -> Result<Lsn, registry::Error> + Send + 'static,
-) -> Result<(Lsn, DeploymentView), Refusal> {
+    change: impl FnOnce(&Parts, &str, &str) -> Result<Lsn, E> + Send + 'static,
+) -> Result<(Lsn, DeploymentView), Refusal>
+where
+    Refusal: From<E>,
+{
     let business = business.to_owned();
     let change = move |parts: &Parts| {
         let lsn = change(parts, &business, &name)?;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::answer::Json;
 use super::body::{EventsAnswer, Rejected};
 use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
 use super::extract::{Content, NoParameters, Parameters, Place};
@@ -26,6 +27,10 @@ enum Form {
     Binary,
 }
 
+#[utoipa::path(post, path = "/v1/{business}/events", tag = "events",
+    summary = "Accept CloudEvents 1.0: one, a batch, or one in headers",
+    request_body(content(("application/cloudevents+json"), ("application/cloudevents-batch+json"), ("application/json"))),
+    responses((status = 202, description = "At least one is accepted and durable", body = EventsAnswer)))]
 pub async fn submit(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,
@@ -145,7 +150,7 @@ async fn acknowledge(api: &Api, business: &str, taken: Taken) -> Result<Response
         return Err(nothing_accepted(rejected, batch));
     }
     let answer = EventsAnswer::new(durable, accepted, duplicates, rejected);
-    Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
 fn id_reused(item: usize, original: Lsn) -> Rejected {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::auth::Caller;
+use super::auth::{Caller, Visitor};
 use super::cloudevents::parse_time;
 use super::refusal::Refusal;
 use crate::model::check_name;
@@ -88,6 +88,38 @@ impl<S: Send + Sync, T: Names> FromRequestParts<S> for Place<T> {
         let Path(names) = path.map_err(|rejection| Refusal::bad_request("bad_path", rejection.body_text()))?;
         check_name("business", names.business())?;
         Ok(Place(names))
+    }
+}
+
+/// Parts of the path that belong to one person: who asks has been checked.
+pub struct Own<T>(pub T);
+
+/// What a path of a person names.
+pub trait Owned: Names {
+    fn person(&self) -> &str;
+}
+
+impl Owned for (String, String) {
+    fn person(&self) -> &str {
+        &self.1
+    }
+}
+
+impl Owned for (String, String, String) {
+    fn person(&self) -> &str {
+        &self.1
+    }
+}
+
+impl<S: Send + Sync, T: Owned> FromRequestParts<S> for Own<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Own<T>, Refusal> {
+        let Place(names) = Place::<T>::from_request_parts(parts, state).await?;
+        let visitor = parts.extensions.get::<Visitor>();
+        let visitor = visitor.ok_or_else(|| Refusal::host("the request was not authenticated"))?;
+        visitor.check(names.business(), names.person())?;
+        Ok(Own(names))
     }
 }
 

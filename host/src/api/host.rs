@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
+use super::answer::Json;
 use super::body::LimitList;
 use super::refusal::Refusal;
 use super::{Api, Parts};
@@ -14,11 +14,15 @@ use super::{Api, Parts};
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "host", summary = "Does the process answer?",
+    responses((status = 200, description = "It does", body = String)))]
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// The host can do its work.
+#[utoipa::path(get, path = "/readyz", tag = "host", summary = "Can the host do its work?",
+    responses((status = 200, description = "It can", body = String)))]
 pub async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Refusal> {
     match api.parts.watch.unhealthy() {
         None => Ok("ready\n"),
@@ -26,6 +30,8 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Refusal
     }
 }
 
+#[utoipa::path(get, path = "/metrics", tag = "host", summary = "Metrics as Prometheus reads them",
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, Refusal> {
     let text = api.blocking(render).await?.map_err(|error| Refusal::host(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, METRICS_TEXT)], text))
@@ -54,6 +60,8 @@ fn render(parts: &Parts) -> Result<String, prometheus::Error> {
     metrics.render()
 }
 
+#[utoipa::path(get, path = "/v1/limits", tag = "host", summary = "Every limit: name, value, default, unit, meaning",
+    responses((status = 200, description = "The limits", body = LimitList)))]
 pub async fn limits(State(api): State<Arc<Api>>) -> Json<LimitList> {
     Json(LimitList::of(&api.parts.limits))
 }

@@ -4,26 +4,38 @@
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
 //! - `events` (with `cloudevents`), `modules`, `deployments`, `queries`, `records`, `traces`, `host`: the handlers
-//! - `extract`, `refusal`, `auth`: what they share; `view`: from the model to bodies
+//! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
+//! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
+//! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
 //! - `serve`: the listener
 //!
 //! Nothing is acknowledged, and nothing that was asked for is shown, before its position is durable.
 
+mod actions;
+mod answer;
 mod auth;
 pub mod body;
+mod chains;
 mod cloudevents;
+mod cors;
+mod decisions;
 mod deployments;
 mod events;
 mod extract;
 mod host;
 mod modules;
 mod observe;
+mod openapi;
+mod persons;
+mod policies;
 mod queries;
+mod reading;
 mod records;
 mod refusal;
 mod routes;
 mod serve;
 mod traces;
+mod user_token;
 mod view;
 
 #[cfg(test)]
@@ -33,16 +45,20 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 pub use auth::Tokens;
 pub use axum::Router;
+pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
+pub use user_token::UserKeys;
 
+use crate::channels::Hub;
 use crate::journal::Log;
 use crate::model::Limits;
 use crate::model::ports::{Ask, Submit, Watch};
+use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
 use refusal::Refusal;
@@ -72,7 +88,14 @@ pub struct Parts {
     pub watch: Arc<dyn Watch>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
+    pub book: Arc<Book>,
+    pub decisions: Arc<Index>,
+    /// Streams end when it is closed: whoever ends the host closes it first.
+    pub hub: Arc<Hub>,
     pub tokens: Tokens,
+    pub keys: UserKeys,
+    /// Origins of pages that may use the addresses of end users.
+    pub cors_origins: Vec<String>,
     /// Wall clock, milliseconds: the receive time of events.
     pub clock: Clock,
 }
@@ -139,4 +162,12 @@ impl Api {
         let label = if counted.contains(business) { business } else { "other" };
         self.parts.metrics.events.with_label_values(&[label, result]).inc_by(count);
     }
+}
+
+/// Asks through a port that answers by a closure.
+async fn answered<T: Send + 'static>(ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> Result<T, Refusal> {
+    let (sender, receiver) = oneshot::channel();
+    // Whoever stopped waiting needs no answer.
+    ask(Box::new(|answer| drop(sender.send(answer))));
+    receiver.await.map_err(|_| Refusal::host("the shard stopped before it answered"))
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::answer::Json;
 use super::auth::Caller;
-use super::body::ModuleList;
+use super::body::{ModuleList, ModuleView};
 use super::cloudevents::essence;
 use super::extract::{Content, NoParameters, Parameters, Place};
 use super::refusal::Refusal;
@@ -17,6 +17,10 @@ use super::view;
 
 const CONTENT_TYPES: [&str; 2] = ["application/wasm", "application/octet-stream"];
 
+#[utoipa::path(post, path = "/v1/{business}/modules", tag = "deployments", summary = "Upload a module",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 200, description = "These bytes were uploaded before", body = ModuleView),
+        (status = 201, description = "A new module", body = ModuleView)))]
 pub async fn upload(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,
@@ -48,6 +52,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message))
 }
 
+#[utoipa::path(get, path = "/v1/{business}/modules", tag = "deployments", summary = "List modules, oldest first",
+    responses((status = 200, description = "The modules", body = ModuleList)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,

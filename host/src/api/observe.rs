@@ -3,29 +3,42 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use tracing::Instrument;
 
-use super::Api;
+use super::auth::Visitor;
 use super::extract::BodyLimit;
 use super::refusal::Refusal;
+use super::{Api, cors};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest request id that is taken over from a caller, bytes.
 const MAX_REQUEST_ID: usize = 64;
 
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Also those who have no token.
+    Open,
+    /// A token of the host.
+    Service,
+    /// A token of the host, or that of the end user whom the path names; also pages of configured origins.
+    Person,
+}
+
 /// What is known of a route before any request.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// As in the log and in metrics.
     pub path: &'static str,
-    /// Answers also those who have no token.
-    pub open: bool,
+    pub access: Access,
     pub body: BodyLimit,
+    /// Until the answer begins.
     pub timeout: Duration,
     /// Successes are logged at `debug`: there are many of them.
     pub frequent: bool,
@@ -38,8 +51,15 @@ pub async fn observe(State((api, route)): State<(Arc<Api>, Route)>, request: Req
     let method = request.method().clone();
     let business = business(route, request.uri().path()).to_owned();
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), route = route.path, business);
-    let response = guarded(&api, route, request, next).instrument(span.clone()).await;
+    let origin = allowed_origin(&api, route, request.headers());
+    let response = match &origin {
+        Some(_) if method == Method::OPTIONS => Ok(cors::preflight()),
+        _ => guarded(&api, route, request, next).instrument(span.clone()).await,
+    };
     let mut response = response.unwrap_or_else(IntoResponse::into_response);
+    if route.access == Access::Person {
+        cors::mark(response.headers_mut(), origin);
+    }
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status();
     api.parts.metrics.requests.with_label_values(&[route.path, status.as_str()]).observe(seconds);
@@ -49,9 +69,16 @@ pub async fn observe(State((api, route)): State<(Arc<Api>, Route)>, request: Req
 }
 
 async fn guarded(api: &Api, route: Route, mut request: Request, next: Next) -> Result<Response, Refusal> {
-    if !route.open {
-        let caller = api.parts.tokens.check(request.headers())?;
-        request.extensions_mut().insert(caller);
+    match route.access {
+        Access::Open => {}
+        Access::Service => {
+            let caller = api.parts.tokens.check(request.headers())?;
+            request.extensions_mut().insert(caller);
+        }
+        Access::Person => {
+            let visitor = visitor(api, &request)?;
+            request.extensions_mut().insert(visitor);
+        }
     }
     request.extensions_mut().insert(route.body);
     let answer = tokio::time::timeout(route.timeout, next.run(request)).await;
@@ -62,6 +89,25 @@ async fn guarded(api: &Api, route: Route, mut request: Request, next: Next) -> R
         );
         Refusal::limit(StatusCode::SERVICE_UNAVAILABLE, "request_ms", message)
     })
+}
+
+fn visitor(api: &Api, request: &Request) -> Result<Visitor, Refusal> {
+    let parts = &api.parts;
+    let in_address =
+        Query::<TokenInAddress>::try_from_uri(request.uri()).ok().and_then(|Query(found)| found.access_token);
+    parts.tokens.visitor(&parts.keys, request.headers(), in_address.as_deref(), (parts.clock)())
+}
+
+/// The address itself is never logged, because of this.
+#[derive(Deserialize)]
+struct TokenInAddress {
+    access_token: Option<String>,
+}
+
+/// The page's origin, if the route is for pages and this one may use it.
+fn allowed_origin(api: &Api, route: Route, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN).filter(|_| route.access == Access::Person)?;
+    api.parts.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
 fn log(route: Route, method: &Method, status: StatusCode, seconds: f64) {

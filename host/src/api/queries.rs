@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use utoipa::IntoParams;
 
-use super::Api;
+use super::answer::Json;
 use super::body::QueryAnswer;
 use super::extract::{Parameters, Place, key};
 use super::refusal::Refusal;
+use super::{Api, answered};
 use crate::model::ports::Question;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Asked {
     key: String,
     /// JSON object.
@@ -24,6 +25,9 @@ pub struct Asked {
     parameters: Option<String>,
 }
 
+#[utoipa::path(get, path = "/v1/{business}/deployments/{name}/queries/{query}", tag = "deployments",
+    summary = "Ask a deployment about one key", params(Asked),
+    responses((status = 200, description = "The module's reply", body = QueryAnswer)))]
 pub async fn ask(
     State(api): State<Arc<Api>>,
     Place((business, deployment, query)): Place<(String, String, String)>,
@@ -39,10 +43,7 @@ pub async fn ask(
         key: asked.key.into(),
         parameters: parameters.into(),
     };
-    let (sender, receiver) = oneshot::channel();
-    // Whoever stopped waiting needs no answer.
-    api.parts.ask.query(question, Box::new(|answer| drop(sender.send(answer))));
-    let answer = receiver.await.map_err(|_| Refusal::host("the shard stopped before it answered"))??;
+    let answer = answered(|answer| api.parts.ask.query(question, answer)).await??;
     let durable = api.parts.log.committed(answer.position).await?;
     let body = RawValue::from_string(answer.reply.body.into());
     let body = body.map_err(|error| Refusal::host(format!("the reply is no JSON: {error}")))?;

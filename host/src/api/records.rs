@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::answer::Json;
 use super::body::{FailedPage, MatchPage};
 use super::extract::{Parameters, Place, count};
 use super::refusal::Refusal;
@@ -13,8 +14,9 @@ use super::{Api, Parts, view};
 use crate::model::Lsn;
 use crate::trace::{self, PageRequest};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct MatchesAsked {
     #[serde(default)]
     after: u64,
@@ -23,8 +25,9 @@ pub struct MatchesAsked {
     person: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct FailedAsked {
     #[serde(default)]
     after: u64,
@@ -32,6 +35,8 @@ pub struct FailedAsked {
     deployment: Option<String>,
 }
 
+#[utoipa::path(get, path = "/v1/{business}/matches", tag = "events", summary = "Matches, oldest first",
+    params(MatchesAsked), responses((status = 200, description = "A page", body = MatchPage)))]
 pub async fn matches(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,
@@ -47,6 +52,9 @@ pub async fn matches(
     Ok(Json(MatchPage { matches: page.items.iter().map(view::found).collect(), next: page.next.0 }))
 }
 
+#[utoipa::path(get, path = "/v1/{business}/failed-events", tag = "events",
+    summary = "Events that could not be handled, oldest first", params(FailedAsked),
+    responses((status = 200, description = "A page", body = FailedPage)))]
 pub async fn failed(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,

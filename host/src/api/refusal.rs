@@ -3,11 +3,13 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::answer::line;
 use super::body::{DiagnosticView, Problem};
+use super::reading::Faults;
 use crate::engine::{ConfigureError, Diagnostic, UploadError};
 use crate::model::NameError;
 use crate::model::ports::{AskError, SubmitError};
-use crate::{journal, registry, trace};
+use crate::{channels, journal, outreach, registry, trace};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -55,7 +57,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let text = serde_json::to_vec(&*self.problem).unwrap_or_default();
+        let text = line(&*self.problem).unwrap_or_default();
         let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], text).into_response();
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
@@ -107,6 +109,68 @@ impl From<AskError> for Refusal {
             AskError::NoQuery { .. } => Refusal::new(StatusCode::NOT_FOUND, "no_query", message),
             AskError::Refused { code, .. } => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &code, message),
             AskError::Host(_) => Refusal::host(message),
+            AskError::NotPaused => Refusal::new(StatusCode::CONFLICT, "not_paused", message),
+        }
+    }
+}
+
+impl From<Faults> for Refusal {
+    fn from(Faults(faults): Faults) -> Refusal {
+        let message = match &faults[..] {
+            [only] => only.message.clone(),
+            all => format!("{} things are wrong in the body", all.len()),
+        };
+        Refusal::bad_request("bad_body", message).with(|problem| problem.diagnostics = faults)
+    }
+}
+
+impl From<channels::Full> for Refusal {
+    fn from(full: channels::Full) -> Refusal {
+        let message = full.to_string();
+        let refusal = match full {
+            channels::Full::Limit { .. } => Refusal::limit(StatusCode::SERVICE_UNAVAILABLE, "streams", message),
+            channels::Full::Ending => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
+        };
+        refusal.with_header(header::RETRY_AFTER, RETRY_AFTER)
+    }
+}
+
+impl From<outreach::Error> for Refusal {
+    fn from(error: outreach::Error) -> Refusal {
+        use outreach::Error;
+        let message = error.to_string();
+        let unprocessable = |code: &str, place: String| {
+            let diagnostic = DiagnosticView { message: message.clone(), place, hint: String::new() };
+            let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, message.clone());
+            refusal.with(|problem| problem.diagnostics = vec![diagnostic])
+        };
+        let policy = |place: &str| unprocessable("bad_policy", place.to_owned());
+        match error {
+            Error::Name(error) => error.into(),
+            Error::MatchName(_) => policy("/match"),
+            Error::TagName(_) => policy("/tag/name"),
+            Error::Content(_) => policy("/message/content"),
+            Error::LastsNothing { .. } => policy(""),
+            Error::NeverValid { .. } => policy("/valid_until"),
+            Error::Fallback(_) => policy("/message/offline/fallback"),
+            Error::EventType(_) => policy("/publish/type"),
+            Error::NoDeployment(_) => unprocessable("no_deployment", "/deployment".to_owned()),
+            Error::NoPolicy(_) => Refusal::new(StatusCode::NOT_FOUND, "no_policy", message),
+            Error::PolicyBytes { .. } => Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "policy_bytes", message),
+            Error::Policies { .. } => Refusal::limit(StatusCode::CONFLICT, "policies", message),
+            Error::ChainEntries { .. } => Refusal::limit(StatusCode::BAD_REQUEST, "chain_entries", message),
+            Error::NotPlatform => unprocessable("bad_chain", String::new()),
+            Error::NoFilter { entry, .. }
+            | Error::Retired { entry, .. }
+            | Error::NotAFilter { entry, .. }
+            | Error::Twice { entry, .. }
+            | Error::DowngradeLate { entry, .. }
+            | Error::FinalInPlatform { entry, .. } => {
+                unprocessable("bad_chain", format!("/entries/{}", entry.saturating_sub(1)))
+            }
+            Error::InChain { .. } => Refusal::new(StatusCode::CONFLICT, "in_chain", message),
+            Error::Registry(error) => error.into(),
+            Error::Journal(error) => error.into(),
         }
     }
 }
@@ -135,7 +199,10 @@ impl From<registry::Error> for Refusal {
             Error::AmbiguousModule(_) => unprocessable("ambiguous_module", message),
             Error::NoDeployment(_) => Refusal::new(StatusCode::NOT_FOUND, "no_deployment", message),
             Error::AlreadyPaused(_) => conflict("already_paused", message),
-            Error::NotPaused(_) => conflict("not_paused", message),
+            Error::NotPaused(_) | Error::NotStanding { .. } => conflict("not_paused", message),
+            Error::Retired(_) => conflict("retired", message),
+            Error::FirstRevision(_) => conflict("no_revision", message),
+            Error::NoRevision { .. } => unprocessable("no_revision", message),
             Error::ConfigurationJson(_) => Refusal::bad_request("not_json", message),
             Error::ConfigurationBytes { .. } => {
                 Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "configuration_bytes", message)
@@ -147,7 +214,11 @@ impl From<registry::Error> for Refusal {
             }
             Error::Limit { name, .. } => Refusal::limit(StatusCode::CONFLICT, name, message),
             Error::Journal(error) => error.into(),
-            Error::Host(_) | Error::File(_) | Error::Recovery(_) | Error::ChangedFile { .. } => Refusal::host(message),
+            Error::Standing { .. }
+            | Error::Host(_)
+            | Error::File(_)
+            | Error::Recovery(_)
+            | Error::ChangedFile { .. } => Refusal::host(message),
         }
     }
 }

@@ -9,19 +9,26 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post, put};
 
 use super::extract::BodyLimit;
-use super::observe::{Route, observe};
+use super::observe::{Access, Route, observe};
 use super::refusal::Refusal;
-use super::{Api, Parts, deployments, events, host, modules, queries, records, traces};
+use super::{
+    Api, Parts, actions, chains, decisions, deployments, events, host, modules, openapi, persons, policies, queries,
+    records, traces,
+};
 
 /// Time for a request that compiles or tries a module, instead of `request_ms`: a large component takes minutes.
 const COMPILE: Duration = Duration::from_secs(600);
 
 /// The API of a host.
 pub fn router(parts: Parts) -> axum::Router {
+    table(parts).finish()
+}
+
+pub(super) fn table(parts: Parts) -> Table {
     let limits = parts.limits.clone();
     let base = Route {
         path: "",
-        open: false,
+        access: Access::Service,
         body: BodyLimit { name: "request_bytes", bytes: limits.request_bytes },
         timeout: Duration::from_millis(limits.request_ms),
         frequent: true,
@@ -29,28 +36,50 @@ pub fn router(parts: Parts) -> axum::Router {
     let change = Route { frequent: false, ..base };
     let compile = Route { timeout: COMPILE, ..change };
     let upload = Route { body: BodyLimit { name: "module_bytes", bytes: limits.module_bytes }, ..compile };
-    let open = Route { open: true, ..base };
-    let mut table = Table { api: Arc::new(Api::new(parts)), router: axum::Router::new() };
+    let policy = Route { body: BodyLimit { name: "policy_bytes", bytes: limits.policy_bytes }, ..change };
+    let person = Route { access: Access::Person, ..base };
+    let open = Route { access: Access::Open, ..base };
+    let none = Route { path: "none", access: Access::Open, ..change };
+    let mut table = Table { api: Arc::new(Api::new(parts)), router: axum::Router::new(), paths: Vec::new(), none };
     table.add("/v1/{business}/events", base, post(events::submit));
     table.add("/v1/{business}/modules", upload, post(modules::upload).get(modules::list));
     table.add("/v1/{business}/deployments", base, get(deployments::list));
     table.add("/v1/{business}/deployments/{name}", compile, put(deployments::deploy).get(deployments::show));
     table.add("/v1/{business}/deployments/{name}/pause", change, post(deployments::pause));
     table.add("/v1/{business}/deployments/{name}/resume", change, post(deployments::resume));
+    table.add("/v1/{business}/deployments/{name}/rollback", compile, post(deployments::rollback));
+    table.add("/v1/{business}/deployments/{name}/retire", change, post(deployments::retire));
     table.add("/v1/{business}/deployments/{name}/queries/{query}", base, get(queries::ask));
+    table.add("/v1/{business}/policies", base, get(policies::list));
+    let one = put(policies::set).get(policies::show).delete(policies::remove);
+    table.add("/v1/{business}/policies/{id}", policy, one);
+    table.add("/v1/{business}/policies/{id}/chain", change, put(chains::set_of_policy).get(chains::show_of_policy));
+    table.add("/v1/{business}/chain", change, put(chains::set).get(chains::show));
+    table.add("/v1/{business}/decisions", base, get(decisions::list));
+    table.add("/v1/{business}/decisions/summary", base, get(decisions::summary));
+    table.add("/v1/{business}/decisions/{action}", base, get(decisions::show));
+    table.add("/v1/{business}/user-tokens", base, post(persons::token));
+    table.add("/v1/{business}/users/{user}/tags", person, get(persons::tags));
+    table.add("/v1/{business}/users/{user}/actions", person, get(actions::stream));
+    table.add("/v1/{business}/users/{user}/actions/{action}/ack", person, post(persons::acknowledge));
+    table.add("/v1/{business}/users/{user}/slots/{slot}", person, get(persons::slot));
     table.add("/v1/{business}/trace/{key}", base, get(traces::trace));
     table.add("/v1/{business}/matches", base, get(records::matches));
     table.add("/v1/{business}/failed-events", base, get(records::failed));
+    table.add("/v1/openapi.json", base, get(openapi::document));
     table.add("/v1/limits", base, get(host::limits));
     table.add("/metrics", base, get(host::metrics));
     table.add("/healthz", open, get(host::healthz));
     table.add("/readyz", open, get(host::readyz));
-    table.finish(Route { path: "none", open: true, ..change })
+    table
 }
 
-struct Table {
+pub(super) struct Table {
     api: Arc<Api>,
     router: axum::Router<Arc<Api>>,
+    pub paths: Vec<&'static str>,
+    /// For what is not here.
+    none: Route,
 }
 
 impl Table {
@@ -59,10 +88,12 @@ impl Table {
         let methods = methods.fallback(wrong_method).layer(DefaultBodyLimit::max(largest));
         let methods = methods.layer(from_fn_with_state((self.api.clone(), Route { path, ..route }), observe));
         self.router = std::mem::take(&mut self.router).route(path, methods);
+        self.paths.push(path);
     }
 
-    fn finish(self, route: Route) -> axum::Router {
-        let unknown = axum::routing::any(nothing_here).layer(from_fn_with_state((self.api.clone(), route), observe));
+    pub fn finish(self) -> axum::Router {
+        let unknown = axum::routing::any(nothing_here);
+        let unknown = unknown.layer(from_fn_with_state((self.api.clone(), self.none), observe));
         self.router.fallback_service(unknown.with_state(self.api.clone())).with_state(self.api)
     }
 }

@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use utoipa::IntoParams;
 
+use super::answer::Json;
 use super::body::TraceAnswer;
 use super::extract::{Parameters, Place, count, key, time};
 use super::refusal::Refusal;
-use super::{Api, Parts, view};
+use super::{Api, Parts, answered, view};
 use crate::model::ports::DocumentView;
 use crate::trace::{self, Question};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Asked {
     at: Option<String>,
     limit: Option<u64>,
 }
 
+#[utoipa::path(get, path = "/v1/{business}/trace/{key}", tag = "events", summary = "Why a user did or did not match",
+    params(Asked), responses((status = 200, description = "The events of the key, oldest first", body = TraceAnswer)))]
 pub async fn trace(
     State(api): State<Arc<Api>>,
     Place((business, about)): Place<(String, String)>,
@@ -45,10 +48,7 @@ pub async fn trace(
 /// The documents as the shards have them, once that is durable; None if the shards cannot say any more. The trace is
 /// read afterwards, so it reaches at least as far.
 async fn documents(api: &Api, business: &str, key: &str) -> Option<Vec<DocumentView>> {
-    let (sender, receiver) = oneshot::channel();
-    // Whoever stopped waiting needs no answer.
-    api.parts.ask.documents(business, key, Box::new(|documents| drop(sender.send(documents))));
-    let documents = receiver.await.ok()?;
+    let documents = answered(|answer| api.parts.ask.documents(business, key, answer)).await.ok()?;
     let highest = documents.iter().map(|view| view.position.max(view.document.lsn())).max();
     if let Some(highest) = highest {
         api.parts.log.committed(highest).await.ok()?;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::channels::{Hub, Script, Ways};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
 use crate::model::{Limits, Lsn};
+use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Intake, Parts, Station, recover};
+use crate::shards::{Batching, Intake, Parts, Readers, Station, recover};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -22,6 +24,8 @@ pub struct OpenOptions {
     pub batching: Batching,
     /// Cache of native code; None = in the data folder. Only this user may write it.
     pub native: Option<PathBuf>,
+    /// What channels answer instead of delivering, for scenario files and tests.
+    pub script: Option<Arc<Script>>,
 }
 
 impl Default for OpenOptions {
@@ -32,6 +36,7 @@ impl Default for OpenOptions {
             failpoints: Failpoints::default(),
             batching: Batching::ByTime,
             native: None,
+            script: None,
         }
     }
 }
@@ -41,6 +46,10 @@ pub struct Host {
     pub parts: Parts,
     pub intake: Arc<Intake>,
     pub station: Station,
+    pub dispatcher: Dispatcher,
+    pub book: Arc<Book>,
+    pub decisions: Arc<Index>,
+    pub hub: Arc<Hub>,
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub report: Report,
 }
@@ -88,16 +97,33 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let registry = Registry::new(log.clone(), engine, data.join("modules"), limits.clone(), options.clock.clone());
     let registry = Arc::new(registry.context("cannot use the folder of modules")?);
     let last = opened.last;
-    let recovery = recover(&log, &registry, &store, &limits, |position| progress(Step::Redo { position, last }))?;
+    let book = Arc::new(Book::new(log.clone(), registry.clone(), limits.clone(), options.clock.clone()));
+    let decisions = Arc::new(Index::new(metrics.clone()));
+    let redo = |position| progress(Step::Redo { position, last });
+    let recovery = recover(&log, &registry, &book, &decisions, &store, &limits, redo)?;
     let report = Report {
         journal: opened,
         frames: recovery.frames,
         redone: recovery.redone,
         seconds: started.elapsed().as_secs_f64(),
     };
-    let parts = Parts { log: log.clone(), registry, store, metrics: metrics.clone(), limits: limits.clone() };
+    let hub = Arc::new(Hub::new(limits.streams, metrics.clone()));
+    let parts = Parts {
+        log: log.clone(),
+        registry,
+        store,
+        metrics: metrics.clone(),
+        limits: limits.clone(),
+        clock: options.clock.clone(),
+        presence: hub.clone(),
+    };
+    let ways = Ways { hub: hub.clone(), script: options.script };
+    let (next, clock) = (last.next(), options.clock.clone());
+    let dispatcher = Dispatcher::new(log.clone(), ways, decisions.clone(), metrics.clone(), clock, next);
     let intake = Arc::new(Intake::new(log, recovery.dedup, &limits, metrics));
-    let station = Station::new(parts.clone(), recovery.deployments, recovery.mark, options.batching)
-        .context("cannot start the write-back")?;
-    Ok(Host { parts, intake, station, clock: options.clock, report })
+    let readers =
+        Readers { deployments: recovery.deployments, desk: recovery.desk, times: recovery.times, mark: recovery.mark };
+    let station = Station::new(parts.clone(), readers, options.batching).context("cannot start the write-back")?;
+    let clock = options.clock;
+    Ok(Host { parts, intake, station, dispatcher, book, decisions, hub, clock, report })
 }

@@ -10,6 +10,7 @@ use super::open::{Host, OpenOptions, Step, open};
 use crate::api;
 use crate::config::{self, Config};
 use crate::journal::Log;
+use crate::outreach::Dispatching;
 use crate::shards::Shards;
 
 /// Requests that have begun get this long to end.
@@ -30,12 +31,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let token = config::token::load_or_create(&config.data)?;
     let place = config.data.join(config::token::FILE_NAME).display().to_string();
     let tokens = api::Tokens::new([("operator".to_owned(), token)], place);
+    let keys = api::UserKeys::new(config::token::user_key(&config.data)?);
     let options = OpenOptions { limits: config.limits.clone(), ..OpenOptions::default() };
     let host = open(&config.data, options, progress())?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
     let connections = config.limits.connections;
-    let (router, shards) = start(host, tokens)?;
+    let hub = host.hub.clone();
+    let (router, shards, dispatching) = start(host, Secrets { tokens, keys, cors_origins: config.cors_origins })?;
     let mut signals = Signals::new()?;
     // Port 0 lets the system choose one: what is said is where clients find the host.
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -45,12 +48,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
         signals.next().await;
         tracing::info!("ending: requests that have begun are finished, then the worker; a second signal ends at once");
         tokio::spawn(leave_at_second(signals));
+        // Streams would wait for ever.
+        hub.close();
         // The receiver waits for as long as there is something to serve.
         let _ = ended.send(());
     };
     let served = tokio::spawn(api::serve(listener, router, connections, stop));
     drain(served, end).await?;
-    close(shards, log).await
+    close(shards, dispatching, log).await
 }
 
 /// Waits for the door to close: for ever before the signal, for [`DRAIN`] behind it.
@@ -69,9 +74,16 @@ async fn drain(
     Ok(())
 }
 
-/// The worker on its thread, and the doors to all of it.
-fn start(host: Host, tokens: api::Tokens) -> anyhow::Result<(api::Router, Shards)> {
-    let Host { parts, intake, mut station, clock, report } = host;
+/// Who may come in.
+struct Secrets {
+    tokens: api::Tokens,
+    keys: api::UserKeys,
+    cors_origins: Vec<String>,
+}
+
+/// The worker and the dispatcher on their threads, and the doors to all of it.
+fn start(host: Host, secrets: Secrets) -> anyhow::Result<(api::Router, Shards, Dispatching)> {
+    let Host { parts, intake, mut station, dispatcher, book, decisions, hub, clock, report } = host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
         station.worker.begin_checkpoint().context("cannot begin a checkpoint")?;
@@ -79,6 +91,7 @@ fn start(host: Host, tokens: api::Tokens) -> anyhow::Result<(api::Router, Shards
     let asker = std::sync::Arc::new(station.asker());
     let watch = station.board.clone();
     let shards = Shards::start(station).context("cannot start the worker")?;
+    let dispatching = Dispatching::start(dispatcher).context("cannot start the dispatcher")?;
     let router = api::router(api::Parts {
         registry: parts.registry,
         log: parts.log,
@@ -87,22 +100,32 @@ fn start(host: Host, tokens: api::Tokens) -> anyhow::Result<(api::Router, Shards
         watch,
         metrics: parts.metrics,
         limits: parts.limits,
-        tokens,
+        book,
+        decisions,
+        hub,
+        tokens: secrets.tokens,
+        keys: secrets.keys,
+        cors_origins: secrets.cors_origins,
         clock,
     });
-    Ok((router, shards))
+    Ok((router, shards, dispatching))
 }
 
-/// Worker, then journal: everything accepted is handled, and everything handled is durable.
-async fn close(shards: Shards, log: Log) -> anyhow::Result<()> {
+/// Worker, dispatcher, journal: everything accepted is handled, everything handled is handed over and durable.
+async fn close(shards: Shards, dispatching: Dispatching, log: Log) -> anyhow::Result<()> {
     let closed = tokio::task::spawn_blocking(move || {
         let worked = shards.stop();
+        let dispatched = dispatching.stop();
         let closed = log.journal().clone().close();
-        (worked, closed)
+        (worked, dispatched, closed)
     });
-    let (worked, closed) = closed.await.context("the end was interrupted")?;
+    let (worked, dispatched, closed) = closed.await.context("the end was interrupted")?;
     closed?;
     anyhow::ensure!(worked, "the worker had failed; the journal holds everything that was accepted");
+    anyhow::ensure!(
+        dispatched,
+        "the dispatcher had failed; what it did not hand over is tried again after the next start"
+    );
     tracing::info!("ended");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::report::Line;
 use super::{Plan, crowd, host, native};
-use crate::engine::{Input, Runner};
+use crate::engine::{Input, Runner, What};
 use crate::model::{Document, Lsn};
 
 /// Inputs of one call: about what a millisecond of guest time takes.
@@ -75,7 +75,8 @@ fn inputs(crowd: &crowd::Crowd, from: u64, to: u64) -> (Arc<Vec<Input>>, Vec<Arc
             keys.push(key.clone());
             keys.len() - 1
         });
-        Input { lsn: Lsn(number + 1), event: Arc::new(event), subscription: 0, key, document, data: None }
+        let what = What::Event { event: Arc::new(event), subscription: 0, data: None };
+        Input { lsn: Lsn(number + 1), key, document, what }
     };
     let inputs = (from..to).zip(crowd.events(from, to)).map(input).collect();
     (Arc::new(inputs), keys)

@@ -65,12 +65,12 @@ pub fn run(plan: &Plan, rule: Rule, component: &[u8]) -> anyhow::Result<Line> {
         .number("paced_submit_to_durable_p99_ms", paced.p99_ms))
 }
 
-fn ms(us: Option<u64>) -> f64 {
+pub(super) fn ms(us: Option<u64>) -> f64 {
     us.unwrap_or(0) as f64 / 1e3
 }
 
 /// Submits a batch, waiting while the journal's queue is full. Answers the last position.
-fn submit(intake: &Intake, events: Vec<Event>) -> anyhow::Result<Lsn> {
+pub(super) fn submit(intake: &Intake, events: Vec<Event>) -> anyhow::Result<Lsn> {
     loop {
         match intake.submit(events.clone()) {
             Ok(answers) => return Ok(answers.iter().map(|answer| answer.lsn()).max().unwrap_or_default()),
@@ -144,7 +144,7 @@ fn paced(intake: &Intake, log: &crate::journal::Log, crowd: &Crowd, plan: &Plan,
 }
 
 /// Processor time of this process, seconds.
-fn cpu_seconds() -> f64 {
+pub(super) fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Fields 14 and 15 (proc(5)), counted behind the name in parentheses; in clock ticks of 1/100 s on Linux.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -152,7 +152,7 @@ fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-fn peak_memory_mib() -> u64 {
+pub(super) fn peak_memory_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) / 1_024

@@ -8,6 +8,7 @@ mod crowd;
 mod guest;
 mod load;
 mod native;
+pub mod outreach;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -62,9 +63,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<ExitCode> {
             _ => load::run(plan, *rule, &component)?,
         });
     }
-    for line in &lines {
-        println!("{}", if plan.json { line.json() } else { line.text() });
-    }
+    report::print(&lines, plan.json);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! `plugins/c2c-blacklist` written natively over the same documents: what the rule costs without a sandbox.
 
-use crate::engine::Input;
+use crate::engine::{Input, What};
 use crate::model::{Document, Entry, EventRef, Match, Op, Value};
 
 const WINDOW: &str = "blacklisters";
@@ -9,7 +9,7 @@ const COOLDOWN_MS: u64 = 86_400_000;
 
 /// One event: its changes and, perhaps, a match. As the guest's run does, it keeps the changes for the journal.
 pub fn handle(input: &Input, document: &mut Document, ops: &mut Vec<Op>) -> Option<Match> {
-    let event = &input.event;
+    let What::Event { event, .. } = &input.what else { return None };
     let reference = EventRef { lsn: input.lsn, source: event.source.clone(), id: event.id.clone() };
     let entry = Entry { time: event.time, amount: 1, member: event.actor.clone(), event: reference };
     if document.window(WINDOW).is_some_and(|window| window.is_late(event.time, WINDOW_MS)) {
@@ -26,6 +26,7 @@ pub fn handle(input: &Input, document: &mut Document, ops: &mut Vec<Op>) -> Opti
     by.sort_unstable();
     by.dedup();
     let found = Match {
+        id: 0,
         name: "high_risk".into(),
         person: event.subject.clone(),
         fields: serde_json::json!({ "by": by }).to_string().into(),

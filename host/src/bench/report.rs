@@ -63,6 +63,12 @@ impl Line {
     }
 }
 
+pub fn print(lines: &[Line], json: bool) {
+    for line in lines {
+        println!("{}", if json { line.json() } else { line.text() });
+    }
+}
+
 /// What it ran on.
 pub fn machine() -> Line {
     let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

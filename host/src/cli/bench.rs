@@ -1,6 +1,6 @@
 //! `fishpond bench`: what can be asked of it. What it does is elsewhere.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Measure this machine: events per second through journal and rules
 ///
@@ -12,7 +12,10 @@ use clap::{Args, ValueEnum};
 ///     fishpond bench --events 1000000 --rule c2c-blacklist
 #[derive(Args, Debug, Clone)]
 #[command(verbatim_doc_comment, after_help = "Next: with --json the result can be kept and compared.")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    pub part: Option<BenchPart>,
     /// How many events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub events: u64,
@@ -44,4 +47,37 @@ pub enum BenchRule {
     Native,
     /// One after the other
     All,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum BenchPart {
+    Outreach(OutreachArgs),
+}
+
+/// Measure the way from an event to a person: decisions per second, and how soon a stream has them
+///
+/// Every event makes a match, every match a message that three filters judge. First at full speed; then at half of
+/// it, for the time from an event's submission to its decision on disk and to the stream of a connected person.
+///
+/// Example:
+///
+///     fishpond bench outreach --events 200000 --persons 100000
+#[derive(Args, Debug, Clone)]
+#[command(verbatim_doc_comment, after_help = "Next: with --json the result can be kept and compared.")]
+pub struct OutreachArgs {
+    /// How many events at full speed; at most 100000 more are paced
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub events: u64,
+    /// How many persons they are about
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub persons: u64,
+    /// How many of them are connected while events are paced
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub streams: u64,
+    /// Of the events
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder of the built modules
+    #[arg(long, value_name = "FOLDER", default_value = "target/components")]
+    pub components: std::path::PathBuf,
 }

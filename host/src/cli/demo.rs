@@ -1,11 +1,18 @@
-//! `fishpond demo`: a whole host at work on made-up events, killed once on the way.
+//! `fishpond demo`: a whole host at work on made-up events, killed once on the way, up to what an app shows.
 
+mod app;
 mod child;
 mod crowd;
+mod figures;
+mod page;
 mod run;
+mod send;
+mod setup;
+mod stay;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -13,11 +20,15 @@ pub(super) use run::run;
 
 /// The business that the demo plays in: the default of all commands, so that they work on its folder.
 const BUSINESS: &str = "demo";
+/// Between two looks at something that is waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// What does not come within this time does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Show the whole host at work on made-up events
 ///
-/// Starts a host of its own, uploads the shipped rules, streams a seeded crowd of users through them, and shows
-/// matches and the trace of one user. The same seed makes the same matches.
+/// Starts a host of its own, uploads the shipped rules and filters, streams a seeded crowd of users through them, and
+/// shows matches, what became of them, an app that gets a message, and why. The same seed makes the same matches.
 ///
 /// Example:
 ///
@@ -37,7 +48,8 @@ pub struct DemoArgs {
     /// Of the crowd
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Keep the data folder, which is removed otherwise
+    /// Stay up until Ctrl-C, with a page for the browser that gets messages live, and keep the data folder, which is
+    /// removed otherwise
     #[arg(long)]
     pub keep: bool,
     /// Address and port of its host [default: a free port of this machine]

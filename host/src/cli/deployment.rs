@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{Client, Content};
 use super::{Global, deployment_name, output};
-use crate::api::body::{DeploymentView, Pause};
+use crate::api::body::{DeploymentView, Pause, Rollback};
 
 #[derive(Subcommand, Debug)]
 pub enum DeploymentCommand {
@@ -44,6 +44,16 @@ pub enum DeploymentCommand {
     ///     fishpond deployment resume c2c
     #[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment show NAME` shows it catching up (lag).")]
     Resume(Named),
+    Rollback(RollbackArgs),
+    /// End a deployment for good
+    ///
+    /// It handles what came before, and keeps its documents and its name. One that a chain names is refused.
+    ///
+    /// Example:
+    ///
+    ///     fishpond deployment retire c2c
+    #[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment list` still shows it, as retired.")]
+    Retire(Named),
     Query(query::QueryArgs),
 }
 
@@ -71,6 +81,23 @@ pub struct PauseArgs {
     reason: Option<String>,
 }
 
+/// Go back to an older revision
+///
+/// Its module, configuration, permissions and on-error become a new revision, by the same checks as any other.
+///
+/// Example:
+///
+///     fishpond deployment rollback c2c --to 3
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment show NAME` shows what runs now.")]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    named: Named,
+    /// A revision [default: the one before the newest]
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(u32).range(1..))]
+    to: Option<u32>,
+}
+
 pub fn run(command: DeploymentCommand, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         DeploymentCommand::Apply(arguments) => apply::run(arguments, global)?,
@@ -78,6 +105,8 @@ pub fn run(command: DeploymentCommand, global: &Global) -> anyhow::Result<ExitCo
         DeploymentCommand::Show(named) => show::one(&named.name, global)?,
         DeploymentCommand::Pause(arguments) => pause(arguments, global)?,
         DeploymentCommand::Resume(named) => resume(&named.name, global)?,
+        DeploymentCommand::Rollback(RollbackArgs { named, to }) => rollback(&named.name, to, global)?,
+        DeploymentCommand::Retire(named) => change(&named.name, "retire", "", global)?,
         DeploymentCommand::Query(arguments) => query::run(&arguments, global)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -92,9 +121,13 @@ fn resume(name: &str, global: &Global) -> anyhow::Result<()> {
     change(name, "resume", "{}", global)
 }
 
+fn rollback(name: &str, to: Option<u32>, global: &Global) -> anyhow::Result<()> {
+    change(name, "rollback", &serde_json::to_string(&Rollback { to })?, global)
+}
+
 fn change(name: &str, verb: &str, body: &str, global: &Global) -> anyhow::Result<()> {
     let client = Client::new(global)?;
-    let answer = client.post(&client.path(&["deployments", name, verb]), Content::json(body))?;
+    let answer = client.upload(&client.path(&["deployments", name, verb]), Content::json(body))?;
     if global.json {
         return Ok(output::print(answer.text())?);
     }

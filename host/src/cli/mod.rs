@@ -2,7 +2,9 @@
 //! standard error; they end with 0, with 1 after a failure, with 2 after a mistake in the command itself.
 
 mod bench;
+mod chain;
 mod client;
+mod decision;
 mod demo;
 mod deployment;
 mod events;
@@ -12,9 +14,12 @@ mod matches;
 mod module;
 mod output;
 mod pages;
+mod policy;
 mod serve;
+mod tag;
 mod test;
 mod trace;
+mod user;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -83,6 +88,21 @@ enum Command {
     /// Run modules with configurations, look at them, stop them
     #[command(subcommand)]
     Deployment(deployment::DeploymentCommand),
+    /// Say what is done about a match
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Say which filters judge a message, in which order
+    #[command(subcommand)]
+    Chain(chain::ChainCommand),
+    /// Look at what was decided, and why not more
+    #[command(subcommand)]
+    Decision(decision::DecisionCommand),
+    /// Look at what persons are tagged with
+    #[command(subcommand)]
+    Tag(tag::TagCommand),
+    /// Be an app for one person: its token, its actions
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Send events, and list those that could not be handled
     #[command(subcommand)]
     Events(events::EventsCommand),
@@ -111,6 +131,11 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(DemoArgs { data: global.data, json: global.json, ..arguments }),
         Command::Module(command) => module::run(command, &global),
         Command::Deployment(command) => deployment::run(command, &global),
+        Command::Policy(command) => policy::run(command, &global),
+        Command::Chain(command) => chain::run(command, &global),
+        Command::Decision(command) => decision::run(command, &global),
+        Command::Tag(command) => tag::run(command, &global),
+        Command::User(command) => user::run(command, &global),
         Command::Events(command) => events::run(command, &global),
         Command::Matches(arguments) => matches::run(&arguments, &global),
         Command::Trace(arguments) => trace::run(arguments, &global),
@@ -131,6 +156,26 @@ fn business_name(text: &str) -> Result<String, String> {
 
 fn deployment_name(text: &str) -> Result<String, String> {
     check_name("deployment", text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// RFC 3339, as the host wants it.
+fn time(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<jiff::Timestamp>();
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; write it as 2026-07-01T10:31:00Z"))
+}
+
+/// `90s`, `10m`, `24h`, `7d`: seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no time span: write a number with s, m, h or d, as 90s or 24h");
+    let unit = match text.chars().next_back() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use super::intern::Interner;
 use super::wire::{CodecError, Read, Reader, Writer};
-use crate::model::{Document, Entry, EventRef, Lsn, Value, Window};
+use crate::model::document::Parts;
+use crate::model::{Document, Entry, EventRef, Lsn, Timer, Value, Window};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 pub fn encode_document(document: &Document) -> Vec<u8> {
     let mut writer = Writer::with_capacity(document.bytes());
@@ -13,13 +14,19 @@ pub fn encode_document(document: &Document) -> Vec<u8> {
     writer.uint(document.clock());
     writer.list(document.values().iter(), |writer, (name, stored)| {
         writer.text(name);
-        value(writer, stored);
+        write_value(writer, stored);
     });
     writer.list(document.windows().iter(), |writer, (name, window)| {
         writer.text(name);
         writer.uint(window.clock());
-        writer.list(window.all().iter(), entry);
+        writer.list(window.all().iter(), write_entry);
     });
+    writer.list(document.timers().iter(), |writer, (name, timer)| {
+        writer.text(name);
+        write_timer(writer, timer);
+    });
+    writer.uint(u64::from(document.timers_set()));
+    writer.uint(u64::from(document.state_version()));
     writer.bytes
 }
 
@@ -37,28 +44,31 @@ pub fn decode_document(bytes: &[u8], interner: &mut Interner) -> Result<Document
         let entries = reader.list("window entries", |reader| read_entry(reader, interner))?;
         Ok((name, Window::restore(entries, clock)))
     })?;
+    let timers = reader.list("document timers", |reader| Ok((reader.boxed("timer name")?, read_timer(reader)?)))?;
+    let timers_set = reader.u32("timers set")?;
+    let state_version = reader.u32("state version")?;
     reader.end("document end")?;
-    Ok(Document::restore(values, windows, clock, lsn))
+    Ok(Document::restore(Parts { values, windows, timers, timers_set, state_version, clock, lsn }))
 }
 
-pub(super) fn value(writer: &mut Writer, value: &Value) {
+pub fn write_value(writer: &mut Writer, value: &Value) {
     writer.blob(&value.bytes);
     writer.maybe(value.expires, Writer::uint);
 }
 
-pub(super) fn read_value(reader: &mut Reader<'_>) -> Read<Value> {
+pub fn read_value(reader: &mut Reader<'_>) -> Read<Value> {
     let bytes = reader.blob("value")?.into();
     Ok(Value { bytes, expires: reader.maybe("expiry", |reader| reader.uint("expiry"))? })
 }
 
-pub(super) fn entry(writer: &mut Writer, entry: &Entry) {
+pub fn write_entry(writer: &mut Writer, entry: &Entry) {
     writer.uint(entry.time);
     writer.int(entry.amount);
     writer.text(&entry.member);
-    event_ref(writer, &entry.event);
+    write_event_ref(writer, &entry.event);
 }
 
-pub(super) fn read_entry(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Entry> {
+pub fn read_entry(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Entry> {
     Ok(Entry {
         time: reader.uint("entry time")?,
         amount: reader.int("entry amount")?,
@@ -67,13 +77,13 @@ pub(super) fn read_entry(reader: &mut Reader<'_>, interner: &mut Interner) -> Re
     })
 }
 
-pub(super) fn event_ref(writer: &mut Writer, event: &EventRef) {
+pub fn write_event_ref(writer: &mut Writer, event: &EventRef) {
     writer.uint(event.lsn.0);
     writer.text(&event.source);
     writer.text(&event.id);
 }
 
-pub(super) fn read_event_ref(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<EventRef> {
+pub fn read_event_ref(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<EventRef> {
     Ok(EventRef {
         lsn: Lsn(reader.uint("event lsn")?),
         source: interner.get(reader.text("event source")?),
@@ -81,25 +91,77 @@ pub(super) fn read_event_ref(reader: &mut Reader<'_>, interner: &mut Interner) -
     })
 }
 
+pub fn write_timer(writer: &mut Writer, timer: &Timer) {
+    writer.tag(timer.clock);
+    writer.uint(timer.due);
+    writer.text(&timer.context);
+    writer.uint(timer.at.0);
+    writer.uint(u64::from(timer.number));
+    writer.uint(u64::from(timer.state_version));
+}
+
+pub fn read_timer(reader: &mut Reader<'_>) -> Read<Timer> {
+    Ok(Timer {
+        clock: reader.tag()?,
+        due: reader.uint("timer due")?,
+        context: reader.boxed("timer context")?,
+        at: Lsn(reader.uint("timer position")?),
+        number: reader.u32("timer number")?,
+        state_version: reader.u32("timer state version")?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Op;
+    use crate::codec::samples::{comes_back, event_ref, ops};
+    use crate::model::{Op, TimerClock};
+
+    fn document() -> Document {
+        let mut document = Document::default();
+        ops().into_iter().for_each(|op| document.apply(op));
+        document.stamp(Lsn(8), 5, 3);
+        document
+    }
 
     #[test]
     fn documents_come_back_whole() {
-        let mut document = Document::default();
-        document.apply(Op::Set { name: "a".into(), value: Value { bytes: Box::new([1, 2]), expires: Some(9) } });
-        let event = EventRef { lsn: Lsn(7), source: "s".into(), id: "i".into() };
-        let entry = Entry { time: 5, amount: -3, member: "m".into(), event };
-        document.apply(Op::Observe { window: "w".into(), length_ms: 10, received: 6, entry });
-        document.stamp(Lsn(8), 5);
-        let bytes = encode_document(&document);
-        assert!(bytes.len() <= document.bytes() + 32, "the size limit is an upper bound of what is stored");
+        let document = document();
+        assert!(!document.values().is_empty() && !document.windows().is_empty());
+        assert_eq!((document.timers().len(), document.timers_set(), document.state_version()), (2, 3, 3));
         let mut interner = Interner::new(10);
-        assert_eq!(decode_document(&bytes, &mut interner), Ok(document));
-        for cut in 0..bytes.len() {
-            assert!(decode_document(&bytes[..cut], &mut interner).is_err());
+        comes_back(&document, encode_document, |bytes| decode_document(bytes, &mut interner));
+    }
+
+    #[test]
+    fn the_size_limit_is_an_upper_bound_of_what_is_stored() {
+        const HEADER_BYTES: usize = 40;
+        let event = EventRef { lsn: Lsn(u64::MAX), ..event_ref(1) };
+        let entry = Entry { time: u64::MAX, amount: i64::MIN, member: "m".into(), event };
+        let timer = Timer {
+            clock: TimerClock::Event,
+            due: u64::MAX,
+            context: "c".into(),
+            at: Lsn(u64::MAX),
+            number: u32::MAX,
+            state_version: u32::MAX,
+        };
+        for op in [
+            Op::Set { name: "a".into(), value: Value { bytes: Box::new([1; 300]), expires: Some(u64::MAX) } },
+            Op::Observe { window: "w".into(), length_ms: 10, received: u64::MAX, entry },
+            Op::SetTimer { name: "t".into(), timer },
+        ] {
+            let mut document = Document::default();
+            document.apply(op);
+            document.stamp(Lsn(u64::MAX), u64::MAX, u32::MAX);
+            assert!(encode_document(&document).len() <= document.bytes() + HEADER_BYTES, "{document:?}");
         }
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let mut bytes = encode_document(&document());
+        bytes[0] = 1;
+        assert!(decode_document(&bytes, &mut Interner::new(1)).is_err());
     }
 }

@@ -1,13 +1,21 @@
-//! Stored bytes of the model: frames of the journal and rows of the store, each beginning with a version byte.
+//! Stored bytes of the model: frames of the journal, rows of the store and the values of a person's own document, each
+//! beginning with a version byte.
 //!
-//! Written by hand because it is the file format: what is written here must be read for ever.
+//! Written by hand because it is the file format: what is written here must be read for ever. An enum is one number
+//! and the variant's fields; `write_x` and `read_x` stand next to each other.
 
 mod document;
 mod frame;
 mod intern;
+mod op;
+mod outreach;
+#[cfg(test)]
+mod samples;
+mod tags;
 mod wire;
 
 pub use document::{decode_document, encode_document};
 pub use frame::{Kind, decode_frame, encode_frame, kind_of};
 pub use intern::Interner;
+pub use outreach::{decode_tag, decode_waiting, encode_tag, encode_waiting};
 pub use wire::CodecError;

@@ -41,6 +41,16 @@ impl Writer {
         self.uint(((value << 1) ^ (value >> 63)) as u64);
     }
 
+    /// A number that is mostly close to another one that the reader knows by then: one byte where they are equal.
+    pub fn near(&mut self, value: u64, base: u64) {
+        self.int(value.wrapping_sub(base) as i64);
+    }
+
+    /// A hash: its sixteen bytes, since nothing about it is small.
+    pub fn hash(&mut self, value: u128) {
+        self.raw(&value.to_le_bytes());
+    }
+
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -115,6 +125,24 @@ impl<'a> Reader<'a> {
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
+    pub fn u32(&mut self, what: &'static str) -> Read<u32> {
+        u32::try_from(self.uint(what)?).or_else(|_| self.error(what))
+    }
+
+    pub fn i32(&mut self, what: &'static str) -> Read<i32> {
+        i32::try_from(self.int(what)?).or_else(|_| self.error(what))
+    }
+
+    pub fn near(&mut self, base: u64, what: &'static str) -> Read<u64> {
+        Ok(base.wrapping_add(self.int(what)? as u64))
+    }
+
+    pub fn hash(&mut self, what: &'static str) -> Read<u128> {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(self.raw(16, what)?);
+        Ok(u128::from_le_bytes(bytes))
+    }
+
     pub fn raw(&mut self, length: usize, what: &'static str) -> Read<&'a [u8]> {
         let rest = &self.bytes[self.offset..];
         let Some(taken) = rest.get(..length) else { return self.error(what) };
@@ -164,11 +192,16 @@ mod tests {
         numbers.iter().for_each(|number| writer.uint(*number));
         let signed = [0, -1, 1, i64::MIN, i64::MAX];
         signed.iter().for_each(|number| writer.int(*number));
+        let near = [(5, 5), (0, u64::MAX), (u64::MAX, 0), (4, 9)];
+        near.iter().for_each(|(value, base)| writer.near(*value, *base));
+        writer.hash(u128::MAX - 7);
         writer.text("Fischteich ü");
         writer.maybe(None::<u64>, Writer::uint);
         let mut reader = Reader::new(&writer.bytes);
         assert!(numbers.iter().all(|number| reader.uint("n") == Ok(*number)));
         assert!(signed.iter().all(|number| reader.int("n") == Ok(*number)));
+        assert!(near.iter().all(|(value, base)| reader.near(*base, "n") == Ok(*value)));
+        assert_eq!(reader.hash("h"), Ok(u128::MAX - 7));
         assert_eq!(reader.text("t"), Ok("Fischteich ü"));
         assert_eq!(reader.maybe("m", |reader| reader.uint("m")), Ok(None));
         assert_eq!(reader.end("end"), Ok(()));
@@ -181,5 +214,7 @@ mod tests {
         assert!(Reader::new(&[2, 0xc3, 0x28]).text("t").is_err());
         assert!(Reader::new(&[2]).flag("f").is_err());
         assert!(Reader::new(&[5, 1]).blob("b").is_err());
+        assert!(Reader::new(&[0x80, 0x80, 0x80, 0x80, 0x10]).u32("u").is_err(), "one more than u32::MAX");
+        assert!(Reader::new(&[0x80, 0x80, 0x80, 0x80, 0x10]).i32("i").is_err(), "one more than i32::MAX");
     }
 }

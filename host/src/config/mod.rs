@@ -37,6 +37,8 @@ pub struct Config {
     /// Directives of the log, as `info` or `info,fishpond::journal=debug`.
     pub log: String,
     pub log_format: LogFormat,
+    /// Origins of web pages that may use the end users' addresses, as a browser writes them.
+    pub cors_origins: Vec<String>,
     pub limits: Limits,
 }
 
@@ -56,6 +58,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            cors_origins: Vec::new(),
             limits: Limits::default(),
         }
     }

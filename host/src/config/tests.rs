@@ -59,7 +59,7 @@ fn each_source_beats_the_ones_before_it() {
 
 #[test]
 fn the_printed_tree_can_be_read_back_and_says_where_values_come_from() {
-    let folder = folder("log = \"warn\" # quiet\n[limits]\nmodules = 7\n");
+    let folder = folder("log = \"warn\" # quiet\n[api]\ncors_origins = \"http://a\"\n[limits]\nmodules = 7\n");
     let awkward = folder.path().join("a \"quoted\" # folder");
     let environment = pairs(&[("FISHPOND_LIMITS_DEPLOYMENTS", "9")]);
     let own = Some(folder.path().join(FILE_NAME));
@@ -73,6 +73,7 @@ fn the_printed_tree_can_be_read_back_and_says_where_values_come_from() {
         ("data = ", "# flag --data"),
         ("listen = \"127.0.0.1:7878\"", "# default"),
         ("log = \"warn\"", "fishpond.toml:1"),
+        ("api.cors_origins = \"http://a\"", "fishpond.toml:3"),
         ("modules = 7", "# modules; "),
         ("deployments = 9", "# deployments; environment FISHPOND_LIMITS_DEPLOYMENTS"),
         ("data_bytes = 65536", "# bytes; default"),
@@ -126,6 +127,19 @@ fn limits_that_do_not_fit_each_other_are_refused_by_name() {
     assert!(fits("journal_frame_bytes = 4194304").contains("a write group holds it"));
     assert!(fits("journal_segment_bytes = 67108865").contains("a multiple of 4096"));
     assert!(fits("journal_segment_bytes = 4096").contains("it holds a write group"));
+}
+
+#[test]
+fn origins_are_written_as_browsers_write_them() {
+    let text = "[api]\ncors_origins = \"https://shop.example, http://localhost:5173\"\n";
+    let folder = folder(text);
+    let loaded = load(&Sources { flags: vec![at(folder.path())], ..Sources::default() }).expect("settings");
+    assert_eq!(loaded.config.cors_origins, ["https://shop.example", "http://localhost:5173"]);
+    assert!(Config::default().cors_origins.is_empty());
+    for bad in ["*", "null", "shop.example", "https://", "https://Shop.example", "https://shop.example/", "ftp://a"] {
+        let error = refusal(&format!("[api]\ncors_origins = \"{bad}\"\n"));
+        assert!(error.contains(&format!("`{bad}` is no origin")), "{error}");
+    }
 }
 
 #[test]

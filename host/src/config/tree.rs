@@ -80,6 +80,7 @@ impl Default for Tree {
             text("listen", DEFAULT_LISTEN),
             text("log", "info"),
             text("log_format", "text"),
+            text("api.cors_origins", ""),
         ];
         for (name, value, _, unit, _) in Limits::default().table() {
             let key = format!("{LIMITS}{name}");

@@ -12,7 +12,7 @@ use crate::model::Limits;
 /// No limit may be larger, so that no sum of two can overflow.
 const GREATEST: u64 = 1 << 53;
 /// Limits that switch something off when they are zero. Any other zero would refuse everything.
-const MAY_BE_ZERO: [&str; 8] = [
+const MAY_BE_ZERO: [&str; 9] = [
     "extensions",
     "skew_past_ms",
     "skew_future_ms",
@@ -21,6 +21,7 @@ const MAY_BE_ZERO: [&str; 8] = [
     "host_retries",
     "log_lines",
     "match_also",
+    "lateness_ms",
 ];
 /// The journal writes pages of this many bytes.
 const PAGE_BYTES: u64 = 4_096;
@@ -28,13 +29,14 @@ const PAGE_BYTES: u64 = 4_096;
 const FRAME_OVERHEAD_BYTES: u64 = 16;
 const SEGMENT_OVERHEAD_BYTES: u64 = 4 * PAGE_BYTES;
 /// What holds what: the first must not be greater than the second.
-const HOLDS: [(&str, &str); 8] = [
+const HOLDS: [(&str, &str); 9] = [
     ("data_bytes", "event_bytes"),
     ("event_bytes", "request_bytes"),
     ("event_bytes", "journal_frame_bytes"),
     ("document_bytes", "journal_frame_bytes"),
     ("match_bytes", "journal_frame_bytes"),
     ("configuration_bytes", "journal_frame_bytes"),
+    ("policy_bytes", "journal_frame_bytes"),
     ("journal_frame_bytes", "journal_queue_bytes"),
     ("instance_memory_bytes", "guest_memory_bytes"),
 ];
@@ -62,10 +64,31 @@ fn read(config: &mut Config, setting: &Setting) -> Result<(), String> {
             config.log = text.clone();
         }
         ("log_format", Value::Text(text)) => config.log_format = log_format(text)?,
+        ("api.cors_origins", Value::Text(text)) => config.cors_origins = origins(text)?,
         (key, Value::Number(number)) => limit(&mut config.limits, key, *number)?,
         (key, Value::Text(_)) => return Err(format!("nothing reads the key `{key}`")),
     }
     Ok(())
+}
+
+/// Separated by commas. Each is compared with what a browser sends, so it must be written in the same way.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins
+        .map(|origin| match is_origin(origin) {
+            true => Ok(origin.to_owned()),
+            false => Err(format!(
+                "`{origin}` is no origin: write scheme, host and port only, separated by commas, as \
+                 https://shop.example, http://localhost:5173"
+            )),
+        })
+        .collect()
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
 }
 
 fn data(text: &str) -> Result<&Path, String> {

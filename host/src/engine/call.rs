@@ -1,37 +1,15 @@
 //! One call: inputs, the documents they touch, and the effects that the guest has asked for so far.
 //!
 //! Effects are buffered and documents are copied at their first write, so a call that fails is undone by dropping
-//! the copies, and a refused input by applying the others' operations once more.
+//! the copies, and a refused input by applying the others' operations once more. A timer is the exception: it is gone
+//! from its document when its input begins, and stays gone when the input is refused.
 
 use std::sync::Arc;
 
+use super::input::{Input, QueryInput, What};
 use super::settings::Settings;
-use crate::model::{
-    Document, End, Event, EventRef, InputOutcome, LogLine, Lsn, Match, Op, Reply, Span, Window, WindowSpec,
-};
-
-/// One event for one key, routed.
-#[derive(Clone)]
-pub struct Input {
-    pub lsn: Lsn,
-    pub event: Arc<Event>,
-    pub subscription: u32,
-    pub key: Arc<str>,
-    /// Index of the key's document in the call.
-    pub document: usize,
-    /// The selected data, where it is not simply all or nothing of it.
-    pub data: Option<Box<str>>,
-}
-
-/// One question about one key.
-#[derive(Clone)]
-pub struct QueryInput {
-    pub name: Box<str>,
-    pub key: Box<str>,
-    pub parameters: Box<str>,
-    /// Milliseconds: expiry is judged by it.
-    pub time: u64,
-}
+use crate::model::outreach::{Published, Verdict};
+use crate::model::{Document, End, EventRef, InputOutcome, LogLine, Match, Op, Reply, Span, Window, WindowSpec};
 
 /// A document as it was before the call and, once written, as it is now.
 pub(super) struct Slot {
@@ -43,7 +21,13 @@ pub(super) struct Slot {
 #[derive(Default)]
 pub(super) struct Effects {
     pub ops: Vec<Op>,
+    /// So many of the first operations are the host's own, and stay if the input is refused.
+    consumed: usize,
     pub matches: Vec<Match>,
+    pub published: Vec<Published>,
+    pub verdict: Option<Verdict>,
+    /// A second verdict was given.
+    pub contradicted: bool,
     pub reply: Option<Reply>,
     pub logs: Vec<LogLine>,
     pub late: bool,
@@ -81,13 +65,15 @@ pub(super) struct Call {
     /// Units of host work, of all inputs together as with fuel, and of those that were refused too.
     pub host_work: u64,
     last_at: usize,
+    /// Inputs whose handling has begun.
+    begun: usize,
 }
 
 impl Call {
     pub fn new(settings: Arc<Settings>, inputs: Arc<Vec<Input>>, documents: Vec<Document>) -> Call {
         let effects = inputs.iter().map(|_| Effects::default()).collect();
         let slots = documents.into_iter().map(|base| Slot { base, current: None }).collect();
-        Call { settings, inputs, query: None, slots, effects, violation: None, host_work: 0, last_at: 0 }
+        Call { settings, inputs, query: None, slots, effects, violation: None, host_work: 0, last_at: 0, begun: 0 }
     }
 
     pub fn for_query(settings: Arc<Settings>, query: QueryInput, document: Document) -> Call {
@@ -102,6 +88,7 @@ impl Call {
             violation: None,
             host_work: 0,
             last_at: 0,
+            begun: 0,
         }
     }
 
@@ -118,19 +105,33 @@ impl Call {
             return Err(format!("`at` {at} was used after the input was refused"));
         }
         self.last_at = index;
+        self.begin(index + 1);
         Ok(index)
+    }
+
+    /// Begins the inputs up to this number, in order: what one of them does is seen by the next of the same document.
+    fn begin(&mut self, until: usize) {
+        while self.begun < until.min(self.inputs.len()) {
+            let at = self.begun;
+            self.begun += 1;
+            if let Some(op) = self.inputs[at].consumption(self.document(at)) {
+                self.change(at, op);
+                self.effects[at].consumed = 1;
+            }
+        }
+    }
+
+    /// Are its inputs actions, which want a verdict each?
+    pub fn judges(&self) -> bool {
+        self.inputs.first().is_some_and(|input| matches!(input.what, What::Action(_)))
     }
 
     /// Milliseconds by which expiry and windows of this input are judged.
     pub fn time(&self, at: usize) -> u64 {
         match &self.query {
             Some(query) => query.time,
-            None => self.inputs[at].event.time,
+            None => self.inputs[at].time(),
         }
-    }
-
-    pub fn event(&self, at: usize) -> Option<&Arc<Event>> {
-        self.inputs.get(at).map(|input| &input.event)
     }
 
     pub fn document(&self, at: usize) -> &Document {
@@ -155,7 +156,7 @@ impl Call {
 
     /// Units of work of undoing the input: its document is made anew.
     pub fn undo_work(&self, at: usize) -> usize {
-        if self.effects[at].ops.is_empty() {
+        if !self.wrote(at) {
             return 0;
         }
         let index = self.slot(at);
@@ -173,11 +174,18 @@ impl Call {
         self.effects[at].ops.push(op);
     }
 
-    /// Undoes all that the input did.
+    /// Has the module changed the input's document?
+    fn wrote(&self, at: usize) -> bool {
+        self.effects[at].ops.len() > self.effects[at].consumed
+    }
+
+    /// Undoes all that the input did, but for what the host itself did.
     pub fn refuse(&mut self, at: usize, code: Box<str>, message: Box<str>) {
-        let wrote = !self.effects[at].ops.is_empty();
-        let late = self.effects[at].late;
-        self.effects[at] = Effects { refused: Some((code, message)), late, ..Effects::default() };
+        let wrote = self.wrote(at);
+        let Effects { mut ops, consumed, late, .. } = std::mem::take(&mut self.effects[at]);
+        ops.truncate(consumed);
+        let bytes = ops.iter().map(Op::bytes).sum();
+        self.effects[at] = Effects { ops, consumed, bytes, late, refused: Some((code, message)), ..Effects::default() };
         if wrote {
             self.rebuild(self.slot(at));
         }
@@ -205,28 +213,43 @@ impl Call {
         answered.map_or(Span { first: time.saturating_sub(length_ms), last: time }, |(_, span)| *span)
     }
 
-    /// The events behind a match: the input's own and those of the named windows, by (time, position), each once.
+    /// The events behind a match: the input's own, if it is one, and those of the named windows, by (time, position),
+    /// each once.
     pub fn events_of(&self, at: usize, windows: &[u32]) -> Result<Vec<EventRef>, String> {
-        let mut found: Vec<(u64, EventRef)> = Vec::new();
-        if let Some(input) = self.inputs.get(at) {
-            let event = &input.event;
-            found.push((event.time, EventRef { lsn: input.lsn, source: event.source.clone(), id: event.id.clone() }));
-        }
+        let own = self.inputs.get(at).filter(|input| matches!(input.what, What::Event { .. }));
+        let mut found: Vec<(u64, EventRef)> = own.map(|input| (input.time(), input.reference())).into_iter().collect();
         for number in windows {
             let spec = self.window_spec(*number)?;
             let span = self.span(at, *number, spec.length_ms);
             let entries = self.document(at).window(&spec.name).map_or(&[][..], |window: &Window| window.entries(span));
             found.extend(entries.iter().map(|entry| (entry.time, entry.event.clone())));
         }
-        found.sort_by_key(|(time, event)| (*time, event.lsn));
-        found.dedup_by(|a, b| a.1.lsn == b.1.lsn);
+        // A tick is the position of all timers that it fires, so a position alone is not one input.
+        found.sort_by(|(time, a), (other, b)| (time, a.lsn, &a.id).cmp(&(other, b.lsn, &b.id)));
+        found.dedup_by(|(_, a), (_, b)| (a.lsn, &a.id) == (b.lsn, &b.id));
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
 
     /// The call has ended well: outcomes, and documents as they are now.
-    pub fn finish(self) -> (Vec<InputOutcome>, Vec<Document>) {
+    pub fn finish(mut self) -> (Vec<InputOutcome>, Vec<Document>) {
+        self.begin(self.inputs.len());
+        if self.judges() {
+            (0..self.effects.len()).for_each(|at| self.check_verdict(at));
+        }
         let documents = self.slots.into_iter().map(|slot| slot.current.unwrap_or(slot.base)).collect();
         (self.effects.into_iter().map(Effects::into_outcome).collect(), documents)
+    }
+
+    /// A filter that says not one thing about an action has failed at it.
+    fn check_verdict(&mut self, at: usize) {
+        let effects = &self.effects[at];
+        let message = match effects.verdict {
+            _ if effects.refused.is_some() => return,
+            Some(_) if !effects.contradicted => return,
+            Some(_) => "two verdicts: the filter may call one of `verdicts` once for each action",
+            None => "no verdict: the filter must call one of `verdicts` for each action",
+        };
+        self.refuse(at, "no_verdict".into(), message.into());
     }
 
     /// The last `error` line that the guest wrote.
@@ -247,6 +270,15 @@ impl Effects {
             Some((code, message)) => End::Refused { code, message },
             None => End::Done,
         };
-        InputOutcome { end, ops: self.ops, matches: self.matches, reply: self.reply, late: self.late, logs: self.logs }
+        InputOutcome {
+            end,
+            ops: self.ops,
+            matches: self.matches,
+            published: self.published,
+            verdict: self.verdict,
+            reply: self.reply,
+            late: self.late,
+            logs: self.logs,
+        }
     }
 }

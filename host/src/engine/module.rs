@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Instance, InstancePre};
 
-use super::bindings::{events, lifecycle, queries};
+use super::bindings::{events, filter, lifecycle, queries, settlements, timers};
 use super::compile::Engine;
 use super::contract::{self, Description};
 use super::error::{ConfigureError, HostFailure, UploadError};
@@ -17,8 +17,9 @@ use crate::model::{Digest, Plan};
 
 const PACKAGE: &str = "fishpond:plugin/";
 const VERSION: &str = "@0.1.";
-const IMPORTS: [&str; 6] = ["inputs", "state", "windows", "matches", "replies", "logging"];
-const EXPORTS: [&str; 3] = ["lifecycle", "events", "queries"];
+const IMPORTS: [&str; 10] =
+    ["inputs", "state", "windows", "timing", "calendar", "matches", "publishing", "verdicts", "replies", "logging"];
+const EXPORTS: [&str; 6] = ["lifecycle", "events", "timers", "filter", "settlements", "queries"];
 
 /// Immutable; shared by all deployments and workers.
 pub struct Module {
@@ -35,7 +36,39 @@ pub struct Module {
 pub(super) struct Exports {
     pub lifecycle: lifecycle::ExportsLifecycleIndices,
     pub events: Option<events::ExportsEventsIndices>,
+    pub timers: Option<timers::ExportsTimersIndices>,
+    pub filter: Option<filter::ExportsFilterIndices>,
+    pub settlements: Option<settlements::ExportsSettlementsIndices>,
     pub queries: Option<queries::ExportsQueriesIndices>,
+}
+
+/// Which optional exports a module has, by interface.
+type Found = [(&'static str, bool); 5];
+
+impl Exports {
+    fn found(&self) -> Found {
+        [
+            ("events", self.events.is_some()),
+            ("timers", self.timers.is_some()),
+            ("filter", self.filter.is_some()),
+            ("settlements", self.settlements.is_some()),
+            ("queries", self.queries.is_some()),
+        ]
+    }
+}
+
+/// A plan may ask only for what an export can handle.
+fn check_plan(plan: &Plan, found: Found) -> Result<(), String> {
+    let needs = [
+        (!plan.subscriptions.is_empty(), "it subscribes to events", "events"),
+        (!plan.timers.is_empty(), "it has timers", "timers"),
+        (plan.filter.is_some(), "it is a filter", "filter"),
+        (!plan.queries.is_empty(), "it has queries", "queries"),
+    ];
+    match needs.into_iter().find(|(needed, _, export)| *needed && !found.contains(&(export, true))) {
+        Some((_, what, export)) => Err(format!("{what}, but the module exports no `{export}`")),
+        None => Ok(()),
+    }
 }
 
 /// An accepted configuration.
@@ -67,6 +100,9 @@ impl Module {
             lifecycle: lifecycle::ExportsLifecycleIndices::new(&pre)
                 .map_err(|error| UploadError::Contract(format!("{error:#}")))?,
             events: events::ExportsEventsIndices::new(&pre).ok(),
+            timers: timers::ExportsTimersIndices::new(&pre).ok(),
+            filter: filter::ExportsFilterIndices::new(&pre).ok(),
+            settlements: settlements::ExportsSettlementsIndices::new(&pre).ok(),
             queries: queries::ExportsQueriesIndices::new(&pre).ok(),
         };
         check_shapes(&engine, &native, &exports)?;
@@ -81,14 +117,7 @@ impl Module {
         let json = self.call_configure(&mut store, &instance, envelope).map_err(ConfigureError::Failed)?;
         let json = json.map_err(|diagnostics| ConfigureError::Refused(contract::parse_diagnostics(&diagnostics)))?;
         let plan = parse_plan(&json).map_err(ConfigureError::BadPlan)?;
-        if !plan.subscriptions.is_empty() && self.exports.events.is_none() {
-            return Err(ConfigureError::BadPlan(
-                "it subscribes to events, but the module exports no `events`".to_owned(),
-            ));
-        }
-        if !plan.queries.is_empty() && self.exports.queries.is_none() {
-            return Err(ConfigureError::BadPlan("it has queries, but the module exports no `queries`".to_owned()));
-        }
+        check_plan(&plan, self.exports.found()).map_err(ConfigureError::BadPlan)?;
         Ok(Configured { plan, json })
     }
 
@@ -145,7 +174,7 @@ fn check_names(engine: &Engine, native: &Component) -> Result<(), UploadError> {
 /// An export that has the right name but could not be found by its indices has the wrong shape.
 fn check_shapes(engine: &Engine, native: &Component, exports: &Exports) -> Result<(), UploadError> {
     let kind = native.component_type();
-    let found = [("events", exports.events.is_some()), ("queries", exports.queries.is_some())];
+    let found = exports.found();
     for (name, item) in kind.exports(&engine.wasm) {
         let misfit = found.iter().find(|(interface, found)| !found && known(name, &[interface]));
         if let (Some((interface, _)), ComponentItem::ComponentInstance(_)) = (misfit, item.ty) {
@@ -198,10 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_needs_the_exports_that_handle_it() {
+        let with = |members: &str| format!(r#"{{"state":{{"writes":1,"reads":[1]}},{members}}}"#);
+        let found = |missing: &str| {
+            ["events", "timers", "filter", "settlements", "queries"].map(|export| (export, export != missing))
+        };
+        for (members, export) in [
+            (r#""subscriptions":[{"name":"s","types":["t"],"key":"actor"}]"#, "events"),
+            (r#""timers":{"close":"event"}"#, "timers"),
+            (r#""filter":{"verdicts":["allow"]}"#, "filter"),
+            (r#""queries":{"q":{"parameters":{}}}"#, "queries"),
+        ] {
+            let plan = parse_plan(&with(members)).expect("a plan");
+            assert_eq!(check_plan(&plan, found("settlements")), Ok(()));
+            let error = check_plan(&plan, found(export)).expect_err(export);
+            assert!(error.contains(&format!("exports no `{export}`")), "{error}");
+        }
+    }
+
+    #[test]
     fn names_of_this_contract_are_known_in_every_patch() {
         assert!(known("fishpond:plugin/events@0.1.0", &EXPORTS));
         assert!(known("fishpond:plugin/events@0.1.7", &EXPORTS));
-        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/timers@0.1.0", "wasi:io/poll@0.2.0", "events"] {
+        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/signals@0.1.0", "wasi:io/poll@0.2.0", "events"] {
             assert!(!known(other, &EXPORTS), "{other}");
         }
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::contract::StateVersions;
-use crate::model::{Attribute, Path, Plan, Predicate, Scalar, Select, Subscription, Test, WindowSpec};
+use crate::model::{
+    Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+};
 
 const MAX_SUBSCRIPTIONS: usize = 32;
 const MAX_TYPES: usize = 64;
@@ -16,7 +18,8 @@ const MAX_WINDOWS: usize = 16;
 const MAX_WINDOW_MS: u64 = 31 * 24 * 3_600_000;
 const MAX_MATCHES: usize = 64;
 const MAX_QUERIES: usize = 32;
-const PERMISSIONS: [&str; 1] = ["matches"];
+const MAX_TIMERS: usize = 16;
+const PERMISSIONS: [&str; 2] = ["matches", "publish"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +37,10 @@ struct PlanJson {
     matches: BTreeMap<Box<str>, serde_json::Value>,
     #[serde(default)]
     queries: BTreeMap<Box<str>, QueryJson>,
+    #[serde(default)]
+    timers: BTreeMap<Box<str>, String>,
+    #[serde(default, deserialize_with = "present")]
+    filter: Option<FilterJson>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +102,17 @@ struct QueryJson {
     _reply: serde_json::Value,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilterJson {
+    verdicts: Vec<Box<str>>,
+}
+
+/// A member that is there is not `null`.
+fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(json: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(json).map(Some)
+}
+
 /// Reads and bounds a plan.
 pub fn parse_plan(json: &str) -> Result<Plan, String> {
     let plan: PlanJson = serde_json::from_str(json).map_err(|error| error.to_string())?;
@@ -105,6 +123,7 @@ pub fn parse_plan(json: &str) -> Result<Plan, String> {
     at_most("matches", plan.matches.len(), MAX_MATCHES)?;
     at_most("queries", plan.queries.len(), MAX_QUERIES)?;
     at_most("attributes", plan.attributes.len(), MAX_ATTRIBUTES)?;
+    at_most("timers", plan.timers.len(), MAX_TIMERS)?;
     plan.matches.keys().try_for_each(|name| word("match", name))?;
     plan.queries.keys().try_for_each(|name| word("query", name))?;
     if let Some(unknown) = plan.permissions.iter().find(|permission| !PERMISSIONS.contains(&&***permission)) {
@@ -122,7 +141,36 @@ pub fn parse_plan(json: &str) -> Result<Plan, String> {
         state_reads: plan.state.reads,
         matches: schemas(plan.matches),
         queries: schemas(plan.queries.into_iter().map(|(name, query)| (name, query.parameters)).collect()),
+        timers: plan.timers.into_iter().map(timer).collect::<Result<_, _>>()?,
+        filter: plan.filter.map(filter).transpose()?,
     })
+}
+
+fn timer((name, clock): (Box<str>, String)) -> Result<(Box<str>, TimerClock), String> {
+    word("timer", &name)?;
+    match &*clock {
+        "receive" => Ok((name, TimerClock::Receive)),
+        "event" => Ok((name, TimerClock::Event)),
+        _ => Err(format!("timer `{name}`: there is no clock `{clock}`; there is: receive, event")),
+    }
+}
+
+fn filter(json: FilterJson) -> Result<FilterSpec, String> {
+    if json.verdicts.is_empty() {
+        return Err("`filter` lists no verdicts, and could say nothing: list one at least".to_owned());
+    }
+    unique("verdict", json.verdicts.iter().map(|verdict| &**verdict))?;
+    let mut spec = FilterSpec::default();
+    for verdict in &json.verdicts {
+        match &**verdict {
+            "allow" => spec.allow = true,
+            "deny" => spec.deny = true,
+            "hold" => spec.hold = true,
+            "downgrade" => spec.downgrade = true,
+            _ => return Err(format!("there is no verdict `{verdict}`; there is: allow, deny, hold, downgrade")),
+        }
+    }
+    Ok(spec)
 }
 
 fn at_most(what: &str, count: usize, limit: usize) -> Result<(), String> {
@@ -275,90 +323,4 @@ fn windows(json: Vec<WindowJson>) -> Result<Vec<WindowSpec>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_is_read_whole() {
-        let plan = parse_plan(
-            r#"{"subscriptions":[{"name":"b","types":["blacklist"],"key":"data.user.id","select":["actor"],
-                "data":["reason"],"where":[{"path":"data.n","at_least":2},{"path":"scene","equals":"chat"}]}],
-                "windows":[{"name":"w","kind":"sliding","length_ms":60000}],"permissions":["matches"],
-                "state":{"writes":1,"reads":[1]},"matches":{"m":{"type":"object"}},"queries":{"q":{"parameters":{}}}}"#,
-        )
-        .expect("a plan");
-        let subscription = &plan.subscriptions[0];
-        assert_eq!(subscription.key, Path::Data(vec!["user".into(), "id".into()]));
-        assert_eq!(subscription.predicates[0].test, Test::AtLeast(2.0));
-        assert_eq!(subscription.predicates[1].test, Test::OneOf(vec![Scalar::Text("chat".into())]));
-        assert_eq!(subscription.data, Select::Paths(vec![vec!["reason".into()]]));
-        assert_eq!(&*plan.matches["m"], r#"{"type":"object"}"#);
-    }
-
-    #[test]
-    fn what_the_host_does_not_know_is_refused_by_name() {
-        let cases = [
-            (r#"{"timers":[],"state":{"writes":1,"reads":[1]}}"#, "timers"),
-            (r#"{"permissions":["ledger"],"state":{"writes":1,"reads":[1]}}"#, "ledger"),
-            (
-                r#"{"windows":[{"name":"w","kind":"hopping","length_ms":1}],"state":{"writes":1,"reads":[1]}}"#,
-                "hopping",
-            ),
-            (
-                r#"{"windows":[{"name":"w","kind":"sliding","length_ms":0}],"state":{"writes":1,"reads":[1]}}"#,
-                "length_ms",
-            ),
-            (r#"{"subscriptions":[{"name":"s","types":["t"],"key":"who"}],"state":{"writes":1,"reads":[1]}}"#, "`who`"),
-        ];
-        for (json, word) in cases {
-            let error = parse_plan(json).expect_err(json);
-            assert!(error.contains(word), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_the_schema_forbids_is_refused_with_the_place() {
-        let with = |members: &str| format!(r#"{{"state":{{"writes":1,"reads":[1]}},{members}}}"#);
-        let subscription = |more: &str| with(&format!(r#""subscriptions":[{{"name":"s","key":"actor",{more}}}]"#));
-        let list = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(",");
-        let attributes = |count| with(&format!(r#""attributes":[{}]"#, list(count, &|n| format!(r#""a{n}""#))));
-        let predicates = |count| {
-            subscription(&format!(
-                r#""types":["t"],"where":[{}]"#,
-                list(count, &|_| r#"{"path":"scene","exists":true}"#.to_owned())
-            ))
-        };
-        let one_of = |count| {
-            subscription(&format!(
-                r#""types":["t"],"where":[{{"path":"scene","one_of":[{}]}}]"#,
-                list(count, &|n| n.to_string())
-            ))
-        };
-        let named =
-            |name: &str| with(&format!(r#""matches":{{"{name}":{{}}}},"queries":{{"{name}":{{"parameters":{{}}}}}}"#));
-        for good in [attributes(64), predicates(16), one_of(256), named("high_risk_2"), named(&"n".repeat(64))] {
-            assert_eq!(parse_plan(&good).err(), None, "{good}");
-        }
-        let same = r#"{"name":"same","types":["t"],"key":"actor"}"#;
-        let cases = [
-            (with(&format!(r#""subscriptions":[{same},{same}]"#)), "two subscription entries `same`"),
-            (subscription(r#""types":[]"#), "`s`: it has no types"),
-            (subscription(r#""types":["t","u","t"]"#), "`s`: there are two type entries `t`"),
-            (subscription(r#""types":["t"],"select":["scene"]"#), "`attributes`"),
-            (subscription(r#""types":["t"],"select":["colour"]"#), "no attribute `colour`"),
-            (attributes(65), "65 attributes"),
-            (predicates(17), "`s`: 17 predicates"),
-            (one_of(257), "257 values"),
-            (one_of(0), "is empty"),
-            (named("High"), "`High` is no name for a match"),
-            (named(""), "no name"),
-            (named(&"n".repeat(65)), "no name"),
-            (with(r#""queries":{"a-b":{"parameters":{}}}"#), "`a-b` is no name for a query"),
-            (r#"{"state":{"writes":2,"reads":[1]}}"#.to_owned(), "add 2"),
-        ];
-        for (json, word) in cases {
-            let error = parse_plan(&json).expect_err(&json);
-            assert!(error.contains(word), "{word}: {error}");
-        }
-    }
-}
+mod tests;

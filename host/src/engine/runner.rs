@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
-use super::bindings::events::exports::fishpond::plugin::events::Event as EventRecord;
+use super::bindings::queries;
 use super::bindings::queries::exports::fishpond::plugin::queries::Query as QueryRecord;
-use super::bindings::{events, queries};
-use super::call::{Call, Input, QueryInput, Violation};
+use super::call::{Call, Violation};
 use super::error::{ConfigureError, HostFailure};
+use super::handlers::Handlers;
 use super::host::HostState;
+use super::identity::Scope;
+use super::input::{Input, QueryInput, What};
 use super::instance::{self, Failed};
 use super::module::{Configured, Module};
 use super::settings::{QueryFailure, Settings};
-use crate::model::{Attribute, Document, End, InputOutcome, Lsn, Reply, Select};
+use crate::model::{Document, End, InputOutcome, Lsn, Reply};
 
 /// What a batch came to. Documents are where they were put, changed or not.
 #[derive(Default)]
@@ -52,7 +54,7 @@ pub struct Runner {
 
 struct Instance {
     store: Store<HostState>,
-    events: Option<events::ExportsEvents>,
+    handlers: Handlers,
     queries: Option<queries::ExportsQueries>,
     calls_left: u64,
 }
@@ -64,14 +66,16 @@ enum CallEnd {
 }
 
 impl Runner {
-    /// The plan is the stored one; an instance that answers another is refused.
+    /// The plan is the stored one; an instance that answers another is refused. The scope is a part of all identities
+    /// that are made.
     pub fn new(
         module: Arc<Module>,
+        scope: &Scope,
         envelope: &str,
         configured: Configured,
         permissions: Vec<Box<str>>,
     ) -> Result<Runner, ConfigureError> {
-        let settings = Settings::new(configured, permissions)?;
+        let settings = Settings::new(scope.clone(), configured, permissions)?;
         Ok(Runner {
             module,
             settings: Arc::new(settings),
@@ -93,7 +97,10 @@ impl Runner {
         Ok(())
     }
 
-    /// Runs inputs in order. `documents` are those that the inputs index; after an error they are as they were.
+    /// Runs inputs of one kind in order. `documents` are those that the inputs index; after an error they are as they
+    /// were.
+    ///
+    /// A timer that is handled is gone from its document, however handling it ended.
     ///
     /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
     /// fresh instance: what fails again is that input's outcome. With `stop_at_fault` a trap or spent fuel ends the
@@ -106,7 +113,8 @@ impl Runner {
     ) -> Result<Ran, HostFailure> {
         let started = Instant::now();
         let mut ran = Ran::default();
-        let whole = if self.singly { None } else { self.try_batch(inputs, documents, &mut ran)? };
+        let singly = self.singly || inputs.iter().any(|input| self.unanswerable(input).is_some());
+        let whole = if singly { None } else { self.try_batch(inputs, documents, &mut ran)? };
         match whole {
             Some(outcomes) => ran.outcomes = outcomes,
             None => self.run_each(inputs, documents, &mut ran, stop_at_fault)?,
@@ -168,27 +176,43 @@ impl Runner {
         documents: &mut [Document],
         ran: &mut Ran,
     ) -> Result<InputOutcome, HostFailure> {
-        self.instance = None;
         let index = std::mem::take(&mut input.document);
+        if let Some(end) = self.unanswerable(&input) {
+            return Ok(without_handling(&input, &mut documents[index], end));
+        }
+        self.instance = None;
+        let inputs = Arc::new(vec![input]);
         let mut own = vec![std::mem::take(&mut documents[index])];
-        let end = self.call(Arc::new(vec![input]), &mut own, ran);
+        let ended = self.call(inputs.clone(), &mut own, ran);
         documents[index] = own.pop().unwrap_or_default();
-        Ok(match end? {
+        let end = match ended? {
             CallEnd::Finished(mut outcomes) => {
-                outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done))
+                return Ok(outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done)));
             }
-            CallEnd::Failed(Failed::Fuel) => {
-                InputOutcome::without_effects(End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input })
-            }
-            CallEnd::Failed(Failed::Trap(message)) => {
-                InputOutcome::without_effects(End::Trapped { message: message.into() })
-            }
+            CallEnd::Failed(Failed::Fuel) => End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input },
+            CallEnd::Failed(Failed::Trap(message)) => End::Trapped { message: message.into() },
             CallEnd::Failed(Failed::Watchdog) => return Err(self.watchdog()),
-            CallEnd::Violated(violation) => InputOutcome::without_effects(End::Refused {
-                code: violation.code.into(),
-                message: violation.message.into(),
-            }),
-        })
+            CallEnd::Violated(violation) => refused(violation.code, violation.message),
+        };
+        Ok(without_handling(&inputs[0], &mut documents[index], end))
+    }
+
+    /// How an input ends that no handler of this revision is for: an earlier one has set the timer, or given the
+    /// context. A missing `events` is not of this sort, because `configure` has seen it.
+    fn unanswerable(&self, input: &Input) -> Option<End> {
+        let (plan, exports) = (&self.settings.configured.plan, &self.module.exports);
+        match &input.what {
+            What::Timer { name, .. } if !plan.timers.contains_key(name) => {
+                Some(refused("unknown_timer", format!("the plan of this revision has no timer `{name}`")))
+            }
+            What::Settlement(_) if exports.settlements.is_none() => {
+                Some(refused("no_handler", "the module exports no `settlements`".to_owned()))
+            }
+            What::Action(_) if plan.filter.is_none() => {
+                Some(refused("no_handler", "this revision is no filter: its plan has no `filter`".to_owned()))
+            }
+            _ => None,
+        }
     }
 
     fn watchdog(&self) -> HostFailure {
@@ -209,19 +233,22 @@ impl Runner {
         ran: &mut Ran,
     ) -> Result<CallEnd, HostFailure> {
         let mut instance = self.take_instance()?;
-        let Some(guest) = &instance.events else {
-            return Err(HostFailure("the module exports no `events`".to_owned()));
-        };
         let fuel = self.module.engine.limits.fuel_per_input;
         instance::arm(&mut instance.store, &self.module.engine, fuel);
         instance.store.data_mut().call =
             Some(Call::new(self.settings.clone(), inputs.clone(), std::mem::take(documents)));
-        let records: Vec<EventRecord<'_>> = inputs.iter().map(|input| self.record(input)).collect();
-        let called = guest.fishpond_plugin_events().call_handle(&mut instance.store, &records);
+        let called = instance.handlers.handle(&mut instance.store, &self.settings.configured.plan, &inputs);
         ran.calls += 1;
         ran.fuel += fuel - instance.store.get_fuel().unwrap_or(0);
         let Some(call) = instance.store.data_mut().call.take() else {
             return Err(HostFailure("the call was lost".to_owned()));
+        };
+        let called = match called {
+            Ok(called) => called,
+            Err(failure) => {
+                *documents = call.undo();
+                return Err(failure);
+            }
         };
         match called {
             Ok(()) => {
@@ -244,29 +271,6 @@ impl Runner {
                     None => Ok(CallEnd::Failed(failed)),
                 }
             }
-        }
-    }
-
-    /// The record carries what the subscription selects, borrowed from the event.
-    fn record<'a>(&self, input: &'a Input) -> EventRecord<'a> {
-        let subscription = &self.settings.configured.plan.subscriptions[input.subscription as usize];
-        let event = &*input.event;
-        let pick =
-            |attribute: Attribute, text: &'a str| if subscription.select.contains(&attribute) { text } else { "" };
-        EventRecord {
-            subscription: input.subscription,
-            time: event.time,
-            key: &input.key,
-            event_type: pick(Attribute::Type, &event.kind),
-            subject: pick(Attribute::Subject, &event.subject),
-            actor: pick(Attribute::Actor, &event.actor),
-            source: pick(Attribute::Source, &event.source),
-            id: pick(Attribute::Id, &event.id),
-            data: match (&input.data, &subscription.data) {
-                (Some(selected), _) => selected,
-                (None, Select::All) => &event.data,
-                (None, _) => "",
-            },
         }
     }
 
@@ -333,10 +337,10 @@ impl Runner {
             Err(_) => return Err(HostFailure("`configure` refuses the configuration that it had accepted".to_owned())),
         }
         let missing = |error: wasmtime::Error| HostFailure(format!("an export is gone: {error:#}"));
-        let events = self.module.exports.events.as_ref().map(|indices| indices.load(&mut store, &wasm));
+        let handlers = Handlers::load(&self.module.exports, &mut store, &wasm);
         let queries = self.module.exports.queries.as_ref().map(|indices| indices.load(&mut store, &wasm));
         Ok(Instance {
-            events: events.transpose().map_err(missing)?,
+            handlers: handlers.map_err(missing)?,
             queries: queries.transpose().map_err(missing)?,
             calls_left: self.next_life(),
             store,
@@ -352,6 +356,17 @@ impl Runner {
         seed.extend(self.generation.to_le_bytes());
         most / 2 + xxhash_rust::xxh3::xxh3_64(&seed) % (most / 2)
     }
+}
+
+fn refused(code: &str, message: String) -> End {
+    End::Refused { code: code.into(), message: message.into() }
+}
+
+/// The input has ended so, and the module has done nothing.
+fn without_handling(input: &Input, document: &mut Document, end: End) -> InputOutcome {
+    let ops: Vec<_> = input.consumption(document).into_iter().collect();
+    ops.iter().for_each(|op| document.apply(op.clone()));
+    InputOutcome { ops, ..InputOutcome::without_effects(end) }
 }
 
 impl Instance {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::error::ConfigureError;
+use super::identity::Scope;
 use super::module::Configured;
 use super::schema::{Budget, Schema};
 
 /// What all instances of one deployment revision share.
 pub(super) struct Settings {
+    pub scope: Scope,
     pub configured: Configured,
     pub permissions: Vec<Box<str>>,
     match_schemas: BTreeMap<Box<str>, Schema>,
@@ -16,11 +18,11 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Compiles the plan's schemas.
-    pub fn new(configured: Configured, permissions: Vec<Box<str>>) -> Result<Settings, ConfigureError> {
+    pub fn new(scope: Scope, configured: Configured, permissions: Vec<Box<str>>) -> Result<Settings, ConfigureError> {
         let mut budget = Budget::default();
         let match_schemas = compile("match", &configured.plan.matches, &mut budget)?;
         let query_schemas = compile("query", &configured.plan.queries, &mut budget)?;
-        Ok(Settings { configured, permissions, match_schemas, query_schemas })
+        Ok(Settings { scope, configured, permissions, match_schemas, query_schemas })
     }
 
     /// A query must be one of the plan's, and its parameters fit its schema.
@@ -77,7 +79,8 @@ mod tests {
 
     fn settings(matches: &str, queries: &str) -> Result<Settings, ConfigureError> {
         let plan = format!(r#"{{"state":{{"writes":1,"reads":[1]}},"matches":{matches},"queries":{queries}}}"#);
-        Settings::new(Configured::stored(&plan).expect("a plan"), Vec::new())
+        let scope = Scope { business: "b".into(), deployment: "d".into() };
+        Settings::new(scope, Configured::stored(&plan).expect("a plan"), Vec::new())
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Lsn, Window};
+use super::{Entry, Lsn, TimerClock, Window};
 
 /// A named value with an optional expiry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,6 +12,21 @@ pub struct Value {
     pub bytes: Box<[u8]>,
     /// Milliseconds; gone for inputs at or after it.
     pub expires: Option<u64>,
+}
+
+/// A timer of a document, by its name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Timer {
+    pub clock: TimerClock,
+    /// Milliseconds on that clock.
+    pub due: u64,
+    pub context: Box<str>,
+    /// Position of the input that set it: a tick below fires it not.
+    pub at: Lsn,
+    /// How many timers this document had set before: with name and time its identity.
+    pub number: u32,
+    /// Of the module that set it.
+    pub state_version: u32,
 }
 
 /// One change of a document. Carries all it needs, so that redo wants no plan.
@@ -36,6 +51,14 @@ pub enum Op {
         member: Option<Box<str>>,
         until: u64,
     },
+    SetTimer {
+        name: Box<str>,
+        timer: Timer,
+    },
+    /// Also when it has fired.
+    CancelTimer {
+        name: Box<str>,
+    },
 }
 
 impl Op {
@@ -47,6 +70,8 @@ impl Op {
                 Op::Remove { name } => name.len(),
                 Op::Observe { window, entry, .. } => window.len() + entry_bytes(entry),
                 Op::Forget { window, member, .. } => window.len() + member.as_ref().map_or(0, |member| member.len()),
+                Op::SetTimer { name, timer } => timer_bytes(name, timer),
+                Op::CancelTimer { name } => name.len(),
             }
     }
 }
@@ -56,6 +81,11 @@ pub struct Document {
     /// By name, as are the windows. Sorted vectors of exact size: documents are many and hold few names.
     values: Vec<(Box<str>, Value)>,
     windows: Vec<(Arc<str>, Window)>,
+    timers: Vec<(Box<str>, Timer)>,
+    /// Timers ever set.
+    timers_set: u32,
+    /// Of the module that wrote last.
+    state_version: u32,
     /// Greatest event time that changed it, milliseconds: what a query's `time` is.
     clock: u64,
     /// Position of the last outcome in it.
@@ -68,19 +98,25 @@ pub struct Document {
 const ITEM_BYTES: usize = 48;
 
 impl Document {
-    /// Rebuilds a document from its stored parts.
-    pub fn restore(
-        mut values: Vec<(Box<str>, Value)>,
-        mut windows: Vec<(Arc<str>, Window)>,
-        clock: u64,
-        lsn: Lsn,
-    ) -> Document {
-        values.sort_by(|a, b| a.0.cmp(&b.0));
-        windows.sort_by(|a, b| a.0.cmp(&b.0));
-        let values_bytes: usize = values.iter().map(|(name, value)| value_bytes(name, value)).sum();
-        let windows_bytes: usize =
-            windows.iter().map(|(name, window)| ITEM_BYTES + name.len() + entries_bytes(window.all())).sum();
-        Document { bytes: values_bytes + windows_bytes, values, windows, clock, lsn }
+    /// Rebuilds a document from its stored parts, in any order.
+    pub fn restore(mut parts: Parts) -> Document {
+        parts.values.sort_by(|a, b| a.0.cmp(&b.0));
+        parts.windows.sort_by(|a, b| a.0.cmp(&b.0));
+        parts.timers.sort_by(|a, b| a.0.cmp(&b.0));
+        let values: usize = parts.values.iter().map(|(name, value)| value_bytes(name, value)).sum();
+        let windows = parts.windows.iter();
+        let windows: usize = windows.map(|(name, window)| ITEM_BYTES + name.len() + entries_bytes(window.all())).sum();
+        let timers: usize = parts.timers.iter().map(|(name, timer)| timer_bytes(name, timer)).sum();
+        Document {
+            bytes: values + windows + timers,
+            values: parts.values,
+            windows: parts.windows,
+            timers: parts.timers,
+            timers_set: parts.timers_set,
+            state_version: parts.state_version,
+            clock: parts.clock,
+            lsn: parts.lsn,
+        }
     }
 
     /// Applies one change.
@@ -100,6 +136,13 @@ impl Document {
                     self.bytes -= entries_bytes(&gone);
                 }
             }
+            Op::SetTimer { name, timer } => self.set_timer(name, timer),
+            Op::CancelTimer { name } => {
+                if let Ok(place) = place(&self.timers, &name) {
+                    let (_, old) = self.timers.remove(place);
+                    self.bytes -= timer_bytes(&name, &old);
+                }
+            }
         }
     }
 
@@ -111,6 +154,18 @@ impl Document {
                 self.bytes -= value_bytes(&name, &old);
             }
             Err(place) => insert(&mut self.values, place, (name, value)),
+        }
+    }
+
+    fn set_timer(&mut self, name: Box<str>, timer: Timer) {
+        self.timers_set = self.timers_set.max(timer.number.saturating_add(1));
+        self.bytes += timer_bytes(&name, &timer);
+        match place(&self.timers, &name) {
+            Ok(place) => {
+                let old = std::mem::replace(&mut self.timers[place].1, timer);
+                self.bytes -= timer_bytes(&name, &old);
+            }
+            Err(place) => insert(&mut self.timers, place, (name, timer)),
         }
     }
 
@@ -146,6 +201,25 @@ impl Document {
         &self.windows
     }
 
+    pub fn timer(&self, name: &str) -> Option<&Timer> {
+        place(&self.timers, name).ok().map(|place| &self.timers[place].1)
+    }
+
+    /// By name.
+    pub fn timers(&self) -> &[(Box<str>, Timer)] {
+        &self.timers
+    }
+
+    /// Timers ever set: the number of the next one.
+    pub fn timers_set(&self) -> u32 {
+        self.timers_set
+    }
+
+    /// Of the module that wrote last; zero for the host's own documents and empty ones.
+    pub fn state_version(&self) -> u32 {
+        self.state_version
+    }
+
     pub fn clock(&self) -> u64 {
         self.clock
     }
@@ -154,9 +228,11 @@ impl Document {
         self.lsn
     }
 
-    /// The outcome at this position is in the document; `time` is the greatest of its inputs.
-    pub fn stamp(&mut self, lsn: Lsn, time: u64) {
+    /// The outcome at this position, by a module of this state version, is in the document; `time` is the greatest of its
+    /// inputs.
+    pub fn stamp(&mut self, lsn: Lsn, time: u64, state_version: u32) {
         self.lsn = lsn;
+        self.state_version = state_version;
         self.advance(time);
     }
 
@@ -169,6 +245,18 @@ impl Document {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// A document's stored parts.
+#[derive(Clone, Default, Debug)]
+pub struct Parts {
+    pub values: Vec<(Box<str>, Value)>,
+    pub windows: Vec<(Arc<str>, Window)>,
+    pub timers: Vec<(Box<str>, Timer)>,
+    pub timers_set: u32,
+    pub state_version: u32,
+    pub clock: u64,
+    pub lsn: Lsn,
 }
 
 /// Where a name is, or where it belongs.
@@ -184,6 +272,10 @@ fn insert<T>(items: &mut Vec<T>, place: usize, item: T) {
 
 fn value_bytes(name: &str, value: &Value) -> usize {
     ITEM_BYTES + name.len() + value.bytes.len()
+}
+
+fn timer_bytes(name: &str, timer: &Timer) -> usize {
+    ITEM_BYTES + name.len() + timer.context.len()
 }
 
 fn entry_bytes(entry: &Entry) -> usize {
@@ -211,6 +303,17 @@ mod tests {
             name: name.into(),
             value: Value { bytes: vec![0; size].into(), expires: None },
         };
+        let timer = |name: &str, context: &str| Op::SetTimer {
+            name: name.into(),
+            timer: Timer {
+                clock: TimerClock::Receive,
+                due: 5,
+                context: context.into(),
+                at: Lsn(1),
+                number: 0,
+                state_version: 1,
+            },
+        };
         let mut document = Document::default();
         let ops = [
             set("a", 10),
@@ -224,12 +327,21 @@ mod tests {
             Op::Forget { window: "w".into(), member: Some("x".into()), until: 1_000 },
             observe(905, "y"),
             Op::Forget { window: "w".into(), member: None, until: 900 },
+            timer("t", "context"),
+            timer("t", "another"),
+            timer("u", ""),
+            Op::CancelTimer { name: "t".into() },
+            Op::CancelTimer { name: "none".into() },
         ];
         for op in ops {
             document.apply(op);
-            let fresh =
-                Document::restore(document.values.clone(), document.windows.clone(), document.clock, document.lsn);
-            assert_eq!(document.bytes(), fresh.bytes());
+            let parts = Parts {
+                values: document.values.clone(),
+                windows: document.windows.clone(),
+                timers: document.timers.clone(),
+                ..Parts::default()
+            };
+            assert_eq!(document.bytes(), Document::restore(parts).bytes());
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Event {
     pub extensions: Vec<(Box<str>, Box<str>)>,
     /// JSON text; empty if there was none.
     pub data: Box<str>,
+    /// Derived events between this one and an outside one, itself included; zero for an outside one.
+    pub hops: u8,
 }
 
 impl Event {

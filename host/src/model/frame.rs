@@ -1,7 +1,8 @@
-//! What the journal holds, in one order: inputs, control changes, outcomes, and checkpoint marks.
+//! What the journal holds, in one order: inputs, ticks, reports, control changes, outcomes, and checkpoint marks.
 
 use std::sync::Arc;
 
+use super::outreach::{ChainEntry, ChainPart, Outreach, Policy, Report};
 use super::{DeploymentId, Digest, Event, InputOutcome, Lsn, ShardSet};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -10,6 +11,18 @@ pub enum Frame {
     Control(Arc<Control>),
     Outcome(Arc<Outcome>),
     Mark(Mark),
+    Tick(Tick),
+    Report(Arc<Report>),
+    Outreach(Arc<Outreach>),
+}
+
+/// Time passes: everyone meets it at the same place. Both clocks never fall.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tick {
+    /// Receive clock, milliseconds.
+    pub now: u64,
+    /// Events up to this time have come, as far as lateness is bounded, milliseconds.
+    pub watermark: u64,
 }
 
 /// A change of what runs, and who made it.
@@ -47,6 +60,9 @@ pub enum Change {
         on_error: OnError,
         /// Where revision 1 begins to read.
         start: Start,
+        /// Repair: in these shards it handles everything behind these positions, where they stood paused, and goes on.
+        /// Empty for an ordinary revision.
+        backlog: Vec<(ShardSet, Lsn)>,
     },
     /// Acts at each reader's own position at once.
     Paused {
@@ -57,6 +73,28 @@ pub enum Change {
     Resumed {
         deployment: DeploymentId,
         shards: ShardSet,
+    },
+    /// Inputs below this frame are handled, none from it on.
+    Retired {
+        deployment: DeploymentId,
+    },
+    /// Acts from this frame on.
+    PolicyRevised {
+        business: Box<str>,
+        id: Box<str>,
+        /// From 1.
+        revision: u32,
+        /// None removes it.
+        policy: Option<Box<Policy>>,
+    },
+    /// Acts from this frame on.
+    ChainRevised {
+        /// Of the platform part: `platform`.
+        business: Box<str>,
+        part: ChainPart,
+        /// From 1.
+        revision: u32,
+        entries: Vec<ChainEntry>,
     },
 }
 
@@ -88,6 +126,10 @@ pub struct Outcome {
     /// For these shards all inputs up to `position` are finished.
     pub shards: ShardSet,
     pub position: Lsn,
+    /// Receive clock when it was made, milliseconds.
+    pub now: u64,
+    /// The state version that the module writes.
+    pub state_version: u32,
     /// In journal order.
     pub inputs: Vec<InputRecord>,
     /// Documents at their first change after a mark, whole and as they are after this frame.
@@ -99,10 +141,23 @@ pub struct InputRecord {
     pub lsn: Lsn,
     /// The input's own time, milliseconds.
     pub time: u64,
-    pub subscription: u32,
+    pub via: Via,
+    /// Derived events between it and an outside one.
+    pub hops: u8,
     /// Empty where the key could not be found (then `end` says so).
     pub key: Box<str>,
     pub outcome: InputOutcome,
+}
+
+/// How an input reached the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Via {
+    /// Number of the subscription in the plan.
+    Subscription(u32),
+    /// Name of the timer that fired.
+    Timer(Box<str>),
+    /// The action whose delivery has ended.
+    Settlement(super::outreach::ActionId),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,15 +6,18 @@ pub mod frame;
 pub mod ids;
 pub mod limits;
 pub mod outcome;
+pub mod outreach;
 pub mod plan;
 pub mod ports;
 pub mod window;
 
-pub use document::{Document, Op, Value};
+pub use document::{Document, Op, Timer, Value};
 pub use event::{Event, EventRef};
-pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Whole};
+pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Tick, Via, Whole};
 pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
-pub use plan::{Attribute, Path, Plan, Predicate, Scalar, Select, Subscription, Test, WindowSpec};
+pub use plan::{
+    Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+};
 pub use window::{Entry, Span, Totals, Window};

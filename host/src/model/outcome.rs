@@ -1,5 +1,6 @@
 //! What running one input yields: a value. Nothing of it has happened until somebody else commits it.
 
+use super::outreach::{Published, Verdict};
 use super::{EventRef, Op};
 
 /// How an input ended. Everything but `Done` leaves no trace in the document.
@@ -21,8 +22,21 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 8] =
-    ["done", "trap", "fuel", "no_key", "not_permitted", "match_schema", "unknown_match", "undeclared_attribute"];
+pub const HOST_CODES: [&str; 13] = [
+    "done",
+    "trap",
+    "fuel",
+    "no_key",
+    "not_permitted",
+    "match_schema",
+    "unknown_match",
+    "undeclared_attribute",
+    "unknown_timer",
+    "undeclared_verdict",
+    "no_verdict",
+    "no_handler",
+    "bad_event_type",
+];
 
 impl End {
     /// The code under which it is counted and listed.
@@ -59,6 +73,9 @@ impl End {
 /// A named, typed fact about one person, with the events that made it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Match {
+    /// Made from the deployment, the input's identity, the name and its number among the input's matches: a replay makes
+    /// the same.
+    pub id: u128,
     pub name: Box<str>,
     pub person: Box<str>,
     /// JSON object.
@@ -105,6 +122,9 @@ pub struct InputOutcome {
     /// On the document of the input's key, in order.
     pub ops: Vec<Op>,
     pub matches: Vec<Match>,
+    pub published: Vec<Published>,
+    /// Of a filter; a part of the decision, not of this outcome's record.
+    pub verdict: Option<Verdict>,
     pub reply: Option<Reply>,
     /// An `observe` found the input older than its window accepts.
     pub late: bool,
@@ -115,6 +135,15 @@ pub struct InputOutcome {
 impl InputOutcome {
     /// An input that ended without any effect.
     pub fn without_effects(end: End) -> InputOutcome {
-        InputOutcome { end, ops: Vec::new(), matches: Vec::new(), reply: None, late: false, logs: Vec::new() }
+        InputOutcome {
+            end,
+            ops: Vec::new(),
+            matches: Vec::new(),
+            published: Vec::new(),
+            verdict: None,
+            reply: None,
+            late: false,
+            logs: Vec::new(),
+        }
     }
 }

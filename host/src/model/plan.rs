@@ -18,6 +18,29 @@ pub struct Plan {
     pub matches: BTreeMap<Box<str>, Box<str>>,
     /// Query name -> JSON Schema (text) of its parameters.
     pub queries: BTreeMap<Box<str>, Box<str>>,
+    /// Timers that the module may set.
+    pub timers: BTreeMap<Box<str>, TimerClock>,
+    /// The deployment is a filter.
+    pub filter: Option<FilterSpec>,
+}
+
+/// Which clock a timer waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum TimerClock {
+    /// The host's own, as ticks tell it.
+    #[default]
+    Receive,
+    /// The watermark.
+    Event,
+}
+
+/// The verdicts that a filter may reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FilterSpec {
+    pub allow: bool,
+    pub deny: bool,
+    pub hold: bool,
+    pub downgrade: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]

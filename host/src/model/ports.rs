@@ -2,7 +2,8 @@
 //!
 //! A port that waits takes a closure for its answer, so it neither blocks nor knows how its caller waits.
 
-use super::{Document, Event, Lsn, Reply};
+use super::outreach::{ActionId, Reached, Tag, Waiting};
+use super::{Document, Event, Lsn, Reply, ShardSet};
 
 /// Takes events into the journal.
 pub trait Submit: Send + Sync {
@@ -37,12 +38,70 @@ pub enum SubmitError {
     Failed(String),
 }
 
+/// Whoever waits for an answer.
+pub type Answering<T> = Box<dyn FnOnce(Result<T, AskError>) + Send>;
+
 /// Asks the shards about one key.
 pub trait Ask: Send + Sync {
     /// Runs a deployment's query on the document as it is at the reader's position.
-    fn query(&self, question: Question, answer: Box<dyn FnOnce(Result<Answer, AskError>) + Send>);
+    fn query(&self, question: Question, answer: Answering<Answer>);
     /// The documents of a key in every deployment of a business.
     fn documents(&self, business: &str, key: &str, answer: Box<dyn FnOnce(Vec<DocumentView>) + Send>);
+    /// What the host keeps of a person in a business.
+    fn person(&self, business: &str, person: &str, answer: Answering<PersonView>);
+    /// The person is there and wants what waits: in the stream, or in one slot. What was not handed over before is
+    /// judged again first; the answer comes after that.
+    fn arrive(&self, business: &str, person: &str, slot: Option<&str>, answer: Answering<PersonView>);
+    /// The person's client has it.
+    fn acknowledge(&self, business: &str, person: &str, action: ActionId, answer: Answering<Acknowledged>);
+    /// Which verdicts would an action's chain reach now, every filter asked, nothing kept? For actions that the
+    /// person's document still holds, and for those of a decision that is given.
+    fn what_if(&self, look: WhatIf, answer: Answering<Vec<Reached>>);
+    /// Where a paused deployment's shards stand.
+    fn standing(&self, deployment: super::DeploymentId, answer: Answering<Vec<(ShardSet, Lsn)>>);
+}
+
+/// What belongs to one person in one business. Shown only when its position is durable.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PersonView {
+    pub position: Lsn,
+    /// Those that have not expired, by name.
+    pub tags: Vec<Tag>,
+    /// What has not ended, in the order of action ids.
+    pub waiting: Vec<Waiting>,
+}
+
+/// What became of an acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acknowledged {
+    /// Answer when this is durable.
+    Accepted(Lsn),
+    /// It had come before; answer when this is durable.
+    Already(Lsn),
+    /// The person has no such action waiting.
+    Unknown,
+}
+
+/// An action to be judged in thought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WhatIf {
+    pub action: super::outreach::Action,
+    pub attempt: u32,
+}
+
+/// Knows who is connected.
+pub trait Presence: Send + Sync {
+    fn is_present(&self, business: &str, person: &str) -> bool;
+}
+
+/// Nobody is connected: for hosts without doors.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Nobody;
+
+impl Presence for Nobody {
+    fn is_present(&self, _business: &str, _person: &str) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +135,8 @@ pub enum AskError {
     Refused { code: Box<str>, message: Box<str> },
     #[error("the host could not run the query: {0}")]
     Host(String),
+    #[error("the deployment is not paused in all its shards: `fishpond deployment pause` first")]
+    NotPaused,
 }
 
 /// One deployment's document of a key.

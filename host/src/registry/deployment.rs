@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Error;
-use crate::engine::{Configured, Module, Runner, envelope};
-use crate::model::{Change, Control, DeploymentId, Digest, Limits, Lsn, OnError, ShardSet, Start};
+use crate::engine::{Configured, Scope};
+use crate::model::{Change, Control, DeploymentId, Digest, Lsn, OnError, ShardId, ShardSet, Start};
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]
@@ -30,9 +30,11 @@ pub struct Deployment {
     pub paused: Paused,
     /// Where it began to read.
     pub start: Lsn,
+    /// Inputs below this control frame are handled, none from it on. Final.
+    pub retired: Option<Lsn>,
 }
 
-/// One module with one configuration. Handles inputs from `from` on.
+/// One module with one configuration. Handles inputs from `from` on, or behind its `backlog`.
 #[derive(Clone, Debug)]
 pub struct Revision {
     pub number: u32,
@@ -47,7 +49,23 @@ pub struct Revision {
     /// Wall clock, milliseconds.
     pub at: u64,
     pub by: Box<str>,
+    /// Of a repair: in these shards it handles everything behind these positions. Empty, or every shard once.
+    pub backlog: Vec<(ShardSet, Lsn)>,
+    /// Whose identities its modules make.
+    pub(super) scope: Scope,
     start: Start,
+}
+
+impl Revision {
+    /// The first position in a shard that it handles, unless a newer revision takes it.
+    pub fn begins(&self, shard: ShardId) -> Lsn {
+        let stood = self.backlog.iter().find(|(shards, _)| shards.contains(shard));
+        stood.map_or(self.from, |(_, position)| position.next())
+    }
+
+    pub fn is_filter(&self) -> bool {
+        self.configured.plan.filter.is_some()
+    }
 }
 
 /// Which shards stand still, and why the last of them was stopped.
@@ -86,19 +104,31 @@ impl Deployment {
             revisions: vec![revision],
             paused: Paused::default(),
             start,
+            retired: None,
         }
     }
 
     pub(super) fn with_revision(&self, revision: Arc<Revision>) -> Deployment {
         let mut next = self.clone();
+        if !revision.backlog.is_empty() {
+            next.paused = Paused::default();
+        }
         next.revisions.push(revision);
         next
     }
 
-    /// The revision that handles this position.
-    pub fn revision_at(&self, lsn: Lsn) -> &Arc<Revision> {
-        let after = self.revisions.partition_point(|revision| revision.from <= lsn);
-        &self.revisions[after.saturating_sub(1)]
+    /// The revision that handles this position in a shard: the newest that begins at or below it.
+    pub fn revision_at(&self, lsn: Lsn, shard: ShardId) -> &Arc<Revision> {
+        let begun = self.revisions.iter().rfind(|revision| revision.begins(shard) <= lsn);
+        begun.unwrap_or(&self.revisions[0])
+    }
+
+    /// Where the next revision takes over from the one that handles this position in a shard.
+    pub fn next_revision_after(&self, lsn: Lsn, shard: ShardId) -> Option<Lsn> {
+        let number = self.revision_at(lsn, shard).number;
+        // All newer ones begin behind the position. Older ones may too, overtaken by a repair: they never take over.
+        let newer = self.revisions.iter().filter(|revision| revision.number > number);
+        newer.map(|revision| revision.begins(shard)).min()
     }
 
     /// What was activated last: settings that act at once (`on_error`) are taken from it.
@@ -106,78 +136,26 @@ impl Deployment {
         &self.revisions[self.revisions.len() - 1]
     }
 
-    /// The next revision's number, if the new module reads what any revision may have stored.
-    pub(super) fn check_successor(&self, tried: &Tried) -> Result<u32, Error> {
-        let reads = &tried.configured.plan.state_reads;
-        let mut stored = self.revisions.iter().map(|revision| revision.configured.plan.state_writes);
-        match stored.find(|stored| !reads.contains(stored)) {
-            Some(stored) => Err(Error::StateVersion { reads: reads.clone(), stored }),
-            None => Ok(self.newest().number + 1),
-        }
-    }
-}
-
-/// A module that has accepted a configuration and started with it.
-pub(super) struct Tried {
-    envelope: String,
-    configured: Configured,
-    permissions: Vec<Box<str>>,
-}
-
-/// `configure`, then an instance as a worker will make it.
-pub(super) fn try_out(
-    module: &Arc<Module>,
-    business: &str,
-    name: &str,
-    request: &DeployRequest,
-    limits: &Limits,
-) -> Result<Tried, Error> {
-    let (bytes, limit) = (request.configuration.len() as u64, limits.configuration_bytes);
-    if bytes > limit {
-        return Err(Error::ConfigurationBytes { bytes, limit });
-    }
-    let envelope = envelope(business, name, &request.configuration, limits).map_err(Error::ConfigurationJson)?;
-    let configured = module.configure(&envelope)?;
-    let permissions: Vec<Box<str>> = match &request.permissions {
-        Some(granted) => granted.iter().map(|name| Box::from(&**name)).collect(),
-        None => configured.plan.permissions.clone(),
-    };
-    if let Some(unknown) = permissions.iter().find(|name| ***name != *"matches") {
-        return Err(Error::Permission(unknown.to_string()));
-    }
-    let mut runner = Runner::new(module.clone(), &envelope, configured.clone(), permissions.clone())?;
-    runner.smoke().map_err(|failure| Error::Host(failure.0))?;
-    Ok(Tried { envelope, configured, permissions })
-}
-
-impl Tried {
-    pub(super) fn into_change(
-        self,
-        business: &str,
-        name: &str,
-        revision: u32,
-        digest: Digest,
-        request: DeployRequest,
-    ) -> Change {
-        Change::DeploymentRevised {
-            business: business.into(),
-            name: name.into(),
-            revision,
-            digest,
-            configuration: request.configuration.into(),
-            envelope: self.envelope.into(),
-            plan: self.configured.json.into(),
-            permissions: self.permissions,
-            on_error: request.on_error,
-            start: request.start,
-        }
+    /// Can it act as an entry of a chain, as it is now?
+    pub fn is_filter(&self) -> bool {
+        self.newest().is_filter()
     }
 }
 
 /// A revision as its control frame says it.
 pub(super) fn revision_from(lsn: Lsn, control: &Control) -> Result<Revision, Error> {
     let Change::DeploymentRevised {
-        revision, digest, configuration, envelope, plan, permissions, on_error, start, ..
+        business,
+        name,
+        revision,
+        digest,
+        configuration,
+        envelope,
+        plan,
+        permissions,
+        on_error,
+        start,
+        backlog,
     } = &control.change
     else {
         return Err(Error::Recovery("not a revision".to_owned()));
@@ -194,6 +172,8 @@ pub(super) fn revision_from(lsn: Lsn, control: &Control) -> Result<Revision, Err
         on_error: *on_error,
         at: control.at,
         by: control.by.clone(),
+        backlog: backlog.clone(),
+        scope: Scope { business: business.clone(), deployment: name.clone() },
         start: *start,
     })
 }

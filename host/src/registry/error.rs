@@ -2,7 +2,7 @@
 
 use crate::engine::{ConfigureError, UploadError};
 use crate::journal;
-use crate::model::NameError;
+use crate::model::{NameError, SHARD_COUNT, ShardId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,11 +26,25 @@ pub enum Error {
     AlreadyPaused(String),
     #[error("the deployment `{0}` is not paused")]
     NotPaused(String),
+    #[error("the deployment `{0}` is retired, for good: deploy the module under another name")]
+    Retired(String),
+    #[error(
+        "the deployment `{name}` has no revision {wanted} to go back to: it has 1 to {newest}, and {newest} is in force"
+    )]
+    NoRevision { name: String, wanted: u32, newest: u32 },
+    #[error("the deployment `{0}` has revision 1 only: there is none to go back to")]
+    FirstRevision(String),
+    #[error(
+        "the deployment `{name}` stands still in {shards} of {SHARD_COUNT} shards only: a repair begins where all of them are paused, so pause it first"
+    )]
+    NotStanding { name: String, shards: u32 },
+    #[error("a repair needs the position of each shard once, but shard {} is named {times} times: ask again where the deployment stands", shard.0)]
+    Standing { shard: ShardId, times: usize },
     #[error("the configuration is not JSON: {0}")]
     ConfigurationJson(String),
     #[error("the configuration has {bytes} bytes, at most {limit} are allowed (`configuration_bytes`)")]
     ConfigurationBytes { bytes: u64, limit: u64 },
-    #[error("there is no permission `{0}`")]
+    #[error("there is no permission `{0}`: there are `matches` and `publish`")]
     Permission(String),
     #[error(
         "the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name"

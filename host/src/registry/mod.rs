@@ -6,7 +6,13 @@
 mod deployment;
 mod error;
 mod files;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod revise;
 mod upload;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -94,6 +100,7 @@ impl Registry {
     /// Stops shards of a deployment at their readers' positions.
     pub fn pause(&self, business: &str, name: &str, reason: &str, by: &str) -> Result<Lsn, Error> {
         self.change_named(business, name, by, |deployment| {
+            still_there(deployment)?;
             if deployment.paused.shards == ShardSet::ALL {
                 return Err(Error::AlreadyPaused(deployment.name.to_string()));
             }
@@ -104,10 +111,20 @@ impl Registry {
     /// Lets all shards of a deployment go on where they stopped.
     pub fn resume(&self, business: &str, name: &str, by: &str) -> Result<Lsn, Error> {
         self.change_named(business, name, by, |deployment| {
+            still_there(deployment)?;
             if deployment.paused.shards.is_empty() {
                 return Err(Error::NotPaused(deployment.name.to_string()));
             }
             Ok(Change::Resumed { deployment: deployment.id, shards: deployment.paused.shards })
+        })
+    }
+
+    /// Ends a deployment for good: it handles what came before, and keeps its documents and its name. For whoever may be
+    /// named by a chain, `outreach::Book::retire` looks first.
+    pub fn retire(&self, business: &str, name: &str, by: &str) -> Result<Lsn, Error> {
+        self.change_named(business, name, by, |deployment| {
+            still_there(deployment)?;
+            Ok(Change::Retired { deployment: deployment.id })
         })
     }
 
@@ -130,34 +147,6 @@ impl Registry {
         self.commit(&mut state, by, change)
     }
 
-    /// Validates a configuration by the module's own `configure`, tries an instance, and appends the new revision.
-    /// Any failure changes nothing.
-    pub fn deploy(
-        &self,
-        business: &str,
-        name: &str,
-        request: DeployRequest,
-        by: &str,
-    ) -> Result<(Lsn, Arc<Deployment>), Error> {
-        crate::model::check_name("business", business)?;
-        crate::model::check_name("deployment", name)?;
-        let uploaded = self.find_module(business, &request.module)?;
-        let module = self.load(uploaded.digest)?;
-        let tried = deployment::try_out(&module, business, name, &request, &self.limits)?;
-        let mut state = self.write();
-        let revision = match state.find(business, name) {
-            Some(deployment) => deployment.check_successor(&tried)?,
-            None if state.deployments.len() as u64 >= self.limits.deployments => {
-                return Err(Error::Limit { name: "deployments", limit: self.limits.deployments });
-            }
-            None => 1,
-        };
-        let change = tried.into_change(business, name, revision, uploaded.digest, request);
-        let lsn = self.commit(&mut state, by, change)?;
-        let deployment = state.find(business, name).cloned().ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
-        Ok((lsn, deployment))
-    }
-
     /// Native code of a module, from memory or from the cache.
     pub fn load(&self, digest: Digest) -> Result<Arc<Module>, Error> {
         if let Some(module) = self.read().loaded.get(&digest) {
@@ -174,8 +163,8 @@ impl Registry {
     /// A runner for a revision, for one worker.
     pub fn runner(&self, revision: &Revision) -> Result<Runner, Error> {
         let module = self.load(revision.digest)?;
-        Runner::new(module, &revision.envelope, revision.configured.clone(), revision.permissions.clone())
-            .map_err(Error::Configure)
+        let (configured, permissions) = (revision.configured.clone(), revision.permissions.clone());
+        Runner::new(module, &revision.scope, &revision.envelope, configured, permissions).map_err(Error::Configure)
     }
 
     fn commit(&self, state: &mut State, by: &str, change: Change) -> Result<Lsn, Error> {
@@ -205,6 +194,11 @@ impl Registry {
             Change::Resumed { deployment, shards } => {
                 state.update(*deployment, |deployment| deployment.paused.remove(*shards));
             }
+            Change::Retired { deployment } => {
+                state.update(*deployment, |deployment| deployment.retired = Some(lsn));
+            }
+            // Kept by `outreach`.
+            Change::PolicyRevised { .. } | Change::ChainRevised { .. } => {}
         }
         Ok(())
     }
@@ -215,6 +209,13 @@ impl Registry {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn still_there(deployment: &Deployment) -> Result<(), Error> {
+    match deployment.retired {
+        Some(_) => Err(Error::Retired(deployment.name.to_string())),
+        None => Ok(()),
     }
 }
 

@@ -38,6 +38,11 @@ impl Router {
         Router { by_type, key_bytes }
     }
 
+    /// Does any subscription name this type?
+    pub fn subscribes(&self, event_type: &str) -> bool {
+        self.by_type.contains_key(event_type)
+    }
+
     /// Calls `found` for each subscription that the event belongs to, in the plan's order.
     pub fn route(&self, plan: &Plan, event: &Event, mut found: impl FnMut(Routed)) {
         let Some(numbers) = self.by_type.get(&*event.kind) else { return };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::check::{Checked, check_file};
+use super::parse::Scenario;
 use super::run::Modules;
 
 /// What to play.
@@ -32,9 +33,13 @@ pub fn play(plan: &TestPlan, mut report: impl FnMut(&Played)) -> anyhow::Result<
     for file in &plan.modules {
         add(&mut modules, file)?;
     }
-    let (files, packages) = collect(&plan.paths)?;
+    let (files, mut packages) = collect(&plan.paths)?;
+    packages.extend(files.iter().flat_map(|file| neighbours(file, &packages, &plan.modules)).collect::<Vec<_>>());
     for package in &packages {
-        add(&mut modules, &fishpond_build::build_guest(package)?)?;
+        // What was given with --module is meant.
+        if !given(package, &plan.modules) {
+            add(&mut modules, &fishpond_build::build_guest(package)?)?;
+        }
     }
     let play = |file: PathBuf| {
         let played = Played { result: check_file(&file, &modules, plan.bless, plan.singly), file };
@@ -42,6 +47,11 @@ pub fn play(plan: &TestPlan, mut report: impl FnMut(&Played)) -> anyhow::Result<
         played
     };
     Ok(files.into_iter().map(play).collect())
+}
+
+/// Is a module of this package's name among the built ones?
+fn given(package: &Path, modules: &[PathBuf]) -> bool {
+    modules.iter().any(|file| file.file_stem() == package.file_name())
 }
 
 fn add(modules: &mut Modules, file: &Path) -> anyhow::Result<()> {
@@ -80,9 +90,47 @@ fn scenarios_of(package: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Further modules that a scenario deploys, where their packages lie beside its own. One that is missing is said when it is
+/// deployed, and a file that cannot be read when it is played.
+fn neighbours(file: &Path, packages: &BTreeSet<PathBuf>, given: &[PathBuf]) -> Vec<PathBuf> {
+    let Some(beside) = package_of(file).and_then(|package| package.canonicalize().ok()?.parent().map(Path::to_owned))
+    else {
+        return Vec::new();
+    };
+    let Some(scenario) = std::fs::read_to_string(file).ok().and_then(|text| Scenario::parse(&text).ok()) else {
+        return Vec::new();
+    };
+    let named = |path: &PathBuf, name: &str| path.file_stem().is_some_and(|stem| stem == name);
+    let known = |name: &str| given.iter().chain(packages).any(|path| named(path, name));
+    let others: BTreeSet<&str> = scenario.modules().filter(|name| !known(name)).collect();
+    others.into_iter().map(|name| beside.join(name)).filter(|package| package.join("Cargo.toml").exists()).collect()
+}
+
 /// A scenario in a package's `scenarios` folder brings its module along.
 fn package_of(file: &Path) -> Option<PathBuf> {
     let folder = file.parent().filter(|folder| folder.ends_with("scenarios"))?;
     let package = folder.parent().filter(|package| package.join("Cargo.toml").exists())?;
     Some(package.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_brings_along_the_modules_beside_its_own() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("it is there");
+        for package in ["filter", "rule", "given", "other"] {
+            std::fs::create_dir_all(root.join(package).join("scenarios")).expect("a folder");
+            std::fs::write(root.join(package).join("Cargo.toml"), "").expect("a file");
+        }
+        let file = root.join("filter/scenarios/a.scenario");
+        let text = "deploy f = filter\ndeploy r = rule\ndeploy r2 = rule\ndeploy g = given\ndeploy n = nowhere\n---\n";
+        std::fs::write(&file, text).expect("a file");
+        let packages = BTreeSet::from([root.join("filter")]);
+        assert_eq!(neighbours(&file, &packages, &[PathBuf::from("built/given.wasm")]), [root.join("rule")]);
+        std::fs::write(&file, "no step\n---\n").expect("a file");
+        assert!(neighbours(&file, &packages, &[]).is_empty());
+    }
 }

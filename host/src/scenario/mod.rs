@@ -1,5 +1,5 @@
-//! Scenario files: events and questions in, matches and refusals out. One form for our tests, for the teams that write
-//! modules, and (later) for what `capture` writes.
+//! Scenario files: events, questions, policies and time in; matches, decisions and refusals out. One form for our tests,
+//! for the teams that write modules, and (later) for what `capture` writes.
 //!
 //! A file has an input part, a line `---`, and the expected output. Everything runs through the real engine, journal
 //! and store in a temporary folder; the clock is the scenario's own, and the scheduler is seeded and counted: each
@@ -13,5 +13,5 @@ mod run;
 
 pub use check::{Checked, check, check_file};
 pub use command::{Played, TestPlan, play};
-pub use parse::{EventStep, ParseError, Scenario, Step};
-pub use run::{BUSINESS, Modules, Run, RunOptions, small_limits};
+pub use parse::{Advance, BUSINESS, Deed, DeployStep, EventStep, ParseError, PersonAct, Scenario, Step, Target};
+pub use run::{Modules, Run, RunOptions, small_limits};

@@ -1,15 +1,42 @@
 //! A batch: the next inputs of one reader, routed, up to a size in inputs and bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
+use super::agenda::{Agenda, Due};
+use super::facts::{self, Wants};
 use super::reader::Reader;
-use crate::engine::Input;
+use crate::engine::{Input, What};
 use crate::journal::ReadError;
-use crate::model::{End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Plan, shard_of};
+use crate::model::outreach::{Deed, Outreach};
+use crate::model::{
+    DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Plan, ShardSet, Tick, Timer,
+    TimerClock, Via, shard_of,
+};
+use crate::registry::Registry;
 use crate::router::{Routed, Router};
+
+/// For whom a batch is collected.
+pub struct Wanted<'a> {
+    pub business: &'a str,
+    pub deployment: DeploymentId,
+    pub plan: &'a Plan,
+    pub router: &'a Router,
+    pub agenda: &'a Agenda,
+    pub registry: &'a Registry,
+    /// Derived events beyond it are not handled (`hops`).
+    pub hops: u64,
+    /// Where it must stop: the position is not taken.
+    pub end: Option<Lsn>,
+}
+
+impl Wants for Wanted<'_> {
+    fn wants(&self, event_type: &str) -> bool {
+        self.router.subscribes(event_type)
+    }
+}
 
 /// How much one batch takes at most.
 #[derive(Clone, Copy, Debug)]
@@ -40,71 +67,57 @@ pub struct Batch {
     /// It ends with a control frame: whatever that changed must be known before anything behind it is run.
     pub control: bool,
     bytes: usize,
+    /// Inputs that are timers whose documents have not been looked at.
+    timers: Vec<usize>,
 }
 
 impl Batch {
     /// Takes frames until the batch is full, nothing is left, a control frame was taken, or `end` is reached (which is
-    /// not taken).
-    pub fn collect(
-        reader: &mut Reader,
-        business: &str,
-        plan: &Plan,
-        router: &Router,
-        size: Size,
-        end: Option<Lsn>,
-    ) -> Result<Batch, ReadError> {
-        let mut batch = Batch { position: reader.position(), ..Batch::default() };
-        let mut inputs = Vec::new();
-        let shards = reader.shards;
+    /// not taken). A tick with more timers than fit stays where it is.
+    pub fn collect(reader: &mut Reader, wanted: &Wanted<'_>, size: Size) -> Result<Batch, ReadError> {
+        let mut gather =
+            Gather { batch: Batch { position: reader.position(), ..Batch::default() }, inputs: Vec::new() };
         for _ in 0..size.frames {
+            let shards = reader.shards;
             let Some((lsn, frame)) = reader.peek()? else { break };
-            if end.is_some_and(|end| *lsn >= end) {
+            if wanted.end.is_some_and(|end| *lsn >= end) {
                 break;
             }
-            let lsn = *lsn;
-            batch.control = matches!(frame, Frame::Control(_));
-            if let Frame::Input(event) = frame
-                && *event.business == *business
-            {
-                router.route(plan, event, |routed| {
-                    if shards.contains(shard_of(routed_key(&routed, event))) {
-                        batch.add(&mut inputs, lsn, event, routed);
-                    }
-                });
+            let (lsn, frame) = (*lsn, frame.clone());
+            gather.batch.control = matches!(frame, Frame::Control(_));
+            let room = size.inputs.saturating_sub(gather.inputs.len()).max(1);
+            if !gather.frame(lsn, &frame, wanted, shards, room) {
+                break;
             }
             reader.take();
-            batch.position = lsn;
-            if batch.control || inputs.len() + batch.bad.len() >= size.inputs || batch.bytes >= size.bytes {
+            gather.batch.position = lsn;
+            let ticked = !gather.batch.timers.is_empty();
+            if gather.batch.control || ticked || gather.is_full(size) {
                 break;
             }
         }
-        batch.inputs = Arc::new(inputs);
-        Ok(batch)
-    }
-
-    fn add(&mut self, inputs: &mut Vec<Input>, lsn: Lsn, event: &Arc<Event>, routed: Routed) {
-        match routed {
-            Routed::Input { subscription, key, data } => {
-                let key: Arc<str> = key.into();
-                let fresh = self.keys.len();
-                let document = *self.index.entry(key.clone()).or_insert(fresh);
-                if document == fresh {
-                    self.keys.push(key.clone());
-                }
-                self.bytes += event.data.len() + event.subject.len() + event.actor.len() + event.id.len() + key.len();
-                inputs.push(Input { lsn, event: event.clone(), subscription, key, document, data });
-            }
-            Routed::Bad { subscription, code, message } => {
-                let end = End::Refused { code: code.into(), message: message.into() };
-                let outcome = InputOutcome::without_effects(end);
-                let record = InputRecord { lsn, time: event.time, subscription, key: "".into(), outcome };
-                self.bad.push((inputs.len(), record));
-            }
-        }
+        gather.batch.inputs = Arc::new(gather.inputs);
+        Ok(gather.batch)
     }
 
     pub fn is_empty(&self) -> bool {
         self.inputs.is_empty() && self.bad.is_empty()
+    }
+
+    /// Puts the timers of the documents into the inputs that they fire.
+    pub fn fill_timers(&mut self, documents: &[Document]) {
+        if self.timers.is_empty() {
+            return;
+        }
+        let inputs = Arc::make_mut(&mut self.inputs);
+        for index in self.timers.drain(..) {
+            let document = &documents[inputs[index].document];
+            if let What::Timer { name, timer, .. } = &mut inputs[index].what
+                && let Some(pending) = document.timer(name)
+            {
+                *timer = pending.clone();
+            }
+        }
     }
 
     /// Number of a key's document.
@@ -123,8 +136,9 @@ impl Batch {
             }
             records.push(InputRecord {
                 lsn: input.lsn,
-                time: input.event.time,
-                subscription: input.subscription,
+                time: input.time(),
+                via: input.via().unwrap_or(Via::Subscription(0)),
+                hops: input.hops(),
                 key: (&*input.key).into(),
                 outcome,
             });
@@ -132,6 +146,122 @@ impl Batch {
         records.extend(bad.map(|(_, record)| record));
         records.retain(|record| before.is_none_or(|before| record.lsn < before));
         records
+    }
+}
+
+/// A batch under collection.
+struct Gather {
+    batch: Batch,
+    inputs: Vec<Input>,
+}
+
+impl Gather {
+    fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.batch.bad.is_empty()
+    }
+
+    fn is_full(&self, size: Size) -> bool {
+        self.inputs.len() + self.batch.bad.len() >= size.inputs || self.batch.bytes >= size.bytes
+    }
+
+    /// What a frame holds for the deployment. False if it holds more than `room`.
+    fn frame(&mut self, lsn: Lsn, frame: &Frame, wanted: &Wanted<'_>, shards: ShardSet, room: usize) -> bool {
+        let own = |business: &str| *business == *wanted.business;
+        match frame {
+            Frame::Input(event) if own(&event.business) => self.event(lsn, event, wanted, shards),
+            Frame::Tick(tick) => return self.tick(lsn, *tick, wanted, shards, room),
+            Frame::Outcome(outcome) => facts::of_outcome(outcome, wanted.registry, wanted, |business, event| {
+                if own(business) {
+                    self.event(lsn, &Arc::new(event), wanted, shards);
+                }
+            }),
+            Frame::Outreach(outreach) => {
+                self.settlements(lsn, outreach, wanted.deployment, shards);
+                facts::of_outreach(outreach, wanted, |business, event| {
+                    if own(business) {
+                        self.event(lsn, &Arc::new(event), wanted, shards);
+                    }
+                });
+            }
+            Frame::Control(control) => facts::of_control(lsn, control, wanted.registry, |business, event| {
+                if own(business) {
+                    self.event(lsn, &Arc::new(event), wanted, shards);
+                }
+            }),
+            Frame::Input(_) | Frame::Report(_) | Frame::Mark(_) => {}
+        }
+        true
+    }
+
+    fn event(&mut self, lsn: Lsn, event: &Arc<Event>, wanted: &Wanted<'_>, shards: ShardSet) {
+        if u64::from(event.hops) > wanted.hops {
+            tracing::warn!(business = %event.business, kind = %event.kind, hops = event.hops, "a derived event goes in circles and is not handled (`hops`)");
+            return;
+        }
+        wanted.router.route(wanted.plan, event, |routed| {
+            if shards.contains(shard_of(routed_key(&routed, event))) {
+                self.routed(lsn, event, routed);
+            }
+        });
+    }
+
+    fn routed(&mut self, lsn: Lsn, event: &Arc<Event>, routed: Routed) {
+        match routed {
+            Routed::Input { subscription, key, data } => {
+                let bytes = event.data.len() + event.subject.len() + event.actor.len() + event.id.len();
+                self.add(lsn, key.into(), What::Event { event: event.clone(), subscription, data }, bytes);
+            }
+            Routed::Bad { subscription, code, message } => {
+                let end = End::Refused { code: code.into(), message: message.into() };
+                let outcome = InputOutcome::without_effects(end);
+                let via = Via::Subscription(subscription);
+                let record = InputRecord { lsn, time: event.time, via, hops: event.hops, key: "".into(), outcome };
+                self.batch.bad.push((self.inputs.len(), record));
+            }
+        }
+    }
+
+    fn tick(&mut self, lsn: Lsn, tick: Tick, wanted: &Wanted<'_>, shards: ShardSet, room: usize) -> bool {
+        let mut due = wanted.agenda.due(tick, lsn, shards, room + 1);
+        if !due.is_empty() && !self.is_empty() {
+            // What is before the tick may still cancel or move them.
+            return false;
+        }
+        let found = due.len();
+        due.truncate(room);
+        // And one timer may cancel another of its key.
+        let mut keys = HashSet::new();
+        due.retain(|due| keys.insert(due.key.clone()));
+        let all = due.len() == found;
+        for Due { key, name, clock, .. } in due {
+            let now = if clock == TimerClock::Event { tick.watermark } else { tick.now };
+            self.batch.timers.push(self.inputs.len());
+            // The document has the rest: it is not at hand before the batch is run.
+            self.add(lsn, key, What::Timer { name, timer: Timer::default(), now }, 0);
+        }
+        all
+    }
+
+    fn settlements(&mut self, lsn: Lsn, outreach: &Outreach, deployment: DeploymentId, shards: ShardSet) {
+        for deed in &outreach.deeds {
+            if let Deed::Settled(settled) = deed
+                && settled.deployment == deployment
+                && shards.contains(shard_of(&settled.key))
+            {
+                let bytes = settled.context.len() + settled.answer.len();
+                self.add(lsn, (&*settled.key).into(), What::Settlement(Arc::new(settled.clone())), bytes);
+            }
+        }
+    }
+
+    fn add(&mut self, lsn: Lsn, key: Arc<str>, what: What, bytes: usize) {
+        let fresh = self.batch.keys.len();
+        let document = *self.batch.index.entry(key.clone()).or_insert(fresh);
+        if document == fresh {
+            self.batch.keys.push(key.clone());
+        }
+        self.batch.bytes += bytes + key.len();
+        self.inputs.push(Input { lsn, key, document, what });
     }
 }
 

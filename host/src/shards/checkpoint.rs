@@ -2,14 +2,15 @@
 //!
 //! A mark frame goes into the journal first: from it on, the first change of each document is logged whole.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::deployment::Active;
+use super::desk::Shelves;
 use super::parts::Parts;
 use super::writeback::{Done, Job, WriteBack};
 use crate::journal;
-use crate::model::{DeploymentId, Frame, Lsn, Mark, ShardSet};
+use crate::model::outreach::Owner;
+use crate::model::{Frame, Lsn, Mark, ShardSet};
 
 pub struct Checkpointer {
     write_back: WriteBack,
@@ -24,7 +25,7 @@ pub struct Checkpointer {
 }
 
 struct Pass {
-    pending: VecDeque<(DeploymentId, Arc<str>)>,
+    pending: VecDeque<(Owner, Arc<str>)>,
     /// Jobs that were handed over and not reported done.
     in_flight: usize,
     /// A job that found the thread busy.
@@ -58,17 +59,13 @@ impl Checkpointer {
     }
 
     /// Begins a checkpoint that is due, and hands over as much as the write-back takes.
-    pub fn advance(
-        &mut self,
-        parts: &Parts,
-        active: &mut BTreeMap<DeploymentId, Active>,
-    ) -> Result<(), journal::Error> {
+    pub fn advance(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) -> Result<(), journal::Error> {
         if self.pass.is_none() && (self.requested || self.is_due(parts)) {
-            self.begin(parts, active)?;
+            self.begin(parts, shelves)?;
         }
         let rows = parts.limits.write_back_rows as usize;
         let Some(pass) = &mut self.pass else { return Ok(()) };
-        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(active, rows, self.mark)) {
+        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(shelves, rows, self.mark)) {
             if let Err(job) = self.write_back.offer(job) {
                 pass.waiting = Some(job);
                 break;
@@ -82,28 +79,27 @@ impl Checkpointer {
         parts.log.journal().stats().bytes.saturating_sub(self.bytes_at_mark) >= parts.limits.checkpoint_bytes
     }
 
-    fn begin(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>) -> Result<(), journal::Error> {
+    fn begin(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) -> Result<(), journal::Error> {
         self.requested = false;
         self.mark = parts.log.append(Frame::Mark(Mark { shards: ShardSet::ALL }))?;
         self.bytes_at_mark = parts.log.journal().stats().bytes;
-        let dirty = active.iter().flat_map(|(id, active)| active.documents.dirty().into_iter().map(|key| (*id, key)));
-        let pending: VecDeque<_> = dirty.collect();
+        let pending: VecDeque<_> = shelves.dirty().into();
         parts.metrics.dirty_documents.set(pending.len() as i64);
         self.pass = Some(Pass { pending, in_flight: 0, waiting: None, closing: false });
         Ok(())
     }
 
     /// Takes note of what the write-back has done.
-    pub fn done(&mut self, parts: &Parts, active: &mut BTreeMap<DeploymentId, Active>, done: Done) {
+    pub fn done(&mut self, parts: &Parts, shelves: &mut Shelves<'_>, done: Done) {
         if let Some(pass) = &mut self.pass {
             pass.in_flight -= 1;
         }
         match done {
             Done::Rows(rows) => {
                 parts.metrics.write_back_rows.with_label_values(&[] as &[&str]).inc_by(rows.len() as u64);
-                for (id, key, lsn) in rows {
-                    if let Some(active) = active.get_mut(&id) {
-                        active.documents.written(&key, lsn);
+                for (owner, key, lsn) in rows {
+                    if let Some(shelf) = shelves.shelf(&owner) {
+                        shelf.documents.written(&key, lsn);
                     }
                 }
                 let left = self.pass.as_ref().map_or(0, |pass| pass.pending.len());
@@ -120,13 +116,13 @@ impl Checkpointer {
 
 impl Pass {
     /// The next rows, or the closing record once all rows are on disk.
-    fn next_job(&mut self, active: &BTreeMap<DeploymentId, Active>, limit: usize, mark: Lsn) -> Option<Job> {
+    fn next_job(&mut self, shelves: &mut Shelves<'_>, limit: usize, mark: Lsn) -> Option<Job> {
         let (mut rows, mut keys) = (Vec::new(), Vec::new());
         while rows.len() < limit {
-            let Some((id, key)) = self.pending.pop_front() else { break };
-            if let Some(row) = active.get(&id).and_then(|active| active.documents.snapshot(&key)) {
+            let Some((owner, key)) = self.pending.pop_front() else { break };
+            if let Some(row) = shelves.shelf(&owner).and_then(|shelf| shelf.documents.snapshot(&key)) {
                 rows.push(row);
-                keys.push((id, key));
+                keys.push((owner, key));
             }
         }
         if !rows.is_empty() {

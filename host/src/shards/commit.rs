@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::journal::Encoded;
+use crate::model::outreach::Published;
 use crate::model::{Frame, InputRecord, Match, Op, Outcome, Whole};
 
 /// A frame is closed when it holds about this much. The records of one position stay together above it: 32
@@ -87,19 +88,21 @@ fn record_bytes(record: &InputRecord) -> usize {
     let outcome = &record.outcome;
     let ops: usize = outcome.ops.iter().map(Op::bytes).sum();
     let matches: usize = outcome.matches.iter().map(Match::bytes).sum();
-    RECORD_BYTES + record.key.len() + outcome.end.code().len() + outcome.end.message().len() + ops + matches
+    let published: usize = outcome.published.iter().map(Published::bytes).sum();
+    let end = outcome.end.code().len() + outcome.end.message().len();
+    RECORD_BYTES + record.key.len() + end + ops + matches + published
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
+    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value, Via};
 
     fn record(lsn: u64, bytes: usize) -> InputRecord {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };
         let ops = vec![Op::Set { name: "a".into(), value }];
         let outcome = InputOutcome { ops, ..InputOutcome::without_effects(End::Done) };
-        InputRecord { lsn: Lsn(lsn), time: 0, subscription: 0, key: "k".into(), outcome }
+        InputRecord { lsn: Lsn(lsn), time: 0, via: Via::Subscription(0), hops: 0, key: "k".into(), outcome }
     }
 
     #[test]
@@ -110,6 +113,8 @@ mod tests {
             digest: Digest([0; 32]),
             shards: ShardSet::ALL,
             position: Lsn(99),
+            now: 0,
+            state_version: 1,
             inputs: Vec::new(),
             wholes: Vec::new(),
         };

@@ -1,17 +1,19 @@
 //! One deployment as a worker runs it: readers, runners of the revisions in use, documents, meters.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::batch::Batch;
-use super::documents::Documents;
 use super::meters::Meters;
 use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
 use super::recovery::Recovered;
-use crate::engine::{HostFailure, Ran, Runner};
+use super::shelf::Shelf;
+use super::worker::Stamp;
+use crate::engine::{HostFailure, Input, Ran, Runner};
 use crate::journal::Log;
-use crate::model::{Document, Lsn, OnError, ShardSet};
+use crate::model::{Document, Lsn, OnError, ShardId, ShardSet};
 use crate::registry::{Deployment, Revision};
 use crate::router::Router;
 
@@ -23,9 +25,11 @@ pub struct Active {
     /// Together all shards, each once.
     pub readers: Vec<Reader>,
     pub loaded: Vec<Loaded>,
-    pub documents: Documents,
+    pub shelf: Shelf,
     pub meters: Meters,
     singly: bool,
+    /// For tests of whoever waits for it: it reads nothing.
+    pub held_back: bool,
 }
 
 /// A revision, ready to run.
@@ -38,9 +42,9 @@ pub struct Loaded {
 impl Active {
     /// A deployment that has read nothing yet.
     pub fn new(deployment: Arc<Deployment>, parts: &Parts) -> Active {
-        let documents = Documents::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
+        let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
         let reader = Reader::new(&parts.log, ShardSet::ALL, deployment.start);
-        Active::with(deployment, parts, vec![reader], documents)
+        Active::with(deployment, parts, vec![reader], shelf)
     }
 
     /// A deployment where the journal left it.
@@ -51,13 +55,20 @@ impl Active {
             Reader::new(&parts.log, shards, position)
         };
         let readers = groups.into_iter().map(reader).collect();
-        Active::with(deployment, parts, readers, recovered.documents)
+        Active::with(deployment, parts, readers, recovered.shelf)
     }
 
-    fn with(deployment: Arc<Deployment>, parts: &Parts, readers: Vec<Reader>, documents: Documents) -> Active {
+    fn with(deployment: Arc<Deployment>, parts: &Parts, readers: Vec<Reader>, shelf: Shelf) -> Active {
         let meters = Meters::new(&deployment.business, &deployment.name, parts.metrics.clone());
-        let mut active =
-            Active { deployment: deployment.clone(), readers, loaded: Vec::new(), documents, meters, singly: false };
+        let mut active = Active {
+            deployment: deployment.clone(),
+            readers,
+            loaded: Vec::new(),
+            shelf,
+            meters,
+            singly: false,
+            held_back: false,
+        };
         active.follow(deployment, &parts.log);
         active
     }
@@ -99,15 +110,19 @@ impl Active {
     }
 
     /// Index of the runner of the revision that handles a position; made if need be.
-    pub fn load(&mut self, parts: &Parts, at: Lsn) -> Result<usize, HostFailure> {
-        let revision = self.deployment.revision_at(at).clone();
+    pub fn load(&mut self, parts: &Parts, at: Lsn, shard: ShardId) -> Result<usize, HostFailure> {
+        let revision = self.deployment.revision_at(at, shard).clone();
         if let Some(index) = self.loaded.iter().position(|loaded| loaded.revision.number == revision.number) {
             return Ok(index);
         }
+        let started = Instant::now();
         let mut runner = parts.registry.runner(&revision).map_err(|error| HostFailure(error.to_string()))?;
+        // Its first instance now, so that all of a swap's pause is in one place, and is measured.
+        runner.smoke()?;
         if self.singly {
             runner.run_singly();
         }
+        self.meters.swapped(started.elapsed());
         let router = Router::new(&revision.configured.plan, parts.limits.attribute_bytes as usize);
         if self.loaded.len() == RUNNERS {
             self.loaded.remove(0);
@@ -116,16 +131,38 @@ impl Active {
         Ok(self.loaded.len() - 1)
     }
 
-    /// Where the next revision takes over.
-    pub fn next_revision_after(&self, at: Lsn) -> Option<Lsn> {
-        self.deployment.revisions.iter().map(|revision| revision.from).find(|from| *from > at)
+    /// Where a reader must stop: the next revision takes over, or the deployment is retired.
+    pub fn end_of(&self, reader: usize) -> Option<Lsn> {
+        let reader = &self.readers[reader];
+        let revision = self.deployment.next_revision_after(reader.next(), reader.any_shard());
+        [revision, self.deployment.retired].into_iter().flatten().min()
+    }
+
+    /// Is it a filter in any of its revisions? Then it reads behind the desk.
+    pub fn is_filter(&self) -> bool {
+        self.deployment.revisions.iter().any(|revision| revision.configured.plan.filter.is_some())
+    }
+
+    /// The first reader that has something to read, up to the last position and below the gate.
+    pub fn next_reader(&self, last: Lsn, gate: Option<Lsn>) -> Option<usize> {
+        if self.held_back {
+            return None;
+        }
+        let end = [self.deployment.retired, gate].into_iter().flatten().min();
+        let has_work = |reader: &Reader| reader.next() <= last && end.is_none_or(|end| reader.next() < end);
+        self.readers.iter().position(|reader| has_work(reader) && reader.is_due())
+    }
+
+    /// The reader of a shard.
+    pub fn reader_of(&self, shard: ShardId) -> Option<&Reader> {
+        self.readers.iter().find(|reader| reader.shards.contains(shard))
     }
 
     /// Runs a batch on its documents. After a failure they are back in their place, unchanged.
-    pub fn execute(&mut self, loaded: usize, batch: &Batch) -> Result<(Ran, Vec<Document>), HostFailure> {
+    pub fn execute(&mut self, loaded: usize, batch: &mut Batch) -> Result<(Ran, Vec<Document>), HostFailure> {
         let mut documents = Vec::with_capacity(batch.keys.len());
         for key in &batch.keys {
-            match self.documents.take(key) {
+            match self.shelf.documents.take(key) {
                 Ok(document) => documents.push(document),
                 Err(error) => {
                     self.give_back(batch, documents);
@@ -136,12 +173,14 @@ impl Active {
         if batch.inputs.is_empty() {
             return Ok((Ran::default(), documents));
         }
+        batch.fill_timers(&documents);
         let sizes: Vec<usize> = documents.iter().map(Document::bytes).collect();
         // Judged by what the operator said last, also for inputs of an older revision: that is how one gets past it.
         let stop_at_fault = self.deployment.newest().on_error == OnError::Pause;
-        match self.loaded[loaded].runner.run(&batch.inputs, &mut documents, stop_at_fault) {
+        let ran = run_by_export(&mut self.loaded[loaded].runner, &batch.inputs, &mut documents, stop_at_fault);
+        match ran {
             Ok(ran) => {
-                self.documents.resized(sizes, &documents);
+                self.shelf.documents.resized(sizes, &documents);
                 Ok((ran, documents))
             }
             Err(failure) => {
@@ -152,14 +191,14 @@ impl Active {
     }
 
     fn give_back(&mut self, batch: &Batch, documents: Vec<Document>) {
-        batch.keys.iter().zip(documents).for_each(|(key, document)| self.documents.put(key, document));
+        batch.keys.iter().zip(documents).for_each(|(key, document)| self.shelf.documents.put(key, document));
     }
 
     /// Documents after their outcome was appended.
-    pub fn put_back(&mut self, batch: &Batch, mut documents: Vec<Document>, changed: &[Option<(Lsn, u64)>]) {
+    pub fn put_back(&mut self, batch: &Batch, mut documents: Vec<Document>, changed: &[Option<Stamp>]) {
         for (document, change) in documents.iter_mut().zip(changed) {
-            if let Some((lsn, time)) = change {
-                document.stamp(*lsn, *time);
+            if let Some((lsn, time, version)) = change {
+                document.stamp(*lsn, *time, *version);
             }
         }
         self.give_back(batch, documents);
@@ -180,4 +219,40 @@ impl Active {
         self.singly = true;
         self.loaded.iter_mut().for_each(|loaded| loaded.runner.run_singly());
     }
+}
+
+/// A call has inputs of one export: neighbours of one kind go together.
+fn run_by_export(
+    runner: &mut Runner,
+    inputs: &Arc<Vec<Input>>,
+    documents: &mut Vec<Document>,
+    stop_at_fault: bool,
+) -> Result<Ran, HostFailure> {
+    if inputs.windows(2).all(|pair| same_export(&pair[0], &pair[1])) {
+        return runner.run(inputs, documents, stop_at_fault);
+    }
+    let before = documents.clone();
+    let mut all = Ran::default();
+    for neighbours in inputs.chunk_by(same_export) {
+        let ran = runner.run(&Arc::new(neighbours.to_vec()), documents, stop_at_fault);
+        let ran = ran.inspect_err(|_| documents.clone_from(&before))?;
+        all.outcomes.extend(ran.outcomes);
+        all.guest_time += ran.guest_time;
+        all.fuel += ran.fuel;
+        all.calls += ran.calls;
+        if let Some(fault) = ran.fault {
+            // Nothing of the failing position may stand, also not what another export did there.
+            documents.clone_from(&before);
+            let earlier: Vec<Input> = inputs.iter().filter(|input| input.lsn < fault.lsn).cloned().collect();
+            let again = run_by_export(runner, &Arc::new(earlier), documents, stop_at_fault)?;
+            all.outcomes = again.outcomes;
+            all.fault = Some(fault);
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn same_export(one: &Input, other: &Input) -> bool {
+    std::mem::discriminant(&one.what) == std::mem::discriminant(&other.what)
 }

@@ -83,6 +83,13 @@ impl Documents {
         }
     }
 
+    /// A copy for a call that may come to nothing; the document itself stays in memory.
+    pub fn copy(&mut self, key: &Arc<str>) -> Result<Document, Error> {
+        let cached = self.fetch(key)?;
+        cached.used = true;
+        Ok(cached.document.clone())
+    }
+
     fn fetch(&mut self, key: &Arc<str>) -> Result<&mut Cached, Error> {
         match self.cached.entry(key.clone()) {
             Entry::Occupied(found) => Ok(found.into_mut()),
@@ -105,13 +112,13 @@ impl Documents {
     }
 
     /// Redo: applies a frame's changes of one document, unless the store has them already.
-    pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, ops: Vec<(u64, Op)>) -> Result<(), Error> {
+    pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, state_version: u32, ops: Vec<(u64, Op)>) -> Result<(), Error> {
         let mut document = self.take(key)?;
         let before = document.bytes();
         if document.lsn() < lsn {
             let time = ops.iter().map(|(time, _)| *time).max().unwrap_or_default();
             ops.into_iter().for_each(|(_, op)| document.apply(op));
-            document.stamp(lsn, time);
+            document.stamp(lsn, time, state_version);
         }
         self.resized(vec![before], std::slice::from_ref(&document));
         self.put(key, document);
@@ -119,14 +126,15 @@ impl Documents {
     }
 
     /// Redo: takes over a document that a frame holds whole, unless the store has it already.
-    pub fn redo_whole(&mut self, lsn: Lsn, whole: &Whole) -> Result<(), Error> {
-        let key: Arc<str> = (&*whole.key).into();
+    pub fn redo_whole(&mut self, lsn: Lsn, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let key: Arc<str> = key.into();
         let mut document = self.take(&key)?;
         let before = document.bytes();
         if document.lsn() < lsn {
-            let decoded = decode_document(&whole.bytes, &mut self.interner);
-            document = decoded.map_err(|error| Error::Codec { key: whole.key.clone(), error })?;
-            document.stamp(lsn, 0);
+            let decoded = decode_document(bytes, &mut self.interner);
+            document = decoded.map_err(|error| Error::Codec { key: (&*key).into(), error })?;
+            let version = document.state_version();
+            document.stamp(lsn, 0, version);
         }
         self.resized(vec![before], std::slice::from_ref(&document));
         self.put(&key, document);

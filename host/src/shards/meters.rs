@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::Ran;
-use crate::model::InputRecord;
+use crate::model::{End, InputOutcome, InputRecord};
 use crate::telemetry::Metrics;
 
 /// Weight of the newest batch in the running mean.
@@ -41,6 +42,22 @@ impl Meters {
         self.metrics.guest_microseconds.with_label_values(&labels).inc_by(us);
         self.metrics.fuel.with_label_values(&labels).inc_by(ran.fuel);
         self.metrics.calls.with_label_values(&labels).inc_by(u64::from(ran.calls));
+    }
+
+    /// How long the deployment stood still to take up another revision.
+    pub fn swapped(&self, pause: Duration) {
+        let labels = [&*self.business, &*self.deployment];
+        self.metrics.swap_pause.with_label_values(&labels).observe(pause.as_secs_f64());
+    }
+
+    /// What a filter said about one action.
+    pub fn verdict(&self, outcome: &InputOutcome) {
+        let said = match (&outcome.end, &outcome.verdict) {
+            (End::Done, Some(verdict)) => verdict.kind.name(),
+            (End::Done, None) => "no_verdict",
+            (end, _) => end.label(),
+        };
+        self.metrics.verdicts.with_label_values(&[&*self.business, &*self.deployment, said]).inc();
     }
 
     pub fn records(&self, records: &[InputRecord]) {

@@ -2,15 +2,19 @@
 //!
 //! In the order of an event's way: `intake` (with `dedup`) appends it; `worker` meets it through a `reader`, gathers a
 //! `batch`, runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
-//! documents to the store; `recovery` rebuilds all of it from the journal. `questions` are answered in between,
+//! documents to the store; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
+//! to; `ticks` let time pass for the timers of the `agenda`; `recovery` rebuilds all of it from the journal. `questions` are answered in between,
 //! `progress` says how far everybody is.
 
+mod agenda;
 mod batch;
 mod checkpoint;
 mod commit;
 mod dedup;
 mod deployment;
+mod desk;
 mod documents;
+mod facts;
 mod intake;
 mod meters;
 mod parts;
@@ -18,6 +22,8 @@ mod progress;
 mod questions;
 mod reader;
 mod recovery;
+mod shelf;
+mod ticks;
 mod worker;
 mod writeback;
 
@@ -31,18 +37,24 @@ use std::time::{Duration, Instant};
 pub use intake::Intake;
 pub use parts::Parts;
 pub use progress::Board;
-pub use recovery::{Error as RecoveryError, Recovered, Recovery, recover};
+pub use recovery::{Error as RecoveryError, Recovered, RecoveredDesk, Recovery, recover};
+pub use ticks::Times;
 pub use worker::{Batching, Fatal, Worker};
 
-use crate::model::ports::{Answer, AskError, DocumentView, Question};
-use crate::model::{DeploymentId, Lsn};
+use crate::model::outreach::{ActionId, Reached};
+use crate::model::ports::{Acknowledged, Answer, Answering, DocumentView, PersonView, Question, WhatIf};
+use crate::model::{DeploymentId, Lsn, ShardSet};
 use crate::tasks::{Bell, Thread};
 use checkpoint::Checkpointer;
+use desk::Desk;
 use questions::Ask;
 use writeback::{Done, WriteBack};
 
 /// Longest sleep of a worker that has nothing to do; every ring ends it early.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How often a worker that has work to do looks whether timers are due.
+const BUSY_TICK: Duration = Duration::from_millis(50);
 
 /// How long a worker that is told to end goes on reading: a deployment that is far behind must not hold up the end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -64,12 +76,8 @@ pub struct Station {
 
 impl Station {
     /// A worker for all shards behind a recovery.
-    pub fn new(
-        parts: Parts,
-        deployments: BTreeMap<DeploymentId, Recovered>,
-        mark: Lsn,
-        batching: Batching,
-    ) -> std::io::Result<Station> {
+    pub fn new(parts: Parts, recovered: Readers, batching: Batching) -> std::io::Result<Station> {
+        let Readers { deployments, desk, times, mark } = recovered;
         let bell = parts.log.bell();
         let (sender, mail) = channel();
         let (done_mail, done_bell) = (sender.clone(), bell.clone());
@@ -80,7 +88,8 @@ impl Station {
         })?;
         let board = Arc::new(Board::new(parts.log.clone()));
         let checkpoint = Checkpointer::new(write_back, mark);
-        let worker = Worker::new(parts, deployments, checkpoint, board.clone(), batching);
+        let desk = Desk::new(desk, &parts.log, times, times.last.now);
+        let worker = Worker::new(parts, deployments, desk, checkpoint, board.clone(), batching);
         Ok(Station { worker, mail, bell, board, sender })
     }
 
@@ -135,6 +144,14 @@ impl Station {
     }
 }
 
+/// Everybody who reads the journal, where recovery has left them.
+pub struct Readers {
+    pub deployments: BTreeMap<DeploymentId, Recovered>,
+    pub desk: RecoveredDesk,
+    pub times: Times,
+    pub mark: Lsn,
+}
+
 /// Puts questions into the worker's mailbox.
 pub struct Asker {
     mail: Mutex<Sender<Message>>,
@@ -150,12 +167,33 @@ impl Asker {
 }
 
 impl crate::model::ports::Ask for Asker {
-    fn query(&self, question: Question, answer: Box<dyn FnOnce(Result<Answer, AskError>) + Send>) {
+    fn query(&self, question: Question, answer: Answering<Answer>) {
         self.post(Ask::Query(question, answer));
     }
 
     fn documents(&self, business: &str, key: &str, answer: Box<dyn FnOnce(Vec<DocumentView>) + Send>) {
         self.post(Ask::Documents { business: business.into(), key: key.into(), answer });
+    }
+
+    fn person(&self, business: &str, person: &str, answer: Answering<PersonView>) {
+        self.post(Ask::Person { business: business.into(), person: person.into(), answer });
+    }
+
+    fn arrive(&self, business: &str, person: &str, slot: Option<&str>, answer: Answering<PersonView>) {
+        let (business, person, slot) = (business.into(), person.into(), slot.map(Box::from));
+        self.post(Ask::Arrive { business, person, slot, answer });
+    }
+
+    fn acknowledge(&self, business: &str, person: &str, action: ActionId, answer: Answering<Acknowledged>) {
+        self.post(Ask::Acknowledge { business: business.into(), person: person.into(), action, answer });
+    }
+
+    fn what_if(&self, look: WhatIf, answer: Answering<Vec<Reached>>) {
+        self.post(Ask::WhatIf(Box::new(look), answer));
+    }
+
+    fn standing(&self, deployment: DeploymentId, answer: Answering<Vec<(ShardSet, Lsn)>>) {
+        self.post(Ask::Standing(deployment, answer));
     }
 }
 
@@ -203,6 +241,7 @@ impl Station {
 
     fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Fatal> {
         let mut deadline = None;
+        let mut looked = Instant::now();
         loop {
             let seen = self.bell.rings();
             self.take_mail();
@@ -211,13 +250,29 @@ impl Station {
                 deadline.get_or_insert_with(|| Instant::now() + DRAIN);
             }
             if deadline.is_none_or(|deadline| Instant::now() < deadline) && self.worker.step()? {
+                if looked.elapsed() >= BUSY_TICK {
+                    looked = Instant::now();
+                    self.worker.tick()?;
+                }
                 continue;
             }
             if stopping {
                 return self.checkpoint();
             }
-            let due = self.worker.next_retry().map(|at| at.saturating_duration_since(Instant::now()));
-            self.bell.wait(seen, due.unwrap_or(IDLE).min(IDLE));
+            if self.worker.tick()? {
+                continue;
+            }
+            self.bell.wait(seen, self.sleep());
         }
+    }
+
+    /// Until something is due that no ring announces.
+    fn sleep(&self) -> Duration {
+        let retry = self.worker.next_retry().map(|at| at.saturating_duration_since(Instant::now()));
+        let now = self.worker.clock();
+        let tick = self.worker.next_tick().map(|due| Duration::from_millis(due.saturating_sub(now)));
+        // A chain that waits for a filter looks at the clock.
+        let chain = self.worker.waits_for_filter().then_some(BUSY_TICK);
+        [retry, tick, chain].into_iter().flatten().fold(IDLE, Duration::min)
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::journal::Log;
 use crate::model::Limits;
-use crate::registry::Registry;
+use crate::model::ports::Presence;
+use crate::registry::{Clock, Registry};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -16,4 +17,8 @@ pub struct Parts {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
+    /// Wall clock, milliseconds.
+    pub clock: Clock,
+    /// Who is connected.
+    pub presence: Arc<dyn Presence>,
 }

@@ -3,13 +3,19 @@
 use super::deployment::Active;
 use super::worker::Worker;
 use crate::engine::{QueryFailure, QueryInput};
-use crate::model::ports::{Answer, AskError, DocumentView, Question};
-use crate::model::{Lsn, shard_of};
+use crate::model::outreach::{ActionId, Reached};
+use crate::model::ports::{Acknowledged, Answer, Answering, AskError, DocumentView, PersonView, Question, WhatIf};
+use crate::model::{DeploymentId, Lsn, ShardSet, shard_of};
 
 /// What can be asked; the answer goes to whoever waits.
 pub enum Ask {
-    Query(Question, Box<dyn FnOnce(Result<Answer, AskError>) + Send>),
+    Query(Question, Answering<Answer>),
     Documents { business: Box<str>, key: Box<str>, answer: Box<dyn FnOnce(Vec<DocumentView>) + Send> },
+    Person { business: Box<str>, person: Box<str>, answer: Answering<PersonView> },
+    Arrive { business: Box<str>, person: Box<str>, slot: Option<Box<str>>, answer: Answering<PersonView> },
+    Acknowledge { business: Box<str>, person: Box<str>, action: ActionId, answer: Answering<Acknowledged> },
+    WhatIf(Box<WhatIf>, Answering<Vec<Reached>>),
+    Standing(DeploymentId, Answering<Vec<(ShardSet, Lsn)>>),
 }
 
 impl Worker {
@@ -17,6 +23,15 @@ impl Worker {
         match ask {
             Ask::Query(question, answer) => answer(self.query(&question)),
             Ask::Documents { business, key, answer } => answer(self.documents(&business, &key)),
+            Ask::Person { business, person, answer } => answer(self.person(&business, &person)),
+            Ask::Arrive { business, person, slot, answer } => {
+                self.arrive(&business, &person, slot.as_deref(), answer);
+            }
+            Ask::Acknowledge { business, person, action, answer } => {
+                answer(self.acknowledge(&business, &person, action));
+            }
+            Ask::WhatIf(look, answer) => answer(self.what_if(*look)),
+            Ask::Standing(deployment, answer) => answer(self.standing(deployment)),
         }
     }
 
@@ -31,7 +46,7 @@ impl Worker {
         };
         let host = |error: String| AskError::Host(error);
         let read = position_of(active, &question.key);
-        let document = active.documents.look(&question.key).map_err(|error| host(error.to_string()))?;
+        let document = active.shelf.documents.look(&question.key).map_err(|error| host(error.to_string()))?;
         // What the answer shows is durable when both the inputs read and the last change of the document are.
         let position = read.max(document.lsn());
         let query = QueryInput {
@@ -40,7 +55,8 @@ impl Worker {
             parameters: question.parameters.clone(),
             time: document.clock(),
         };
-        let loaded = Worker::loaded_for(active, &self.parts, read.next()).map_err(|failure| host(failure.0))?;
+        let loaded = Worker::loaded_for(active, &self.parts, read.next(), shard_of(&question.key))
+            .map_err(|failure| host(failure.0))?;
         let revision = loaded.revision.number;
         let reply = loaded.runner.query(query, document).map_err(|failure| match failure {
             QueryFailure::NoQuery { known } => AskError::NoQuery { query: question.query.clone(), known },
@@ -56,7 +72,7 @@ impl Worker {
         let mut views = Vec::new();
         for active in self.active.values_mut().filter(|active| *active.deployment.business == *business) {
             let read = position_of(active, key);
-            match active.documents.look(key) {
+            match active.shelf.documents.look(key) {
                 Ok(document) if document.lsn() == Lsn::ZERO => {}
                 Ok(document) => views.push(DocumentView {
                     deployment: (&*active.deployment.name).into(),

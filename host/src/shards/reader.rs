@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::journal::{Follower, Log, ReadError};
-use crate::model::{Frame, Lsn, ShardSet};
+use crate::model::{Frame, Lsn, ShardId, ShardSet};
 
 /// Frames that are fetched at once: outcomes among them may be large.
 const FETCH: usize = 256;
@@ -65,6 +65,11 @@ impl Reader {
             self.ahead.clear();
             self.follower.seek(next);
         }
+    }
+
+    /// One of its shards: they are all at the same place.
+    pub fn any_shard(&self) -> ShardId {
+        self.shards.iter().next().unwrap_or(ShardId(0))
     }
 
     /// May it read now?

@@ -7,9 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::dedup::{Dedup, Known};
-use super::documents::{self, Documents};
+use super::documents;
+use super::shelf::{Persons, Shelf};
+use super::ticks::Times;
 use crate::journal::{Log, ReadError};
+use crate::model::outreach::{Changed, Outreach, Owner};
 use crate::model::{DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardId};
+use crate::outreach::{Book, Index, Rules};
 use crate::registry::{self, Registry};
 use crate::store::{self, Store};
 
@@ -31,7 +35,7 @@ pub enum Error {
 pub struct Recovered {
     /// Last finished position of each shard.
     pub positions: [Lsn; SHARD_COUNT as usize],
-    pub documents: Documents,
+    pub shelf: Shelf,
 }
 
 pub struct Recovery {
@@ -40,15 +44,32 @@ pub struct Recovery {
     pub dedup: Dedup,
     /// The last checkpoint mark.
     pub mark: Lsn,
+    pub desk: RecoveredDesk,
+    pub times: Times,
     pub frames: u64,
     /// Outcome frames above the store's checkpoint.
     pub redone: u64,
+}
+
+/// Outreach as the journal leaves it.
+pub struct RecoveredDesk {
+    pub persons: Persons,
+    /// Everything up to here is finished,
+    pub position: Lsn,
+    /// and so many matches of the frame behind it.
+    pub done: u32,
+    /// Policies and chains at that position.
+    pub rules: Rules,
+    /// Control frames behind it.
+    later: Vec<(Lsn, std::sync::Arc<crate::model::Control>)>,
 }
 
 /// Reads everything durable. `progress` is told the position now and then.
 pub fn recover(
     log: &Log,
     registry: &Registry,
+    book: &Book,
+    decisions: &Index,
     store: &Arc<Store>,
     limits: &Limits,
     mut progress: impl FnMut(Lsn),
@@ -58,6 +79,8 @@ pub fn recover(
         deployments: BTreeMap::new(),
         dedup: Dedup::new(limits.dedup_ids, limits.dedup_horizon_ms),
         mark: Lsn::ZERO,
+        desk: RecoveredDesk::new(store.clone()),
+        times: Times::default(),
         frames: 0,
         redone: 0,
     };
@@ -71,12 +94,21 @@ pub fn recover(
             Frame::Input(event) => {
                 let known = Known { lsn, content: event.content() };
                 recovery.dedup.insert(&event, event.identity(), known);
+                recovery.times.saw(&event);
             }
             Frame::Control(control) => {
-                registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?
+                registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?;
+                book.recover(lsn, &control);
+                recovery.desk.later.push((lsn, control));
             }
             Frame::Outcome(outcome) => recovery.outcome(lsn, &outcome, registry, store, checkpoint)?,
             Frame::Mark(_) => recovery.mark = lsn,
+            Frame::Tick(tick) => (recovery.times.last, recovery.times.last_lsn) = (tick, lsn),
+            Frame::Report(_) => {}
+            Frame::Outreach(outreach) => {
+                decisions.frame(lsn, &outreach);
+                recovery.outreach(lsn, &outreach, registry, store, checkpoint)?;
+            }
         }
     }
     Ok(recovery)
@@ -96,25 +128,59 @@ impl Recovery {
             let position = &mut recovered.positions[usize::from(shard.0)];
             *position = (*position).max(outcome.position);
         }
-        if lsn <= checkpoint {
-            return Ok(());
-        }
+        let above = lsn > checkpoint;
         // All changes of one document in this frame go together: its row has either all of them or none.
         let mut changes: HashMap<&str, Vec<(u64, Op)>> = HashMap::new();
         for record in &outcome.inputs {
+            recovered.shelf.note(&(&*record.key).into(), &record.outcome.ops);
             let ops = record.outcome.ops.iter().map(|op| (record.time, op.clone()));
-            if !record.outcome.ops.is_empty() {
+            if above && !record.outcome.ops.is_empty() {
                 changes.entry(&record.key).or_default().extend(ops);
             }
         }
+        if !above {
+            return Ok(());
+        }
         for (key, ops) in changes {
-            recovered.documents.redo(&key.into(), lsn, ops)?;
+            recovered.shelf.documents.redo(&key.into(), lsn, outcome.state_version, ops)?;
         }
         for whole in &outcome.wholes {
-            recovered.documents.redo_whole(lsn, whole)?;
+            recovered.shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
         }
         self.redone += 1;
         Ok(())
+    }
+
+    fn outreach(
+        &mut self,
+        lsn: Lsn,
+        outreach: &Outreach,
+        registry: &Registry,
+        store: &Arc<Store>,
+        checkpoint: Lsn,
+    ) -> Result<(), Error> {
+        self.desk.reached(outreach.position, outreach.done);
+        let above = lsn > checkpoint;
+        let mut changes: BTreeMap<(&Owner, &str), Vec<&Changed>> = BTreeMap::new();
+        for changed in &outreach.changes {
+            changes.entry((&changed.owner, &changed.key)).or_default().push(changed);
+        }
+        for ((owner, _), changes) in changes {
+            self.shelf(owner, registry, store).ok_or(Error::UnknownDeployment { lsn })?.redo(lsn, above, &changes)?;
+        }
+        for whole in outreach.wholes.iter().filter(|_| above) {
+            let shelf = self.shelf(&whole.owner, registry, store).ok_or(Error::UnknownDeployment { lsn })?;
+            shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
+        }
+        self.redone += u64::from(above);
+        Ok(())
+    }
+
+    fn shelf(&mut self, owner: &Owner, registry: &Registry, store: &Arc<Store>) -> Option<&mut Shelf> {
+        match owner {
+            Owner::Deployment(id) => Some(&mut self.deployment(*id, registry, store)?.shelf),
+            Owner::Person(business) => Some(self.desk.persons.shelf(business)),
+        }
     }
 
     fn deployment(&mut self, id: DeploymentId, registry: &Registry, store: &Arc<Store>) -> Option<&mut Recovered> {
@@ -123,10 +189,23 @@ impl Recovery {
             Entry::Occupied(found) => Some(found.into_mut()),
             Entry::Vacant(place) => {
                 let deployment = registry.by_id(id)?;
-                let documents = Documents::new(deployment.business.clone(), deployment.name.clone(), store.clone());
-                Some(place.insert(Recovered { positions: [deployment.start; SHARD_COUNT as usize], documents }))
+                let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), store.clone());
+                Some(place.insert(Recovered { positions: [deployment.start; SHARD_COUNT as usize], shelf }))
             }
         }
+    }
+}
+
+impl RecoveredDesk {
+    fn new(store: Arc<Store>) -> RecoveredDesk {
+        let (persons, rules) = (Persons::new(store), Rules::default());
+        RecoveredDesk { persons, position: Lsn::ZERO, done: 0, rules, later: Vec::new() }
+    }
+
+    fn reached(&mut self, position: Lsn, done: u32) {
+        (self.position, self.done) = (position, done);
+        let behind = self.later.partition_point(|(lsn, _)| *lsn <= position);
+        self.later.drain(..behind).for_each(|(_, control)| self.rules.apply(&control));
     }
 }
 

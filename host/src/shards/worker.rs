@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Size};
+use super::batch::{Batch, Size, Wanted};
 use super::checkpoint::Checkpointer;
 use super::commit::Frames;
 use super::deployment::{Active, Loaded};
+use super::desk::{Desk, Shelves};
 use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
@@ -19,7 +20,7 @@ use super::recovery::Recovered;
 use super::writeback::Done;
 use crate::engine::{Fault, HostFailure, Ran};
 use crate::journal::{self, Log, ReadError};
-use crate::model::{DeploymentId, Document, Limits, Lsn, Outcome, ShardSet, shard_of};
+use crate::model::{DeploymentId, Document, Limits, Lsn, Outcome, ShardId, ShardSet, shard_of};
 use crate::registry;
 
 /// First wait after a host failure; doubles with each further one.
@@ -34,6 +35,8 @@ pub enum Fatal {
     Read(#[from] ReadError),
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    #[error("the document of person `{person}` cannot be read: {error}")]
+    Person { person: String, error: String },
     #[error("documents cannot be brought to the store: {0}. The journal holds everything; mend the disk and restart")]
     WriteBack(String),
 }
@@ -50,15 +53,17 @@ pub enum Batching {
 pub struct Worker {
     pub(super) parts: Parts,
     pub(super) active: BTreeMap<DeploymentId, Active>,
-    checkpoint: Checkpointer,
+    pub(super) desk: Desk,
+    pub(super) checkpoint: Checkpointer,
     board: Arc<Board>,
     batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
     generation: u64,
     /// Documents are over their memory and none of them is clean.
     crowded: bool,
-    /// The deployment whose turn was last.
+    /// The deployment whose turn was last; none if it was the desk's.
     last: DeploymentId,
+    desk_last: bool,
     /// Every input alone on a fresh instance, for deployments to come as well.
     singly: bool,
 }
@@ -68,6 +73,7 @@ impl Worker {
     pub fn new(
         parts: Parts,
         deployments: BTreeMap<DeploymentId, Recovered>,
+        desk: Desk,
         checkpoint: Checkpointer,
         board: Arc<Board>,
         batching: Batching,
@@ -81,30 +87,66 @@ impl Worker {
         Worker {
             parts,
             active,
+            desk,
             checkpoint,
             board,
             batching,
             generation: 0,
             crowded: false,
             last: DeploymentId(0),
+            desk_last: false,
             singly: false,
         }
     }
 
-    /// Runs one batch of the next deployment that has something to read. False if none has.
+    /// Runs one batch of the next deployment that has something to read, or one round of the desk: they take turns.
+    /// False if none has.
     pub fn step(&mut self) -> Result<bool, Fatal> {
-        self.refresh();
+        self.follow_registry();
         self.advance_checkpoint()?;
+        if !self.desk_last && self.run_desk()? {
+            self.desk_last = true;
+            self.make_room();
+            return Ok(true);
+        }
         let order: Vec<DeploymentId> = self.turn_order();
         for id in order {
             if self.run_turn(id)? {
-                self.last = id;
+                (self.last, self.desk_last) = (id, false);
                 self.make_room();
                 return Ok(true);
             }
         }
+        if self.desk_last && self.run_desk()? {
+            self.make_room();
+            return Ok(true);
+        }
+        self.desk_last = false;
         self.publish_all();
         Ok(false)
+    }
+
+    /// Receive clock, milliseconds.
+    pub fn clock(&self) -> u64 {
+        (self.parts.clock)().max(self.desk.times.last.now)
+    }
+
+    /// Does a chain wait for a filter that is behind?
+    pub fn waits_for_filter(&self) -> bool {
+        self.desk.is_waiting()
+    }
+
+    /// Something in the registry may have changed that is not counted as a change.
+    pub(super) fn look_again(&mut self) {
+        self.generation = 0;
+    }
+
+    /// A deployment reads nothing until it is let go: for tests of whoever waits for it.
+    pub fn hold_back(&mut self, id: DeploymentId, held_back: bool) {
+        self.follow_registry();
+        if let Some(active) = self.active.get_mut(&id) {
+            active.held_back = held_back;
+        }
     }
 
     /// All deployments, beginning behind the one whose turn was last.
@@ -115,7 +157,7 @@ impl Worker {
     }
 
     /// Follows the registry: new deployments, new revisions, pauses.
-    fn refresh(&mut self) {
+    pub(super) fn follow_registry(&mut self) {
         let generation = self.parts.registry.generation();
         if generation == self.generation {
             return;
@@ -133,15 +175,16 @@ impl Worker {
                 }
             }
         }
+        self.note_filters();
     }
 
     /// One batch of one reader of the deployment. False if none had anything to do.
     fn run_turn(&mut self, id: DeploymentId) -> Result<bool, Fatal> {
         let last = self.parts.log.last();
         let Some(active) = self.active.get_mut(&id) else { return Ok(false) };
-        let Some(index) = active.readers.iter().position(|reader| reader.next() <= last && reader.is_due()) else {
-            return Ok(false);
-        };
+        // A filter reads nothing that a chain may have to see first.
+        let gate = active.is_filter().then(|| self.desk.gate());
+        let Some(index) = active.next_reader(last, gate) else { return Ok(false) };
         self.run_batch(id, index)?;
         if let Some(active) = self.active.get_mut(&id) {
             // Readers take turns: one that is far behind neither waits for the others nor holds them up.
@@ -155,15 +198,26 @@ impl Worker {
     fn run_batch(&mut self, id: DeploymentId, index: usize) -> Result<(), Fatal> {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         let next = active.readers[index].next();
-        let loaded = match active.load(&self.parts, next) {
+        let shard = active.readers[index].any_shard();
+        let loaded = match active.load(&self.parts, next, shard) {
             Ok(loaded) => loaded,
             Err(failure) => return self.host_failure(id, index, next, &failure),
         };
         let size = Size::new(batch_inputs(&self.batching, next, active, &self.parts.limits), &self.parts.limits);
-        let end = active.next_revision_after(next);
+        let gate = active.is_filter().then(|| self.desk.gate());
+        let end = [active.end_of(index), gate].into_iter().flatten().min();
         let (reader, current) = (&mut active.readers[index], &active.loaded[loaded]);
-        let plan = &current.revision.configured.plan;
-        let batch = Batch::collect(reader, &active.deployment.business, plan, &current.router, size, end)?;
+        let wanted = Wanted {
+            business: &active.deployment.business,
+            deployment: id,
+            plan: &current.revision.configured.plan,
+            router: &current.router,
+            agenda: &active.shelf.agenda,
+            registry: &self.parts.registry,
+            hops: self.parts.limits.hops,
+            end,
+        };
+        let mut batch = Batch::collect(reader, &wanted, size)?;
         if batch.control {
             // The registry holds its lock while it appends and applies a change, so looking again waits for it.
             self.generation = 0;
@@ -171,7 +225,7 @@ impl Worker {
         if batch.is_empty() {
             return Ok(());
         }
-        match active.execute(loaded, &batch) {
+        match active.execute(loaded, &mut batch) {
             Ok((ran, documents)) => {
                 active.readers[index].succeeded();
                 self.commit(id, index, loaded, batch, ran, documents)
@@ -207,18 +261,19 @@ impl Worker {
         ran: Ran,
         mut documents: Vec<Document>,
     ) -> Result<(), Fatal> {
+        let now = self.clock();
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
         let stop = ran.fault.as_ref().map(|fault| fault.lsn);
         let position = stop.map_or(batch.position, Lsn::previous);
         let records = batch.records(ran.outcomes, stop);
         active.meters.records(&records);
-        let head = active.outcome_head(loaded, index, position);
+        let head = active.outcome_head(loaded, index, position, now);
         match active.append(&self.parts.log, head, &batch, records, &mut documents, self.checkpoint.mark()) {
             Ok(changed) => active.put_back(&batch, documents, &changed),
             Err(fatal) => {
                 // Run in vain: they go back at a position that never becomes durable, so no answer shows them.
-                let never = Some((Lsn(u64::MAX), 0));
+                let never = Some((Lsn(u64::MAX), 0, 0));
                 active.put_back(&batch, documents, &vec![never; batch.keys.len()]);
                 return Err(fatal);
             }
@@ -243,12 +298,15 @@ impl Worker {
     /// Keeps documents within their memory: clean ones leave; if too few are clean, a checkpoint makes them so.
     fn make_room(&mut self) {
         let limit = self.parts.limits.documents_memory_bytes as usize;
-        let used: usize = self.active.values().map(|active| active.documents.bytes()).sum();
+        let own = self.active.values().map(|active| &active.shelf);
+        let used: usize =
+            own.chain(self.desk.persons.shelves().map(|(_, shelf)| shelf)).map(|shelf| shelf.documents.bytes()).sum();
         let Some(over) = used.checked_sub(limit).filter(|_| !self.crowded) else { return };
         // A tenth more than needed, so that not every batch has to look.
         let mut wanted = over + limit / 10;
-        for active in self.active.values_mut() {
-            wanted = wanted.saturating_sub(active.documents.evict(wanted));
+        let own = self.active.values_mut().map(|active| &mut active.shelf);
+        for shelf in own.chain(self.desk.persons.shelves_mut()) {
+            wanted = wanted.saturating_sub(shelf.documents.evict(wanted));
         }
         if wanted > limit / 10 {
             // Nothing more can leave before something has been written back: until then looking is in vain.
@@ -261,8 +319,8 @@ impl Worker {
         let (mut documents, mut bytes) = (0, 0);
         for active in self.active.values() {
             active.publish(&self.board);
-            documents += active.documents.len();
-            bytes += active.documents.bytes();
+            documents += active.shelf.documents.len();
+            bytes += active.shelf.documents.bytes();
         }
         self.parts.metrics.documents.set(documents as i64);
         self.parts.metrics.document_bytes.set(bytes as i64);
@@ -271,19 +329,21 @@ impl Worker {
     /// Something was written back.
     pub fn written(&mut self, done: Done) {
         self.crowded = false;
-        self.checkpoint.done(&self.parts, &mut self.active, done);
+        let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
+        self.checkpoint.done(&self.parts, &mut shelves, done);
     }
 
     fn advance_checkpoint(&mut self) -> Result<(), Fatal> {
         if let Some(reason) = self.checkpoint.failure() {
             return Err(Fatal::WriteBack(reason.to_owned()));
         }
-        Ok(self.checkpoint.advance(&self.parts, &mut self.active)?)
+        let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
+        Ok(self.checkpoint.advance(&self.parts, &mut shelves)?)
     }
 
     /// Begins a checkpoint, unless one is under way.
     pub fn begin_checkpoint(&mut self) -> Result<(), Fatal> {
-        self.refresh();
+        self.follow_registry();
         self.checkpoint.request();
         self.advance_checkpoint()
     }
@@ -311,26 +371,43 @@ impl Worker {
         active: &'a mut Active,
         parts: &Parts,
         at: Lsn,
+        shard: ShardId,
     ) -> Result<&'a mut Loaded, HostFailure> {
-        let index = active.load(parts, at)?;
+        let index = active.load(parts, at, shard)?;
         Ok(&mut active.loaded[index])
     }
+}
+
+impl Worker {
+    /// Jobs of one round of the desk.
+    pub(super) fn round_size(&self) -> usize {
+        match &self.batching {
+            Batching::ByTime => self.parts.limits.outreach_jobs as usize,
+            Batching::Seeded { seed, most } => seeded(*seed, self.desk.gate(), *most),
+        }
+    }
+}
+
+/// From 1 to `most`.
+fn seeded(seed: u64, next: Lsn, most: usize) -> usize {
+    let mut bytes = seed.to_le_bytes().to_vec();
+    bytes.extend(next.0.to_le_bytes());
+    1 + (xxhash_rust::xxh3::xxh3_64(&bytes) as usize) % most
 }
 
 fn batch_inputs(batching: &Batching, next: Lsn, active: &Active, limits: &Limits) -> usize {
     match batching {
         Batching::ByTime => active.meters.inputs_per(limits.batch_us),
-        Batching::Seeded { seed, most } => {
-            let mut bytes = seed.to_le_bytes().to_vec();
-            bytes.extend(next.0.to_le_bytes());
-            1 + (xxhash_rust::xxh3::xxh3_64(&bytes) as usize) % most
-        }
+        Batching::Seeded { seed, most } => seeded(*seed, next, *most),
     }
 }
 
+/// Of a document's last change: the position, the greatest input time, the state version.
+pub(super) type Stamp = (Lsn, u64, u32);
+
 /// The head of an outcome frame.
 impl Active {
-    fn outcome_head(&self, loaded: usize, reader: usize, position: Lsn) -> Outcome {
+    fn outcome_head(&self, loaded: usize, reader: usize, position: Lsn, now: u64) -> Outcome {
         let revision = &self.loaded[loaded].revision;
         Outcome {
             deployment: self.deployment.id,
@@ -338,6 +415,8 @@ impl Active {
             digest: revision.digest,
             shards: self.readers[reader].shards,
             position,
+            now,
+            state_version: revision.configured.plan.state_writes,
             inputs: Vec::new(),
             wholes: Vec::new(),
         }
@@ -353,13 +432,15 @@ impl Active {
         records: Vec<crate::model::InputRecord>,
         documents: &mut [Document],
         mark: Lsn,
-    ) -> Result<Vec<Option<(Lsn, u64)>>, Fatal> {
+    ) -> Result<Vec<Option<Stamp>>, Fatal> {
         let mut changed: Vec<Option<(usize, u64)>> = vec![None; documents.len()];
         if records.is_empty() {
             return Ok(vec![None; documents.len()]);
         }
+        let version = head.state_version;
         let mut frames = Frames::new(head);
         for record in records {
+            self.shelf.note(&(&*record.key).into(), &record.outcome.ops);
             let document = (!record.outcome.ops.is_empty()).then(|| batch.document(&record.key)).flatten();
             let time = record.time;
             let frame = frames.push(record);
@@ -371,7 +452,7 @@ impl Active {
         for (index, document) in documents.iter_mut().enumerate() {
             if let Some((frame, time)) = &mut changed[index] {
                 document.advance(*time);
-                if let Some(whole) = self.documents.whole_after(&batch.keys[index], document, mark) {
+                if let Some(whole) = self.shelf.documents.whole_after(&batch.keys[index], document, mark) {
                     *frame = frames.push_whole(whole);
                 }
             }
@@ -382,7 +463,7 @@ impl Active {
             let first = log.append_all(portion)?;
             lsns.extend((first.0..first.0 + count).map(Lsn));
         }
-        let lsn = |(frame, time): (usize, u64)| (lsns[frame], time);
+        let lsn = |(frame, time): (usize, u64)| (lsns[frame], time, version);
         Ok(changed.into_iter().map(|change| change.map(lsn)).collect())
     }
 }

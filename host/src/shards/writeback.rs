@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::journal::Log;
-use crate::model::{DeploymentId, Lsn};
+use crate::model::Lsn;
+use crate::model::outreach::Owner;
 use crate::store::{Row, Store};
 use crate::tasks::Thread;
 
@@ -18,7 +19,7 @@ const QUEUE: usize = 1;
 pub enum Job {
     Rows {
         rows: Vec<Row>,
-        keys: Vec<(DeploymentId, Arc<str>)>,
+        keys: Vec<(Owner, Arc<str>)>,
     },
     /// All rows of the checkpoint that began at this position have been sent.
     Checkpoint(Lsn),
@@ -27,7 +28,7 @@ pub enum Job {
 /// What has been done.
 #[derive(Debug)]
 pub enum Done {
-    Rows(Vec<(DeploymentId, Arc<str>, Lsn)>),
+    Rows(Vec<(Owner, Arc<str>, Lsn)>),
     Checkpoint(Lsn),
     /// Nothing is written any more; the journal goes on to hold everything.
     Failed(String),

@@ -1,7 +1,7 @@
 //! Metrics of the host, in the Prometheus text format, and the set-up of its log.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Every metric there is. Names end in their unit; labels are business and deployment, never a user.
@@ -35,6 +35,20 @@ pub struct Metrics {
     pub journal_syncs: IntGauge,
     /// From a frame's append to its durability, by quantile; since the start.
     pub journal_commit_us: IntGaugeVec,
+    /// Open streams of actions.
+    pub streams: IntGauge,
+    /// Streams that were closed because their clients did not keep up.
+    pub streams_overrun: IntCounter,
+    /// What channels took: by business, channel (`app`, `slot`, `log`) and what is known of it.
+    pub deliveries: IntCounterVec,
+    /// How long a deployment stood still to take up another revision, by business and deployment.
+    pub swap_pause: HistogramVec,
+    /// What filters said, by business, deployment and verdict.
+    pub verdicts: IntCounterVec,
+    /// By business and status.
+    pub decisions: IntCounterVec,
+    /// Decisions and ends of deliveries that can be found.
+    pub decisions_indexed: IntGauge,
     /// By HTTP route and status.
     pub requests: HistogramVec,
 }
@@ -57,7 +71,13 @@ impl Metrics {
             registry.register(Box::new(vec.clone()))?;
             Ok::<_, prometheus::Error>(vec)
         };
+        let streams_overrun = IntCounter::new("fishpond_streams_overrun_total", "Streams that did not keep up")?;
+        registry.register(Box::new(streams_overrun.clone()))?;
         let deployment = &["business", "deployment"][..];
+        let pauses = vec![0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0];
+        let options = HistogramOpts::new("fishpond_swap_pause_seconds", "Standing still to take up a revision");
+        let swap_pause = HistogramVec::new(options.buckets(pauses), deployment)?;
+        registry.register(Box::new(swap_pause.clone()))?;
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
         let options =
             HistogramOpts::new("fishpond_http_request_seconds", "HTTP requests by route and status").buckets(buckets);
@@ -88,6 +108,21 @@ impl Metrics {
             journal_queue_bytes: gauge("fishpond_journal_queue_bytes", "Frames that wait for the disk")?,
             journal_syncs: gauge("fishpond_journal_syncs", "Syncs since the start")?,
             journal_commit_us: gauges("fishpond_journal_commit_microseconds", "Append to durable", &["quantile"])?,
+            streams: gauge("fishpond_streams", "Open streams of actions")?,
+            streams_overrun,
+            deliveries: counter(
+                "fishpond_deliveries_total",
+                "Actions that were handed over to a channel",
+                &["business", "channel", "result"],
+            )?,
+            verdicts: counter(
+                "fishpond_verdicts_total",
+                "What filters said about actions",
+                &["business", "deployment", "verdict"],
+            )?,
+            decisions: counter("fishpond_decisions_total", "Looks at actions, by status", &["business", "status"])?,
+            decisions_indexed: gauge("fishpond_decisions_indexed", "Decisions and delivery ends that can be found")?,
+            swap_pause,
             requests,
             registry,
         })

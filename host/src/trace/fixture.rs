@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Options};
 use crate::model::{
     Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn,
-    Match, OnError, Op, Outcome, ShardSet, Start, shard_of,
+    Match, OnError, Op, Outcome, ShardSet, Start, Via, shard_of,
 };
 use crate::registry::Registry;
 
@@ -105,6 +105,7 @@ impl Past {
             permissions: vec!["matches".into()],
             on_error: OnError::Skip,
             start,
+            backlog: Vec::new(),
         });
         self.registry.deployment(business, name).expect("deployed").id
     }
@@ -121,8 +122,17 @@ impl Past {
         let shards =
             inputs.iter().fold(ShardSet::EMPTY, |shards, record| shards.union(ShardSet::one(shard_of(&record.key))));
         let revision = self.registry.by_id(deployment).map_or(1, |deployment| deployment.newest().number);
-        let outcome =
-            Outcome { deployment, revision, digest: Digest([4; 32]), shards, position, inputs, wholes: vec![] };
+        let outcome = Outcome {
+            deployment,
+            revision,
+            digest: Digest([4; 32]),
+            shards,
+            position,
+            now: 0,
+            state_version: 1,
+            inputs,
+            wholes: vec![],
+        };
         self.log.append(Frame::Outcome(Arc::new(outcome))).expect("appended")
     }
 
@@ -139,7 +149,8 @@ impl Past {
         InputRecord {
             lsn,
             time: self.now(),
-            subscription: 0,
+            via: Via::Subscription(0),
+            hops: 0,
             key: key.into(),
             outcome: InputOutcome::without_effects(end),
         }
@@ -152,6 +163,7 @@ pub(crate) fn event_ref(lsn: Lsn) -> EventRef {
 
 pub(crate) fn found(person: &str, events: &[Lsn]) -> Match {
     Match {
+        id: 0,
         name: "high_risk".into(),
         person: person.into(),
         fields: r#"{"members":5}"#.into(),

@@ -64,7 +64,11 @@ impl Facts {
                 let pause = self.pauses.entry(*deployment).or_default();
                 pause.shards = pause.shards.without(*shards);
             }
-            Change::ModuleUploaded { .. } | Change::DeploymentRevised { .. } => {}
+            Change::DeploymentRevised { .. }
+            | Change::ModuleUploaded { .. }
+            | Change::Retired { .. }
+            | Change::PolicyRevised { .. }
+            | Change::ChainRevised { .. } => {}
         }
     }
 

@@ -7,7 +7,8 @@ use super::gather::Facts;
 use super::verdict::{Answer, Handled, Verdict, WindowTotals};
 use super::{Changed, Question, What};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, Span, WindowSpec, shard_of,
+    Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, Span, Via, WindowSpec,
+    shard_of,
 };
 use crate::registry::{Deployment, Registry, Revision};
 use crate::router::{Routed, Router};
@@ -50,9 +51,13 @@ impl<'a> Judge<'a> {
     }
 
     pub fn handled(&self, lsn: Lsn, outcome: &Outcome, record: &InputRecord, windows: Vec<WindowTotals>) -> Handled {
-        let subscription = self.revision(outcome).and_then(|revision| {
-            let subscriptions = &revision.configured.plan.subscriptions;
-            subscriptions.get(record.subscription as usize).map(|subscription| subscription.name.clone())
+        let subscription = self.revision(outcome).and_then(|revision| match &record.via {
+            Via::Subscription(number) => {
+                let subscription = revision.configured.plan.subscriptions.get(*number as usize)?;
+                Some(subscription.name.clone())
+            }
+            Via::Timer(name) => Some(name.clone()),
+            Via::Settlement(action) => Some(action.to_string().into()),
         });
         Handled {
             lsn,
@@ -106,6 +111,16 @@ impl<'a> Judge<'a> {
             Change::Resumed { deployment, shards } => {
                 What::Resumed { deployment: name(*deployment)?, shards: shards.len() }
             }
+            Change::Retired { deployment } => What::Retired { deployment: name(*deployment)? },
+            Change::PolicyRevised { business: of, id, revision, policy } => {
+                business(of)?;
+                What::Policy { id: id.clone(), revision: *revision, removed: policy.is_none() }
+            }
+            Change::ChainRevised { business: of, part, revision, entries } => {
+                business(of)?;
+                let filters = entries.iter().map(|entry| entry.filter.clone()).collect();
+                What::Chain { part: part.to_string().into(), revision: *revision, filters }
+            }
         };
         Some(Changed { lsn, at: control.at, by: control.by.clone(), what })
     }
@@ -148,7 +163,8 @@ impl<'a> Judge<'a> {
         if lsn < deployment.start {
             return Answer::DeployedLater { start: deployment.start };
         }
-        let revision = deployment.revision_at(lsn);
+        // Revisions differ by shard only behind a repair; the event is of this trace because of this key.
+        let revision = deployment.revision_at(lsn, shard_of(self.question.key));
         let plan = &revision.configured.plan;
         let types = || plan.subscriptions.iter().flat_map(|subscription| &subscription.types);
         if !types().any(|kind| **kind == *event.kind) {

@@ -114,6 +114,19 @@ pub enum What {
         deployment: Arc<str>,
         shards: u32,
     },
+    Retired {
+        deployment: Arc<str>,
+    },
+    Policy {
+        id: Box<str>,
+        revision: u32,
+        removed: bool,
+    },
+    Chain {
+        part: Box<str>,
+        revision: u32,
+        filters: Vec<Box<str>>,
+    },
 }
 
 /// What a deployment kept for the key.

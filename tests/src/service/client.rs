@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::Response;
+use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 /// One request with its answer; an upload compiles the module first.
@@ -38,6 +38,12 @@ impl Told {
         assert!((200..300).contains(&self.status), "{self:?}");
         self.json()
     }
+
+    /// Status and code of a refusal.
+    pub fn refusal(&self) -> (u16, String) {
+        let code = self.json()["code"].as_str().map(str::to_owned);
+        (self.status, code.unwrap_or_else(|| panic!("no refusal: {self:?}")))
+    }
 }
 
 impl Client {
@@ -64,6 +70,13 @@ impl Client {
     pub fn try_post(&self, path: &str, kind: &str, body: &[u8]) -> Option<Told> {
         let request = self.agent.post(self.url(path)).header("authorization", &self.authorization);
         read(request.header("content-type", kind).send(body))
+    }
+
+    /// A request with another method, or one whose method is only known when it is made.
+    pub fn ask(&self, method: &str, path: &str) -> Told {
+        let request = Request::builder().method(method).uri(self.url(path));
+        let request = request.header("authorization", &self.authorization).body(()).expect("a request");
+        read(self.agent.run(request)).unwrap_or_else(|| panic!("{method} {path}: no answer"))
     }
 
     pub fn post(&self, path: &str, kind: &str, body: &[u8]) -> Told {

@@ -21,6 +21,8 @@ fn outcomes(world: &World) -> Outcomes {
             digest: Digest::parse(&handled.digest).expect("a digest"),
             shards: ShardSet::ALL,
             position: Lsn(1),
+            now: 0,
+            state_version: 1,
             inputs: vec![handled.record],
             wholes: Vec::new(),
         };

@@ -56,6 +56,7 @@ fn x_05_a_trap_ends_its_own_input_alone() {
         "host_code",
         "no_window",
         "reply",
+        "verdict",
     ];
     for what in traps {
         let (end, calls) = between_good_ones(what);
@@ -71,6 +72,7 @@ fn x_05_traps_say_what_was_misused() {
         ("after_refuse", "after the input was refused"),
         ("bad_code", "no refusal code"),
         ("host_code", "the host's own"),
+        ("verdict", "`verdicts` are for the export `filter`"),
     ] {
         let (end, _) = between_good_ones(what);
         assert!(end.message().contains(word), "{what}: {end:?}");
@@ -93,6 +95,9 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
         ("big_state", "document_bytes"),
         ("long_name", "value_name_bytes"),
         ("undeclared", "undeclared_attribute"),
+        ("unknown_timer", "unknown_timer"),
+        ("long_context", "context_bytes"),
+        ("publish", "not_permitted"),
         ("hand_over_much", "host_call_bytes"),
         ("read_much", "host_work_per_input"),
     ];

@@ -1,6 +1,7 @@
 //! What a module may do, and what becomes of one that does something else.
 
 mod equal;
+mod kinds;
 mod misuse;
 mod pause;
 mod upload;

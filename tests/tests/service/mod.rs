@@ -1,10 +1,17 @@
 //! The service as it is run: the real program in a process of its own, over HTTP, killed and ended.
 
+mod clients;
+mod delivery;
 mod duplicate;
 mod foreign;
+mod full_load;
+mod identity;
+mod idle;
 mod kill;
 mod life;
+mod revisions;
 mod swap;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,6 +32,17 @@ fn small() -> Settings {
 fn some_days_ago() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
     (now - Duration::from_secs(6 * 86_400)).as_millis() as u64
+}
+
+/// The same module under another version: other bytes, another digest, the same code.
+fn other_version(name: &str) -> Vec<u8> {
+    let (from, to) = (format!("{name}0.1.0").into_bytes(), format!("{name}0.1.1").into_bytes());
+    let mut other = component(name);
+    let places: Vec<usize> =
+        (0..other.len() - from.len()).filter(|place| other[*place..].starts_with(&from)).collect();
+    let [place] = places[..] else { panic!("name and version are not once in the component's data: {places:?}") };
+    other[place..place + to.len()].copy_from_slice(&to);
+    other
 }
 
 /// A revision as an operator writes it, and as the model runs it.

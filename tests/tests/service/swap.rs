@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fishpond_tests::component;
 use fishpond_tests::service::{Client, Crowd, Found, Pace, Producer, Rule, Service};
 use serde_json::json;
 
-use super::{BUSINESS, activate, check_found, check_journal, deploy_both, matches, small, some_days_ago};
+use super::{
+    BUSINESS, activate, check_found, check_journal, deploy_both, matches, other_version, small, some_days_ago,
+};
 
 const SEED: u64 = 1;
 const USERS: u64 = 150;
@@ -18,17 +19,6 @@ const PACE: Pace = Pace { batch: 100, every: Duration::from_millis(50) };
 /// Until a match of the new revision can be read.
 const VISIBLE: Duration = Duration::from_secs(5);
 
-/// The same module under another version: other bytes, another digest, the same rule.
-fn other_version(component: &[u8]) -> Vec<u8> {
-    let (from, to) = (b"c2c-blacklist0.1.0".as_slice(), b"c2c-blacklist0.1.1".as_slice());
-    let places: Vec<usize> =
-        (0..component.len() - from.len()).filter(|place| component[*place..].starts_with(from)).collect();
-    let [place] = places[..] else { panic!("name and version are not once in the component's data: {places:?}") };
-    let mut other = component.to_vec();
-    other[place..place + to.len()].copy_from_slice(to);
-    other
-}
-
 #[test]
 fn x_01_ten_activations_under_flow_over_http() {
     let (folder, settings) = (tempfile::tempdir().expect("a folder"), small());
@@ -36,7 +26,7 @@ fn x_01_ten_activations_under_flow_over_http() {
     let client = service.client();
     let mut model = deploy_both(&client);
     let first = model.risk.digest.clone();
-    let second = client.upload(BUSINESS, &other_version(&component("c2c-blacklist")));
+    let second = client.upload(BUSINESS, &other_version("c2c-blacklist"));
     let digests = [first, second["digest"].as_str().expect("a digest").to_owned()];
     assert_ne!(digests[0], digests[1]);
     let begun = Instant::now();

@@ -36,7 +36,7 @@ fn check(parts: &Parts, accepted: usize) {
                     revisions.push((lsn, *revision, digest.to_string()));
                 }
             }
-            Frame::Outcome(_) | Frame::Mark(_) => {}
+            Frame::Outcome(_) | Frame::Mark(_) | Frame::Tick(_) | Frame::Report(_) | Frame::Outreach(_) => {}
         }
     }
     assert_eq!(inputs.len(), accepted);

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// `GET /v1/{business}/modules`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModuleList {
     pub modules: Vec<ModuleView>,
 }
 
 /// A stored module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModuleView {
     pub name: String,
     pub version: String,
@@ -22,12 +23,13 @@ pub struct ModuleView {
 }
 
 /// `PUT /v1/{business}/deployments/{name}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deploy {
     /// `name` (its newest version), `name@version`, or a digest or the beginning of one.
     pub module: String,
     /// JSON for the module, taken as it is written.
+    #[schema(value_type = Object)]
     pub configuration: Box<RawValue>,
     /// Absent: what the module asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,10 +40,23 @@ pub struct Deploy {
     /// Of a new deployment: `latest` (default) or `earliest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
+    /// `backlog`: of a deployment that is paused. The new revision handles in each shard what the old one has not, and the
+    /// pause is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// `POST /v1/{business}/deployments/{name}/rollback`; the body may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// A revision; absent: the one before the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u32>,
 }
 
 /// `POST /v1/{business}/deployments/{name}/pause`; the body may be absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,21 +64,22 @@ pub struct Pause {
 }
 
 /// `GET /v1/{business}/deployments`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeploymentList {
     pub deployments: Vec<DeploymentView>,
 }
 
 /// A deployment as its newest revision makes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeploymentView {
     pub name: String,
     /// Position of the control frame that created it.
     pub id: u64,
-    /// `active` or `paused`.
+    /// `active`, `paused` or `retired`.
     pub state: String,
     pub revision: u32,
     pub module: ModuleRef,
+    #[schema(value_type = Object)]
     pub configuration: Box<RawValue>,
     pub permissions: Vec<String>,
     /// `skip` or `pause`.
@@ -84,7 +100,7 @@ pub struct DeploymentView {
 }
 
 /// Which module a revision runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModuleRef {
     pub name: String,
     pub version: String,
@@ -92,7 +108,7 @@ pub struct ModuleRef {
 }
 
 /// What stands still, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PausedView {
     /// How many of the host's shards.
     pub shards: u32,
@@ -101,10 +117,11 @@ pub struct PausedView {
 }
 
 /// `GET /v1/{business}/deployments/{name}/queries/{query}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueryAnswer {
     /// The module's word.
     pub status: String,
+    #[schema(value_type = Object)]
     pub body: Box<RawValue>,
     /// The module says that asking again may help.
     #[serde(default)]

@@ -1,11 +1,12 @@
 //! The answer to events.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::journal::Committed;
 
 /// The body of a 202. Can only be made from a [`Committed`]: what it acknowledges is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventsAnswer {
     accepted: u64,
     duplicates: u64,
@@ -15,7 +16,7 @@ pub struct EventsAnswer {
 }
 
 /// An event that was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rejected {
     /// In the batch, from 0.
     pub item: usize,

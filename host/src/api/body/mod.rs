@@ -2,29 +2,42 @@
 //!
 //! Times are RFC 3339 texts in UTC, positions are numbers of the journal. What is absent is left out.
 
+mod decision;
 mod deployment;
 mod events;
+mod person;
+mod policy;
 mod problem;
 mod records;
 mod trace;
 
+pub use decision::{
+    ActionStory, CandidateView, ChainRevisionsView, DecisionPage, DecisionSummary, DecisionView, EndView,
+    MatchCountsView, OriginView, ReachedView, SentView,
+};
 pub use deployment::{
-    Deploy, DeploymentList, DeploymentView, ModuleList, ModuleRef, ModuleView, Pause, PausedView, QueryAnswer,
+    Deploy, DeploymentList, DeploymentView, ModuleList, ModuleRef, ModuleView, Pause, PausedView, QueryAnswer, Rollback,
 };
 pub use events::{EventsAnswer, Rejected};
+pub use person::{ActionAcknowledged, ActionView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};
+pub use policy::{
+    ChainBody, ChainEntryBody, ChainStepView, ChainView, FallbackBody, MESSAGE_LASTS_S, MessageBody, OfflineBody,
+    PolicyBody, PolicyList, PolicyRemoved, PolicyView, PublishBody, TagBody,
+};
 pub use problem::{DiagnosticView, Problem};
 pub use records::{EventView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
-    ChangeView, DocumentBody, EntryView, TraceAnswer, TracedEventView, ValueView, VerdictView, WindowTotalsView,
-    WindowView,
+    ChangeView, DocumentBody, EntryView, TimerView, TraceAnswer, TracedEventView, ValueView, VerdictView,
+    WindowTotalsView, WindowView,
 };
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::Limits;
 
 /// `GET /v1/limits`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitList {
     pub limits: Vec<LimitView>,
 }
@@ -44,7 +57,7 @@ impl LimitList {
 }
 
 /// One bound of the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitView {
     pub name: String,
     /// In force.

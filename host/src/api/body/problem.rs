@@ -1,11 +1,12 @@
 //! The one form of every refusal.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Rejected;
 
 /// Why a request was refused: a code for programs, a message for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     pub code: String,
     pub message: String,
@@ -26,7 +27,7 @@ pub struct Problem {
 }
 
 /// One thing wrong in a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DiagnosticView {
     pub message: String,
     /// JSON pointer into the configuration.

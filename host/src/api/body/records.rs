@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// An accepted event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventView {
     pub position: u64,
     pub source: String,
@@ -27,11 +28,12 @@ pub struct EventView {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub data: Option<Box<RawValue>>,
 }
 
 /// An event that a match was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsedEventView {
     pub source: String,
     pub id: String,
@@ -44,7 +46,7 @@ pub struct UsedEventView {
 }
 
 /// One match, with what made it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MatchView {
     /// Of the frame that it was committed with; other matches may share it.
     pub position: u64,
@@ -55,6 +57,7 @@ pub struct MatchView {
     pub digest: String,
     pub name: String,
     pub person: String,
+    #[schema(value_type = Object)]
     pub fields: Box<RawValue>,
     /// Oldest first.
     pub events: Vec<UsedEventView>,
@@ -69,7 +72,7 @@ pub struct MatchView {
 }
 
 /// `GET /v1/{business}/matches`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MatchPage {
     pub matches: Vec<MatchView>,
     /// What `after` is for the next page, also when this one is empty.
@@ -77,7 +80,7 @@ pub struct MatchPage {
 }
 
 /// An input that was refused, trapped or ran out of fuel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FailedView {
     /// Of the event.
     pub position: u64,
@@ -95,7 +98,7 @@ pub struct FailedView {
 }
 
 /// `GET /v1/{business}/failed-events`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FailedPage {
     pub failed: Vec<FailedView>,
     /// What `after` is for the next page, also when this one is empty.

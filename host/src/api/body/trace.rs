@@ -1,11 +1,12 @@
 //! Why a user did or did not match.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{EventView, MatchView};
 
 /// `GET /v1/{business}/trace/{key}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TraceAnswer {
     pub business: String,
     pub key: String,
@@ -25,14 +26,14 @@ pub struct TraceAnswer {
 }
 
 /// An event of the key and what each deployment made of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TracedEventView {
     pub event: EventView,
     pub deployments: Vec<VerdictView>,
 }
 
 /// What one deployment made of one event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VerdictView {
     pub deployment: String,
     /// `matched`, `no_match`, `refused`, `trap`, `fuel`, `not_subscribed`, `filtered`, `lagging`, `paused`,
@@ -69,7 +70,7 @@ pub struct VerdictView {
 }
 
 /// A window around an event, with the event in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WindowTotalsView {
     pub name: String,
     pub count: u64,
@@ -78,7 +79,7 @@ pub struct WindowTotalsView {
 }
 
 /// A change of what runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeView {
     pub position: u64,
     pub at: String,
@@ -89,7 +90,7 @@ pub struct ChangeView {
 }
 
 /// What one deployment keeps for the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DocumentBody {
     pub deployment: String,
     /// How far the deployment has read in the key's shard.
@@ -99,16 +100,27 @@ pub struct DocumentBody {
     pub lag: Option<u64>,
     pub windows: Vec<WindowView>,
     pub values: Vec<ValueView>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<TimerView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A timer that will fire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimerView {
+    pub name: String,
+    pub due: String,
+    /// `receive clock` or `event time`.
+    pub clock: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WindowView {
     pub name: String,
     /// Oldest first. Entries are kept for twice the window's length, so that late events meet their neighbours.
     pub entries: Vec<EntryView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EntryView {
     pub time: String,
     pub member: String,
@@ -119,7 +131,7 @@ pub struct EntryView {
 }
 
 /// A state value: as text where it is UTF-8, else as hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ValueView {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::*;
 
 /// Every route that needs a token.
-const GUARDED: [(&str, &str); 17] = [
+const GUARDED: [(&str, &str); 34] = [
     ("POST", "/v1/demo/events"),
     ("POST", "/v1/demo/modules"),
     ("GET", "/v1/demo/modules"),
@@ -19,6 +19,23 @@ const GUARDED: [(&str, &str); 17] = [
     ("GET", "/v1/demo/trace/k"),
     ("GET", "/v1/demo/matches"),
     ("GET", "/v1/demo/failed-events"),
+    ("POST", "/v1/demo/deployments/risk/rollback"),
+    ("POST", "/v1/demo/deployments/risk/retire"),
+    ("GET", "/v1/demo/policies"),
+    ("PUT", "/v1/demo/policies/p"),
+    ("GET", "/v1/demo/policies/p"),
+    ("DELETE", "/v1/demo/policies/p"),
+    ("GET", "/v1/demo/policies/p/chain"),
+    ("PUT", "/v1/demo/chain"),
+    ("GET", "/v1/demo/decisions"),
+    ("GET", "/v1/demo/decisions/summary"),
+    ("GET", "/v1/demo/decisions/00ff"),
+    ("POST", "/v1/demo/user-tokens"),
+    ("GET", "/v1/demo/users/u/tags"),
+    ("GET", "/v1/demo/users/u/actions"),
+    ("POST", "/v1/demo/users/u/actions/00ff/ack"),
+    ("GET", "/v1/demo/users/u/slots/top"),
+    ("GET", "/v1/openapi.json"),
     ("GET", "/v1/limits"),
     ("GET", "/metrics"),
     ("DELETE", "/v1/demo/deployments/risk"),
@@ -42,6 +59,7 @@ async fn nothing_but_health_answers_without_a_token() {
         if method != "HEAD" {
             assert_eq!(told.refusal(), (401, "unauthorized".to_owned()));
             assert!(told.text.contains("the-folder/token"), "it says where the token is: {}", told.text);
+            assert!(told.text.ends_with("}\n"), "a line has an end: {}", told.text);
         }
         let mut wrong = request(method, path, None, "");
         wrong.headers_mut().insert("authorization", "Bearer guess".parse().expect("a value"));

@@ -12,9 +12,7 @@ fn harness() -> Harness {
 }
 
 async fn put(harness: &Harness, name: &str, body: &str) -> Told {
-    harness
-        .send(request("PUT", &format!("/v1/demo/deployments/{name}"), Some("application/json"), body.to_owned()))
-        .await
+    harness.put(&format!("/v1/demo/deployments/{name}"), body.to_owned()).await
 }
 
 #[tokio::test]
@@ -83,6 +81,8 @@ async fn a_bad_deployment_is_refused_before_anything_is_written() {
         ("x", r#"{"module":"risk","configuration":{},"onerror":"skip"}"#, (400, "bad_body")),
         ("x", r#"{"module":"risk","configuration":{},"on_error":"stop"}"#, (400, "bad_body")),
         ("x", r#"{"module":"risk","configuration":{},"start":"now"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{},"from":"here"}"#, (400, "bad_body")),
+        ("x", r#"{"module":"risk","configuration":{},"from":"backlog"}"#, (404, "no_deployment")),
         ("x", r#"{"module":"risk","configuration":{]}"#, (400, "not_json")),
         ("X", r#"{"module":"risk","configuration":{}}"#, (400, "bad_name")),
         ("x", r#"{"module":"none","configuration":{}}"#, (422, "no_module")),
@@ -114,7 +114,7 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
     let path = "/v1/demo/deployments/risk/queries/count";
     *harness.shards.answer.lock().expect("no panic") = Some(Ok(reply(Lsn(2))));
     let told = harness.get(&format!("{path}?key=user%2F%3A1&parameters=%7B%22a%22%3A1%7D")).await;
-    let expected = r#"{"status":"ok","body":{"n": 1},"retry":false,"position":2,"lag":2,"revision":1}"#;
+    let expected = concat!(r#"{"status":"ok","body":{"n": 1},"retry":false,"position":2,"lag":2,"revision":1}"#, "\n");
     assert_eq!((told.status, &*told.text), (StatusCode::OK, expected));
     let asked = harness.shards.asked.lock().expect("no panic")[0].clone();
     assert_eq!((&*asked.business, &*asked.deployment, &*asked.query), ("demo", "risk", "count"));
@@ -124,6 +124,7 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
         (AskError::NoQuery { query: "count".into(), known: "others".into() }, (404, "no_query")),
         (AskError::Refused { code: "bad_period".into(), message: "m".into() }, (422, "bad_period")),
         (AskError::Host("h".into()), (500, "host_failure")),
+        (AskError::NotPaused, (409, "not_paused")),
     ];
     for (error, (status, code)) in errors {
         *harness.shards.answer.lock().expect("no panic") = Some(Err(error));
@@ -133,4 +134,44 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
     assert_eq!(harness.get(&format!("{path}?key=k")).await.refusal(), (500, "host_failure".to_owned()));
     let long = format!("{path}?key=k&parameters=%7B%22a%22%3A%22{}%22%7D", "x".repeat(20_000));
     assert_eq!(harness.get(&long).await.refusal(), (400, "query_bytes".to_owned()));
+}
+
+#[tokio::test]
+async fn a_repair_asks_where_the_shards_stand_and_wants_all_of_them_paused() {
+    let harness = harness();
+    let body = r#"{"module":"risk","configuration":{},"from":"backlog"}"#;
+    *harness.shards.standing.lock().expect("no panic") = Some(Err(AskError::NotPaused));
+    assert_eq!(put(&harness, "risk", body).await.refusal(), (409, "not_paused".to_owned()));
+    *harness.shards.standing.lock().expect("no panic") = Some(Ok(vec![(ShardSet::ALL, Lsn(2))]));
+    let told = put(&harness, "risk", body).await;
+    assert_eq!(told.refusal(), (409, "not_paused".to_owned()), "the registry looks as well");
+    assert!(told.text.contains("stands still in 0 of 64 shards"), "{}", told.text);
+}
+
+#[tokio::test]
+async fn going_back_needs_somewhere_to_go() {
+    let harness = harness();
+    let path = "/v1/demo/deployments/risk/rollback";
+    assert_eq!(harness.post(path, "application/json", "").await.refusal(), (409, "no_revision".to_owned()));
+    let told = harness.post(path, "application/json", r#"{"to":7}"#).await;
+    assert_eq!(told.refusal(), (422, "no_revision".to_owned()));
+    assert_eq!(harness.post(path, "application/json", r#"{"too":1}"#).await.refusal(), (400, "bad_body".to_owned()));
+    let other = "/v1/demo/deployments/none/rollback";
+    assert_eq!(harness.post(other, "application/json", "").await.refusal(), (404, "no_deployment".to_owned()));
+}
+
+#[tokio::test]
+async fn a_retired_deployment_stays_in_the_list_and_is_never_changed_again() {
+    let harness = harness();
+    let path = "/v1/demo/deployments/risk";
+    let view: body::DeploymentView = harness.post(&format!("{path}/retire"), "application/json", "").await.parse();
+    assert_eq!((&*view.name, &*view.state), ("risk", "retired"));
+    let list: body::DeploymentList = harness.get("/v1/demo/deployments").await.parse();
+    assert_eq!(list.deployments[0].state, "retired");
+    for verb in ["retire", "pause", "resume"] {
+        let told = harness.post(&format!("{path}/{verb}"), "application/json", "").await;
+        assert_eq!(told.refusal(), (409, "retired".to_owned()), "{verb}");
+    }
+    let none = harness.post("/v1/demo/deployments/none/retire", "application/json", "").await;
+    assert_eq!(none.refusal(), (404, "no_deployment".to_owned()));
 }

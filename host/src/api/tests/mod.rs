@@ -2,9 +2,14 @@
 
 mod access;
 mod acknowledgement;
+mod decisions;
 mod deployments;
 mod events;
+mod openapi;
+mod persons;
+mod policies;
 mod records;
+mod stream;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -19,9 +24,14 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::journal::{Encoded, Failpoints};
-use crate::model::ports::{Answer, AskError, DocumentView, Progress, Question, SubmitError, Submitted};
-use crate::model::{DeploymentId, Event, Frame, Lsn, Reply};
-use crate::trace::fixture::Past;
+use crate::model::outreach::{
+    Action, ActionId, Answered, ChainPart, Channel, Class, Offline, Origin, Reached, Tag, Waiting, WaitingState,
+};
+use crate::model::ports::{
+    Acknowledged, Answer, AskError, DocumentView, PersonView, Progress, Question, SubmitError, Submitted, WhatIf,
+};
+use crate::model::{DeploymentId, Digest, Event, Frame, Lsn, Reply, ShardSet};
+use crate::trace::fixture::{Past, START};
 
 pub(super) const TOKEN: &str = "a-token-for-tests";
 
@@ -31,7 +41,15 @@ pub(super) struct Harness {
     pub router: axum::Router,
     pub shards: Arc<Shards>,
     pub metrics: Arc<Metrics>,
+    pub decisions: Arc<Index>,
+    pub hub: Arc<Hub>,
+    /// Of all routes.
+    pub paths: Vec<&'static str>,
 }
+
+type Standing = Result<Vec<(ShardSet, Lsn)>, AskError>;
+
+type ArrivalAnswer = Box<dyn FnOnce(Result<PersonView, AskError>) + Send>;
 
 /// Stands in for shards: intake with duplicates, answers that a test prepares.
 pub(super) struct Shards {
@@ -43,6 +61,18 @@ pub(super) struct Shards {
     pub answer: Mutex<Option<Result<Answer, AskError>>>,
     pub asked: Mutex<Vec<Question>>,
     pub documents: Mutex<Option<Vec<DocumentView>>>,
+    /// What a person's document holds.
+    pub person: Mutex<Option<PersonView>>,
+    /// Slot of each arrival; None = the stream.
+    pub arrivals: Mutex<Vec<Option<String>>>,
+    /// Called by each arrival before it is answered.
+    pub at_arrival: Mutex<Option<Box<dyn Fn() + Send>>>,
+    /// Gets the answers of arrivals instead.
+    pub held: Mutex<Option<std::sync::mpsc::Sender<ArrivalAnswer>>>,
+    pub acknowledged: Mutex<Option<Acknowledged>>,
+    pub acknowledgements: Mutex<Vec<(String, ActionId)>>,
+    pub what_if: Mutex<Vec<WhatIf>>,
+    pub standing: Mutex<Option<Standing>>,
 }
 
 impl Submit for Shards {
@@ -80,6 +110,82 @@ impl Ask for Shards {
             answer(prepared);
         }
     }
+
+    fn person(&self, _: &str, _: &str, answer: Box<dyn FnOnce(Result<PersonView, AskError>) + Send>) {
+        if let Some(prepared) = self.person.lock().expect("no panic").clone() {
+            answer(Ok(prepared));
+        }
+    }
+
+    fn arrive(&self, business: &str, person: &str, slot: Option<&str>, answer: ArrivalAnswer) {
+        self.arrivals.lock().expect("no panic").push(slot.map(str::to_owned));
+        if let Some(first) = &*self.at_arrival.lock().expect("no panic") {
+            first();
+        }
+        match &*self.held.lock().expect("no panic") {
+            Some(held) => held.send(answer).expect("a test that waits"),
+            None => self.person(business, person, answer),
+        }
+    }
+
+    fn acknowledge(
+        &self,
+        _: &str,
+        person: &str,
+        action: ActionId,
+        answer: Box<dyn FnOnce(Result<Acknowledged, AskError>) + Send>,
+    ) {
+        self.acknowledgements.lock().expect("no panic").push((person.to_owned(), action));
+        if let Some(prepared) = *self.acknowledged.lock().expect("no panic") {
+            answer(Ok(prepared));
+        }
+    }
+
+    fn what_if(&self, look: WhatIf, answer: Box<dyn FnOnce(Result<Vec<Reached>, AskError>) + Send>) {
+        self.what_if.lock().expect("no panic").push(look);
+        answer(Ok(vec![reached(Answered::NotReached)]));
+    }
+
+    fn standing(&self, _: DeploymentId, answer: Box<dyn FnOnce(Result<Vec<(ShardSet, Lsn)>, AskError>) + Send>) {
+        if let Some(prepared) = self.standing.lock().expect("no panic").clone() {
+            answer(prepared);
+        }
+    }
+}
+
+/// An entry of a chain that says this.
+pub(super) fn reached(answer: Answered) -> Reached {
+    Reached { part: ChainPart::Business, filter: "fatigue".into(), revision: 2, digest: Digest([9; 32]), answer }
+}
+
+/// A message for `u:1`.
+pub(super) fn action(id: u128) -> Action {
+    let origin = Origin {
+        lsn: Lsn(1),
+        match_id: 7,
+        hops: 0,
+        match_name: "high_risk".into(),
+        deployment: "risk".into(),
+        revision: 1,
+        digest: Digest([4; 32]),
+    };
+    Action {
+        id: ActionId(id),
+        business: "demo".into(),
+        person: "u:1".into(),
+        origin,
+        policy: "warn".into(),
+        policy_revision: 3,
+        class: Class::Marketing,
+        channel: Channel::App,
+        scene: "home".into(),
+        priority: 0,
+        content: r#"{"title": "Take care"}"#.into(),
+        fields: r#"{"n":5}"#.into(),
+        time: START,
+        expires: START + 60_000,
+        offline: Offline::Keep,
+    }
 }
 
 impl Watch for Shards {
@@ -112,20 +218,39 @@ impl Harness {
             answer: Mutex::default(),
             asked: Mutex::default(),
             documents: Mutex::new(Some(vec![])),
+            person: Mutex::default(),
+            arrivals: Mutex::default(),
+            at_arrival: Mutex::default(),
+            held: Mutex::default(),
+            acknowledged: Mutex::default(),
+            acknowledgements: Mutex::default(),
+            what_if: Mutex::default(),
+            standing: Mutex::default(),
         });
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let router = router(Parts {
+        let limits = Arc::new(limits);
+        let book = Book::new(past.log.clone(), past.registry.clone(), limits.clone(), past.clock());
+        let decisions = Arc::new(Index::new(metrics.clone()));
+        let hub = Arc::new(Hub::new(limits.streams, metrics.clone()));
+        let parts = Parts {
             registry: past.registry.clone(),
             log: past.log.clone(),
             submit: shards.clone(),
             ask: shards.clone(),
             watch: shards.clone(),
             metrics: metrics.clone(),
-            limits: Arc::new(limits),
+            limits: limits.clone(),
+            book: Arc::new(book),
+            decisions: decisions.clone(),
+            hub: hub.clone(),
             tokens: Tokens::new([("ops".to_owned(), TOKEN.to_owned())], "the-folder/token"),
+            keys: UserKeys::new([7; 32]),
+            cors_origins: vec!["https://shop.example".to_owned()],
             clock: past.clock(),
-        });
-        Harness { past, router, shards, metrics }
+        };
+        let table = routes::table(parts);
+        let paths = table.paths.clone();
+        Harness { router: table.finish(), past, shards, metrics, decisions, hub, paths }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Told {
@@ -134,6 +259,20 @@ impl Harness {
 
     pub async fn get(&self, path: &str) -> Told {
         self.send(request("GET", path, None, "")).await
+    }
+
+    pub async fn put(&self, path: &str, body: impl Into<Body>) -> Told {
+        self.send(request("PUT", path, Some("application/json"), body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Told {
+        self.send(request("DELETE", path, None, "")).await
+    }
+
+    /// Says that a person's document holds this.
+    pub fn holds(&self, waiting: Vec<Waiting>) {
+        self.past.durable();
+        *self.shards.person.lock().expect("no panic") = Some(PersonView { position: Lsn::ZERO, tags: vec![], waiting });
     }
 
     pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Told {

@@ -29,7 +29,12 @@ pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, progress: 
     DeploymentView {
         name: deployment.name.to_string(),
         id: deployment.id.0,
-        state: if paused.shards.is_empty() { "active" } else { "paused" }.to_owned(),
+        state: match deployment.retired {
+            Some(_) => "retired",
+            None if paused.shards.is_empty() => "active",
+            None => "paused",
+        }
+        .to_owned(),
         revision: revision.number,
         module: ModuleRef {
             name: text(|module| &module.name),

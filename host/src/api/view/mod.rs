@@ -1,10 +1,16 @@
 //! From the model to the bodies of answers.
 
+mod decision;
 mod deployment;
+mod person;
+mod policy;
 mod record;
 mod trace;
 
+pub use decision::{decision, end, match_counts, reached};
 pub use deployment::{activated_at, deployment, module};
+pub use person::{action, tag};
+pub use policy::{chain_entry, chain_step, policy};
 pub use record::{failed, found};
 pub use trace::trace;
 
@@ -12,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 /// RFC 3339, UTC, to the millisecond.
-fn time(ms: u64) -> String {
+pub fn time(ms: u64) -> String {
     let timestamp = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     // A clock beyond the year 9999 is still told, as what it is.
     timestamp.map_or_else(|| format!("{ms} ms"), |timestamp| format!("{timestamp:.3}"))

@@ -3,11 +3,11 @@
 use super::record::{event, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, MatchView, TraceAnswer, TracedEventView, ValueView, VerdictView,
+    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, ValueView, VerdictView,
     WindowTotalsView, WindowView,
 };
 use crate::model::ports::DocumentView;
-use crate::model::{Document, End, Entry, Match, Op, Totals, Value};
+use crate::model::{Document, End, Entry, Match, Op, TimerClock, Totals, Value};
 use crate::trace::{Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, Verdict, What, WindowTotals};
 
 /// Text of a state value that is shown in an operation, characters.
@@ -160,6 +160,15 @@ fn operation(op: &Op) -> String {
             let member = member.as_ref().map_or("all".to_owned(), |member| format!("member={member}"));
             format!("forget {window} {member} up to {}", time(*until))
         }
+        Op::SetTimer { name, timer } => format!("set timer {name} for {} ({})", time(timer.due), clock(timer.clock)),
+        Op::CancelTimer { name } => format!("end timer {name}"),
+    }
+}
+
+fn clock(clock: TimerClock) -> &'static str {
+    match clock {
+        TimerClock::Receive => "receive clock",
+        TimerClock::Event => "event time",
     }
 }
 
@@ -182,6 +191,12 @@ fn change(changed: &Changed) -> ChangeView {
             format!("deployment {deployment}: {shards} shards paused: {reason}")
         }
         What::Resumed { deployment, shards } => format!("deployment {deployment}: {shards} shards resumed"),
+        What::Retired { deployment } => format!("deployment {deployment} retired"),
+        What::Policy { id, removed: true, .. } => format!("policy {id} removed"),
+        What::Policy { id, revision, .. } => format!("policy {id}: revision {revision}"),
+        What::Chain { part, revision, filters } => {
+            format!("chain of {part}: revision {revision}: {}", filters.join(", "))
+        }
     };
     ChangeView { position: changed.lsn.0, at: time(changed.at), by: changed.by.to_string(), change }
 }
@@ -198,6 +213,15 @@ fn document(deployment: &str, position: u64, lag: Option<u64>, document: &Docume
         lag,
         windows: windows.collect(),
         values: values.collect(),
+        timers: document
+            .timers()
+            .iter()
+            .map(|(name, timer)| TimerView {
+                name: name.to_string(),
+                due: time(timer.due),
+                clock: clock(timer.clock).to_owned(),
+            })
+            .collect(),
     }
 }
 

@@ -43,7 +43,11 @@ impl fmt::Display for Refusal {
         }
         for diagnostic in &problem.diagnostics {
             let place = if diagnostic.place.is_empty() { "the whole" } else { &diagnostic.place };
-            write!(f, "\n  {place}: {}", diagnostic.message)?;
+            match (diagnostic.message == problem.message, diagnostic.place.is_empty()) {
+                (true, true) => {}
+                (true, false) => write!(f, "\n  at {place} of the request")?,
+                (false, _) => write!(f, "\n  {place}: {}", diagnostic.message)?,
+            }
             if !diagnostic.hint.is_empty() {
                 write!(f, "\n    {}", diagnostic.hint)?;
             }

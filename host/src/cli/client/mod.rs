@@ -4,11 +4,13 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
+use ureq::typestate::{WithBody, WithoutBody};
 use ureq::{Agent, Body};
 
 pub use error::{Error, Refusal};
@@ -22,6 +24,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(60);
 /// An upload compiles the module before it is answered.
 const UPLOAD: Duration = Duration::from_secs(600);
+/// A stream that is silent for so long is dead: the host writes a comment every 15 seconds.
+const STREAM_SILENCE: Duration = Duration::from_secs(45);
 /// The largest answer that is read, bytes.
 const ANSWER_BYTES: u64 = 256 << 20;
 /// Sockets kept open between requests: one for each sender of `events send` at most.
@@ -108,19 +112,44 @@ impl Client {
             true => format!("{}{path}", self.url),
             false => format!("{}{path}?{}", self.url, query.join("&")),
         };
-        let request = self.agent.get(&url).header("accept", "application/json");
-        let request = match self.authorization() {
-            Some(value) => request.header("authorization", value),
-            None => request,
-        };
+        let request = self.authorized(self.agent.get(&url).header("accept", "application/json"));
         let sent = request.config().timeout_global(Some(REQUEST)).build().call();
         self.read(url, sent)
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Answer, Error> {
+        let url = self.at(path);
+        let request = self.authorized(self.agent.delete(&url).header("accept", "application/json"));
+        let sent = request.config().timeout_global(Some(REQUEST)).build().call();
+        self.read(url, sent)
+    }
+
+    /// Server-sent events behind the one with this id, as they come. Ends with an error when nothing comes for
+    /// [`STREAM_SILENCE`]: a host that is there says so more often.
+    pub fn events(&self, path: &str, last_event_id: Option<&str>) -> Result<impl BufRead + use<>, Error> {
+        let url = self.at(path);
+        let request = self.authorized(self.agent.get(&url).header("accept", "text/event-stream"));
+        let request = match last_event_id {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        };
+        let sent = request.config().timeout_per_read(Some(STREAM_SILENCE)).build().call();
+        let response = self.accepted(&url, sent)?;
+        Ok(BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader()))
+    }
+
+    fn authorized(&self, request: ureq::RequestBuilder<WithoutBody>) -> ureq::RequestBuilder<WithoutBody> {
+        match self.authorization() {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        }
     }
 
     pub fn post(&self, path: &str, content: Content<'_>) -> Result<Answer, Error> {
         self.send(self.agent.post(self.at(path)), path, content, REQUEST)
     }
 
+    /// As [`Self::post`], for what compiles a module before it is answered.
     pub fn upload(&self, path: &str, content: Content<'_>) -> Result<Answer, Error> {
         self.send(self.agent.post(self.at(path)), path, content, UPLOAD)
     }
@@ -135,7 +164,7 @@ impl Client {
 
     fn send(
         &self,
-        request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+        request: ureq::RequestBuilder<WithBody>,
         path: &str,
         content: Content<'_>,
         longest: Duration,
@@ -157,17 +186,29 @@ impl Client {
     }
 
     fn read(&self, url: String, sent: Result<Response<Body>, ureq::Error>) -> Result<Answer, Error> {
+        let mut response = self.accepted(&url, sent)?;
+        let text = self.text(&mut response)?;
+        Ok(Answer { url, text })
+    }
+
+    fn text(&self, response: &mut Response<Body>) -> Result<String, Error> {
+        let text = response.body_mut().with_config().limit(ANSWER_BYTES).lossy_utf8(true).read_to_string();
+        text.map_err(|error| Error::of_transport(&self.url, error))
+    }
+
+    /// An answer whose body is still to be read, unless it is a refusal.
+    fn accepted(&self, url: &str, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Error> {
         let mut response = sent.map_err(|error| Error::of_transport(&self.url, error))?;
         let status = response.status().as_u16();
+        if (200..300).contains(&status) {
+            return Ok(response);
+        }
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let text = response.body_mut().with_config().limit(ANSWER_BYTES).lossy_utf8(true).read_to_string();
-        let text = text.map_err(|error| Error::of_transport(&self.url, error))?;
-        if (200..300).contains(&status) {
-            return Ok(Answer { url, text });
-        }
+        let text = self.text(&mut response)?;
         let problem = serde_json::from_str(&text);
-        let foreign = || Error::Foreign { url: url.clone(), reason: format!("HTTP {status}: {}", first_line(&text)) };
+        let foreign =
+            || Error::Foreign { url: url.to_owned(), reason: format!("HTTP {status}: {}", first_line(&text)) };
         let problem = problem.map_err(|_| foreign())?;
         let retry_after = retry_after.map(Duration::from_secs);
         let remedy = if status == 401 { self.token_remedy() } else { String::new() };

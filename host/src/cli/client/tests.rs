@@ -91,6 +91,11 @@ fn a_problem_is_told_with_places_hints_and_the_limit() {
     );
     assert!(!error.is_temporary());
     let error = refusal(
+        "422 Unprocessable Entity",
+        r#"{"code":"bad_chain","message":"it is no filter","diagnostics":[{"message":"it is no filter","place":"/entries/0"}]}"#,
+    );
+    assert_eq!(error.to_string(), "it is no filter (bad_chain, HTTP 422)\n  at /entries/0 of the request");
+    let error = refusal(
         "413 Too Large",
         r#"{"code":"limit","message":"too large","limit":"request_bytes","line":2,"column":7}"#,
     );

@@ -14,19 +14,18 @@ use crate::config;
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
-/// Between two looks whether the host answers.
-const LOOK: Duration = Duration::from_millis(20);
 
 pub struct Host {
     child: Child,
     data: PathBuf,
     address: SocketAddr,
+    origins: String,
     log: PathBuf,
 }
 
 impl Host {
-    /// Starts a host and waits until it is ready.
-    pub fn start(data: &Path, address: SocketAddr) -> anyhow::Result<Host> {
+    /// Starts a host and waits until it is ready. Pages of `origins` (as the setting has them) may use it.
+    pub fn start(data: &Path, address: SocketAddr, origins: &str) -> anyhow::Result<Host> {
         std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
         let log = data.join("demo.log");
         let out = std::fs::OpenOptions::new()
@@ -34,16 +33,16 @@ impl Host {
             .append(true)
             .open(&log)
             .with_context(|| log.display().to_string())?;
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let child = Command::new(program)
+        let child = program()?
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(data)
+            .env(config::variable("api.cors_origins"), origins)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(out)
             .spawn()
             .context("cannot start a host")?;
-        let mut host = Host { child, data: data.to_owned(), address, log };
+        let mut host = Host { child, data: data.to_owned(), address, origins: origins.to_owned(), log };
         host.wait_until_ready()?;
         Ok(host)
     }
@@ -57,7 +56,7 @@ impl Host {
             if self.client().and_then(|client| client.get("/readyz", &[])).is_ok() {
                 return Ok(());
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(super::LOOK_AGAIN);
         }
         bail!("the host was not ready within {} s:\n{}", START.as_secs(), self.last_lines())
     }
@@ -87,13 +86,31 @@ impl Host {
         &self.data
     }
 
+    /// One of this program's commands, about this host, as one types it.
+    pub fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
+        let mut command = program()?;
+        // A token of the environment is another host's.
+        command.args(words).args(["--business", super::BUSINESS, "--url", &self.url()]).env_remove("FISHPOND_TOKEN");
+        command.arg("--data").arg(&self.data);
+        Ok(command)
+    }
+
+    /// What such a command prints.
+    pub fn says(&self, words: &[&str]) -> anyhow::Result<String> {
+        let output = self.command(words)?.output().context("cannot start a command")?;
+        if !output.status.success() {
+            bail!("`fishpond {}` failed: {}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed. Then the same folder again.
     pub fn kill_and_restart(mut self) -> anyhow::Result<Host> {
         self.child.kill().context("cannot kill the host")?;
         self.child.wait().context("cannot wait for the host")?;
-        let (data, address) = (self.data.clone(), self.address);
+        let (data, address, origins) = (self.data.clone(), self.address, self.origins.clone());
         drop(self);
-        Host::start(&data, address)
+        Host::start(&data, address, &origins)
     }
 }
 
@@ -103,6 +120,10 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn program() -> anyhow::Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("cannot find this program")?))
 }
 
 /// A free port of this machine.

@@ -9,6 +9,10 @@ use fastrand::Rng;
 const DAY_MS: u64 = 3 * 3_600_000;
 /// One event in so many is sent again, as producers do when an answer was lost.
 const REPEAT_ONE_IN: usize = 100;
+/// Of a hundred people so many want no marketing.
+const OPTED_OUT_PERCENT: u32 = 8;
+/// Of a hundred people the operators have blocked so many.
+const BLOCKED_PERCENT: u32 = 3;
 
 /// One event, ready to be sent: a CloudEvent in its structured form.
 pub type Json = String;
@@ -29,6 +33,40 @@ pub fn stream(count: u64, users: u64, seed: u64, end: u64) -> Vec<Json> {
         });
     }
     events
+}
+
+/// What was settled before the day began: who wants no marketing, and who is blocked.
+pub fn settled(users: u64, seed: u64, time: u64) -> Vec<Json> {
+    let mut random = Rng::with_seed(seed);
+    let mut events = Vec::new();
+    for user in 0..users {
+        let person = format!("user:{user}");
+        if random.u32(..100) < OPTED_OUT_PERCENT {
+            let data = r#"{"classes":["marketing"]}"#;
+            events.push(event(&format!("o{user}"), time, "preference.opt_out", &person, Some(&person), data));
+        }
+        if random.u32(..100) < BLOCKED_PERCENT {
+            events.push(event(&format!("b{user}"), time, "list.block.add", &person, None, "{}"));
+        }
+    }
+    events
+}
+
+/// Two people blacklist a third one, now: a match about that one.
+pub fn trouble(person: &str, now: u64) -> Vec<Json> {
+    let by = |number: u64| {
+        let actor = format!("user:witness-{number}");
+        event(&format!("w{now}-{number}"), now, "blacklist", person, Some(&actor), r#"{"reason":"fake goods"}"#)
+    };
+    vec![by(1), by(2)]
+}
+
+fn event(id: &str, time: u64, kind: &str, subject: &str, actor: Option<&str>, data: &str) -> Json {
+    let time = jiff::Timestamp::from_millisecond(time as i64).unwrap_or_default();
+    let actor = actor.map(|actor| format!(r#","actorid":"{actor}""#)).unwrap_or_default();
+    format!(
+        r#"{{"specversion":"1.0","id":"{id}","source":"/demo/app","type":"{kind}","subject":"{subject}","time":"{time}"{actor},"data":{data}}}"#
+    )
 }
 
 struct Crowd {
@@ -129,12 +167,8 @@ impl Crowd {
 
     fn event(&mut self, now: u64, kind: &str, subject: &str, actor: Option<u64>, data: &str) -> Json {
         self.made += 1;
-        let time = jiff::Timestamp::from_millisecond(now as i64).unwrap_or_default();
-        let actor = actor.map(|user| format!(r#","actorid":"user:{user}""#)).unwrap_or_default();
-        format!(
-            r#"{{"specversion":"1.0","id":"e{}","source":"/demo/app","type":"{kind}","subject":"{subject}","time":"{time}"{actor},"data":{data}}}"#,
-            self.made
-        )
+        let actor = actor.map(|user| format!("user:{user}"));
+        event(&format!("e{}", self.made), now, kind, subject, actor.as_deref(), data)
     }
 }
 
@@ -156,5 +190,12 @@ mod tests {
         unique.sort();
         unique.dedup();
         assert!(unique.len() < first.len(), "there are repeats");
+    }
+
+    #[test]
+    fn a_known_share_has_opted_out_or_is_blocked() {
+        let events = settled(10_000, 7, 1_780_000_000_000);
+        let share = |kind: &str| events.iter().filter(|event| event.contains(kind)).count() / 100;
+        assert_eq!((share("preference.opt_out"), share("list.block.add")), (8, 3));
     }
 }

@@ -43,6 +43,15 @@ pub struct ApplyArgs {
     /// Where a new deployment begins
     #[arg(long)]
     start: Option<Start>,
+    /// Of a paused deployment: the new revision handles what the old one has not, and the pause is over
+    #[arg(long)]
+    from: Option<From>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum From {
+    /// In each shard behind where it stands
+    Backlog,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -82,6 +91,7 @@ fn request(arguments: ApplyArgs) -> anyhow::Result<Deploy> {
         permissions: arguments.permissions.map(split),
         on_error: name(&|| Some(arguments.on_error?.to_possible_value()?.get_name().to_owned())),
         start: name(&|| Some(arguments.start?.to_possible_value()?.get_name().to_owned())),
+        from: name(&|| Some(arguments.from?.to_possible_value()?.get_name().to_owned())),
     })
 }
 
@@ -127,10 +137,12 @@ mod tests {
             "pause",
             "--start",
             "earliest",
+            "--from",
+            "backlog",
         ];
         assert_eq!(
             body(&all),
-            r#"{"module":"m","configuration":{"b": 1.0, "a": 2},"permissions":["matches","ledger"],"on_error":"pause","start":"earliest"}"#
+            r#"{"module":"m","configuration":{"b": 1.0, "a": 2},"permissions":["matches","ledger"],"on_error":"pause","start":"earliest","from":"backlog"}"#
         );
         assert!(body(&["--permissions", ""]).contains(r#""permissions":[]"#));
     }

@@ -28,7 +28,7 @@ pub struct TraceArgs {
     /// As the events carry it, usually the actor: user:42
     key: String,
     /// As it was at this time (RFC 3339); now if not given
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     at: Option<String>,
     /// At most so many events, the newest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -51,9 +51,4 @@ pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
 pub fn text(client: &Client, key: &str) -> anyhow::Result<String> {
     let answer = client.get(&client.path(&["trace", key]), &[])?;
     Ok(render::render(&answer.parse::<TraceAnswer>()?))
-}
-
-fn time(text: &str) -> Result<String, String> {
-    let parsed = text.parse::<jiff::Timestamp>();
-    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; write it as 2026-07-01T10:31:00Z"))
 }

@@ -188,7 +188,7 @@ fn document(out: &mut Lines<'_>, document: &DocumentBody) {
     let lag = document.lag.filter(|lag| *lag > 0).map(|lag| format!(", {lag} behind")).unwrap_or_default();
     out.line(&format!("{}: read up to position {}{lag}", document.deployment, document.position));
     out.deeper(|out| {
-        if document.windows.is_empty() && document.values.is_empty() {
+        if document.windows.is_empty() && document.values.is_empty() && document.timers.is_empty() {
             out.line("nothing");
         }
         for window in &document.windows {
@@ -206,6 +206,9 @@ fn document(out: &mut Lines<'_>, document: &DocumentBody) {
             });
         }
         document.values.iter().for_each(|value| out.line(&self::value(value)));
+        for timer in &document.timers {
+            out.line(&format!("timer {}: due {} ({})", timer.name, timer.due, timer.clock));
+        }
     });
 }
 

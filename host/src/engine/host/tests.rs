@@ -1,18 +1,32 @@
 //! The imports, called as a guest would, without a guest.
 
 use super::*;
-use crate::engine::call::{Input, QueryInput};
+use crate::engine::bindings::imports::fishpond::plugin::{inputs, logging, matches, state, windows};
+use crate::engine::identity::Scope;
+use crate::engine::input::{Input, QueryInput, What};
 use crate::engine::module::Configured;
 use crate::engine::settings::Settings;
-use crate::model::{Document, Event, Lsn};
+use crate::model::outcome::HOST_CODES;
+use crate::model::{Document, Entry, Event, EventRef, Lsn, Op, Value};
 
-const PLAN: &str = r#"{"state":{"writes":1,"reads":[1]},"windows":[{"name":"w","kind":"sliding","length_ms":1000}],
-    "permissions":["matches"],"attributes":["scene"],
+mod kinds;
+mod telling;
+
+const PLAN: &str = r#"{"state":{"writes":3,"reads":[3]},"windows":[{"name":"w","kind":"sliding","length_ms":1000}],
+    "subscriptions":[{"name":"s","types":["t"],"key":"actor"},{"name":"other","types":["t"],"key":"actor"}],
+    "permissions":["matches","publish"],"attributes":["scene","time","receivedat","now","hops","late","id"],
+    "timers":{"remind":"receive","close":"event"},"filter":{"verdicts":["allow","hold","downgrade"]},
     "matches":{"m":{"type":"object","properties":{"n":{"type":"string"}}}}}"#;
 
-fn settings() -> Arc<Settings> {
+fn settings_with(scope: &str, permissions: &[&str]) -> Arc<Settings> {
+    let scope = Scope { business: "b".into(), deployment: scope.into() };
     let configured = Configured::stored(PLAN).expect("a plan");
-    Arc::new(Settings::new(configured, vec!["matches".into()]).expect("good schemas"))
+    let permissions = permissions.iter().map(|name| (*name).into()).collect();
+    Arc::new(Settings::new(scope, configured, permissions).expect("good schemas"))
+}
+
+fn settings() -> Arc<Settings> {
+    settings_with("d", &["matches", "publish"])
 }
 
 fn host(call: Call, units: u64) -> HostState {
@@ -20,16 +34,22 @@ fn host(call: Call, units: u64) -> HostState {
     HostState { call: Some(call), ..HostState::new(Bounds::new(&limits), Arc::new(limits)) }
 }
 
+fn input(lsn: u64, what: What) -> Input {
+    Input { lsn: Lsn(lsn), key: "k".into(), document: 0, what }
+}
+
+fn event(lsn: u64, event: Event) -> Input {
+    input(lsn, What::Event { event: Arc::new(event), subscription: 0, data: None })
+}
+
+/// Inputs of one key, and as much work as they like.
+fn calling(inputs: Vec<Input>, document: Document) -> HostState {
+    host(Call::new(settings(), Arc::new(inputs), vec![document]), u64::MAX)
+}
+
 /// Inputs of one key, one millisecond apart.
 fn with_inputs(count: u64, document: Document, units: u64) -> HostState {
-    let input = |n: u64| Input {
-        lsn: Lsn(1_000 + n),
-        event: Arc::new(Event { time: 1_000 + n, received: 1_000 + n, ..Event::default() }),
-        subscription: 0,
-        key: "k".into(),
-        document: 0,
-        data: None,
-    };
+    let input = |n: u64| event(1_000 + n, Event { time: 1_000 + n, received: 1_000 + n, ..Event::default() });
     host(Call::new(settings(), Arc::new((0..count).map(input).collect()), vec![document]), units)
 }
 

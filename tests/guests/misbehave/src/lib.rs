@@ -1,12 +1,15 @@
 //! A guest for the host's tests: each event says what the module does (`{"do": "trap"}`), above all what no module
-//! should. Written on the bare contract, because the SDK makes most of it impossible.
+//! should; so do the context of a timer or settlement, and the fields of an action. Written on the bare contract, because
+//! the SDK makes most of it impossible.
 #![cfg(target_arch = "wasm32")]
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::bindings::exports::fishpond::plugin::{events, lifecycle, queries};
-use self::bindings::fishpond::plugin::{inputs, matches, replies, state, windows};
+use self::bindings::exports::fishpond::plugin::{events, filter, lifecycle, queries, settlements, timers};
+use self::bindings::fishpond::plugin::{
+    calendar, inputs, matches, publishing, replies, state, timing, verdicts, windows,
+};
 
 #[allow(unsafe_code, reason = "wit-bindgen writes it")]
 mod bindings {
@@ -35,12 +38,18 @@ impl lifecycle::Guest for Misbehave {
         }
         let version = &envelope["configuration"]["state"];
         let version = version.as_u64().unwrap_or(1);
+        let filter = match envelope["configuration"]["filter"] == true {
+            true => r#""filter": {"verdicts": ["allow", "deny"]},"#,
+            false => "",
+        };
         Ok(format!(
             r#"{{"subscriptions": [
                     {{"name": "by_actor", "types": ["do", "both"], "key": "actor", "data": "all"}},
                     {{"name": "by_subject", "types": ["both"], "key": "subject", "data": "all"}}],
                 "windows": [{{"name": "recent", "kind": "sliding", "length_ms": 60000}}],
                 "permissions": ["matches"],
+                "timers": {{"wake": "receive"}},
+                {filter}
                 "state": {{"writes": {version}, "reads": [{version}]}},
                 "matches": {{"seen": {{"type": "object", "properties": {{"n": {{"type": "integer"}}}}, "required": ["n"]}}}},
                 "queries": {{"count": {{"parameters": {{}}}}, "silent": {{"parameters": {{}}}}, "writes": {{"parameters": {{}}}}}}}}"#
@@ -57,6 +66,31 @@ impl events::Guest for Misbehave {
     }
 }
 
+impl timers::Guest for Misbehave {
+    fn handle(due: Vec<timers::Due>) {
+        for (at, due) in (0..).zip(&due) {
+            handle(at, &stand_in(&due.key, &due.name, due.time), &due.context);
+        }
+    }
+}
+
+impl settlements::Guest for Misbehave {
+    fn handle(settlements: Vec<settlements::Settlement>) {
+        for (at, settlement) in (0..).zip(&settlements) {
+            handle(at, &stand_in(&settlement.key, &settlement.id, settlement.time), &settlement.context);
+        }
+    }
+}
+
+impl filter::Guest for Misbehave {
+    fn handle(actions: Vec<filter::Action>) {
+        for (at, action) in (0..).zip(&actions) {
+            let fields: serde_json::Value = serde_json::from_str(&action.fields).unwrap_or_default();
+            judge(at, action, fields["do"].as_str().unwrap_or("allow"));
+        }
+    }
+}
+
 impl queries::Guest for Misbehave {
     fn handle(queries: Vec<queries::Query>) {
         for (at, query) in (0..).zip(&queries) {
@@ -66,6 +100,41 @@ impl queries::Guest for Misbehave {
                 _ => replies::reply(at, "ok", &count(at).to_string(), false),
             }
         }
+    }
+}
+
+/// What is no event, to be handled like one.
+fn stand_in(key: &str, id: &str, time: u64) -> events::Event {
+    events::Event {
+        subscription: 0,
+        time,
+        key: key.to_owned(),
+        event_type: String::new(),
+        subject: String::new(),
+        actor: String::new(),
+        source: String::new(),
+        id: id.to_owned(),
+        data: String::new(),
+    }
+}
+
+fn judge(at: u32, action: &filter::Action, what: &str) {
+    match what {
+        // What a good filter does: keeps count, and says one thing.
+        "allow" => {
+            let n = count(at) + 1;
+            state::set(at, "count", n.to_string().as_bytes(), None);
+            verdicts::allow(at, &format!(r#"{{"n": {n}}}"#), Some("count"));
+        }
+        "deny" => verdicts::deny(at, "not_today", "{}"),
+        "no_verdict" => state::set(at, "count", b"7", None),
+        "two_verdicts" => {
+            judge(at, action, "allow");
+            judge(at, action, "deny");
+        }
+        "hold" => verdicts::hold(at, action.time + 1, "not_now", "{}"),
+        "bad_reason" => verdicts::deny(at, "Not Today", "{}"),
+        other => handle(at, &stand_in(&action.person, &action.id, action.time), other),
     }
 }
 
@@ -122,6 +191,17 @@ fn handle(at: u32, event: &events::Event, what: &str) {
             }
         }
         "no_window" => drop(windows::current(at, 9)),
+        "set_timer" => timing::set_timer(at, "wake", event.time + 1_000, "set_timer"),
+        "unknown_timer" => timing::set_timer(at, "unheard_of", event.time, ""),
+        "long_context" => timing::set_timer(at, "wake", event.time, &"x".repeat(5 << 10)),
+        // Only a filter has an action to judge.
+        "verdict" => verdicts::allow(at, "{}", None),
+        // The plan does not ask for the permission.
+        "publish" => publishing::publish(at, "derived", "", "", "{}"),
+        "weekday" => {
+            let shown = calendar::local(event.time, "Europe/Berlin");
+            seen(at, event, shown.map_or(0, |shown| shown.weekday.into()));
+        }
         "reply" => replies::reply(at, "ok", "{}", false),
         "global_counter" => seen(at, event, SEEN.fetch_add(1, Ordering::Relaxed)),
         "nan" => nan(at, event),

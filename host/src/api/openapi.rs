@@ -1,0 +1,125 @@
+//! The document about this API (OpenAPI 3.1), made from the handlers and the bodies themselves.
+
+use std::sync::LazyLock;
+
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, Required, Response, ResponseBuilder, Schema};
+use utoipa::{Modify, OpenApi};
+
+use super::answer::line;
+use super::body::Problem;
+use super::refusal::Refusal;
+use super::{
+    actions, chains, decisions, deployments, events, host, modules, persons, policies, queries, records, traces,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const SCHEME: &str = "token";
+/// Addresses that answer those who have no token.
+const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// What each part of a path is.
+const PATH_PARTS: [(&str, &str); 8] = [
+    ("business", "who owns it: 1 to 63 of a-z, 0-9 and -"),
+    ("name", "of the deployment: 1 to 63 of a-z, 0-9 and -"),
+    ("query", "as the module names it"),
+    ("key", "as the events carry it, usually the actor"),
+    ("id", "of the policy: 1 to 63 of a-z, 0-9 and -"),
+    ("action", "32 hexadecimal digits"),
+    ("user", "the person, as matches name them"),
+    ("slot", "place in the app: 1 to 63 of a-z, 0-9 and -"),
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Fishpond",
+        description = "Behaviour events in, what rules find in them and what is done about it out. Nothing is acknowledged or \
+                       shown before its position is on disk.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        events::submit, modules::upload, modules::list, deployments::list, deployments::deploy, deployments::show,
+        deployments::pause, deployments::resume, deployments::rollback, deployments::retire, queries::ask,
+        policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
+        chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
+        persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace,
+        records::matches, records::failed, host::limits, host::metrics, host::healthz, host::readyz, document
+    ),
+    components(schemas(Problem)),
+    modifiers(&Common)
+)]
+struct Described;
+
+/// What all operations have in common: parts of the path, the token, the one form of refusals.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The host's token; for the addresses of end users also a token of that user."));
+        components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer.build()));
+        for (path, item) in &mut document.paths.paths {
+            let operations = [
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                operation.operation_id = Some(operation_id(method, path));
+                let parameters = operation.parameters.get_or_insert_default();
+                parameters.splice(0..0, path_parts(path));
+                operation.responses.responses.insert("default".to_owned(), refusal().into());
+                if !OPEN.contains(&&**path) {
+                    operation.security = Some(vec![SecurityRequirement::new(SCHEME, [""; 0])]);
+                }
+            }
+        }
+    }
+}
+
+/// `put_policies_id_chain`: names of handlers are not unique.
+fn operation_id(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/v1").trim_start_matches("/{business}");
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn path_parts(path: &str) -> Vec<utoipa::openapi::path::Parameter> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameter = |name: &str| {
+        let described = PATH_PARTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+        let text = Schema::Object(ObjectBuilder::new().schema_type(Type::String).build());
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+        parameter.description(described).schema(Some(text)).build()
+    };
+    names.map(parameter).collect()
+}
+
+fn refusal() -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = ResponseBuilder::new().description("A refusal: a code for programs, a message for people");
+    response.content("application/problem+json", content).build()
+}
+
+/// The document; it is the same for every host of this version.
+pub fn described() -> Document {
+    Described::openapi()
+}
+
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "host", summary = "This document",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub async fn document() -> Result<impl IntoResponse, Refusal> {
+    static TEXT: LazyLock<Result<Vec<u8>, String>> =
+        LazyLock::new(|| line(&described()).map_err(|error| error.to_string()));
+    let text = TEXT.as_ref().map_err(|error| Refusal::host(format!("the document cannot be written: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, JSON)], text.as_slice()))
+}

@@ -1,0 +1,102 @@
+//! Paced, with some of the crowd connected: from an event's submission to its decision on disk, and to the stream of the
+//! person whom it is about.
+
+use std::time::{Duration, Instant};
+
+use super::super::load::submit;
+use super::super::report::Line;
+use super::crowd::Crowd;
+use super::streams::Streams;
+use super::{Plan, Running, STALL};
+
+/// Of the full speed.
+pub const SHARE: f64 = 0.5;
+/// Events of this part, at most: some seconds.
+const EVENTS: u64 = 100_000;
+/// Events handed to intake at once, at most.
+const BATCH: f64 = 500.0;
+
+/// What was measured.
+pub struct Paced {
+    streams: u64,
+    /// Events a second.
+    rate: f64,
+    /// From submission to the durable decision, ascending.
+    durable: Vec<Duration>,
+    /// From submission to the stream, ascending.
+    delivered: Vec<Duration>,
+}
+
+/// `rate`: events a second.
+pub fn run(running: &Running, crowd: &Crowd, plan: &Plan, rate: f64) -> anyhow::Result<Paced> {
+    let streams = Streams::open(&running.stage.hub, plan.streams)?;
+    let sent = send(running, crowd, plan, rate)?;
+    running.decided(plan.events + sent.submitted.len() as u64, || {})?;
+    let waiting = Instant::now();
+    while streams.received() < sent.reached {
+        let (received, reached) = (streams.received(), sent.reached);
+        anyhow::ensure!(waiting.elapsed() < STALL, "{received} of {reached} deliveries have come, and no more do");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let delivered = sent.latencies(plan.events, &streams.close()?);
+    let durable = sent.latencies(plan.events, &running.watch.times());
+    Ok(Paced { streams: plan.streams, rate: sent.rate, durable, delivered })
+}
+
+struct Sent {
+    /// When each event was handed to intake, in their order.
+    submitted: Vec<Instant>,
+    /// How many are about those who are connected.
+    reached: u64,
+    rate: f64,
+}
+
+/// Submits at a steady rate.
+fn send(running: &Running, crowd: &Crowd, plan: &Plan, rate: f64) -> anyhow::Result<Sent> {
+    let (from, count) = (plan.events, plan.events.min(EVENTS));
+    let batch = (rate / 1_000.0).clamp(1.0, BATCH) as u64;
+    let (mut submitted, mut reached) = (Vec::with_capacity(count as usize), 0);
+    let started = Instant::now();
+    for at in (from..from + count).step_by(batch as usize) {
+        let due = started + Duration::from_secs_f64((at - from) as f64 / rate);
+        let (events, connected) = crowd.paced(at, (at + batch).min(from + count));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        reached += connected;
+        submitted.resize(submitted.len() + events.len(), Instant::now());
+        submit(&running.stage.intake, events)?;
+    }
+    Ok(Sent { submitted, reached, rate: count as f64 / started.elapsed().as_secs_f64() })
+}
+
+impl Sent {
+    /// `first`: the number of the first event.
+    fn latencies(&self, first: u64, times: &[(u64, Instant)]) -> Vec<Duration> {
+        let since = |(number, at): &(u64, Instant)| {
+            let submitted = self.submitted.get(number.checked_sub(first)? as usize)?;
+            Some(at.saturating_duration_since(*submitted))
+        };
+        let mut latencies: Vec<Duration> = times.iter().filter_map(since).collect();
+        latencies.sort_unstable();
+        latencies
+    }
+}
+
+impl Paced {
+    pub fn line(&self, line: Line) -> Line {
+        line.number("paced_events_per_second", self.rate)
+            .number("paced_submit_to_decision_durable_p50_ms", quantile_ms(&self.durable, 0.5))
+            .number("paced_submit_to_decision_durable_p99_ms", quantile_ms(&self.durable, 0.99))
+            .number("paced_submit_to_decision_durable_max_ms", quantile_ms(&self.durable, 1.0))
+            .count("streams", self.streams)
+            .count("deliveries", self.delivered.len() as u64)
+            .number("paced_submit_to_stream_p50_ms", quantile_ms(&self.delivered, 0.5))
+            .number("paced_submit_to_stream_p99_ms", quantile_ms(&self.delivered, 0.99))
+            .number("paced_submit_to_stream_max_ms", quantile_ms(&self.delivered, 1.0))
+    }
+}
+
+/// Of ascending values; zero if there are none.
+fn quantile_ms(sorted: &[Duration], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share) as usize;
+    sorted.get(rank.min(sorted.len().saturating_sub(1))).map_or(0.0, |found| found.as_secs_f64() * 1e3)
+}

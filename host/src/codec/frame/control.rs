@@ -1,0 +1,140 @@
+//! Control frames: changes of what runs.
+
+use crate::codec::outreach::{
+    read_chain_entry, read_digest, read_part, read_policy, write_chain_entry, write_digest, write_part, write_policy,
+};
+use crate::codec::wire::{Read, Reader, Writer};
+use crate::model::{Change, Control, DeploymentId, Lsn, ShardSet};
+
+pub fn write_control(writer: &mut Writer, control: &Control) {
+    writer.uint(control.at);
+    writer.text(&control.by);
+    write_change(writer, &control.change);
+}
+
+pub fn read_control(reader: &mut Reader<'_>) -> Read<Control> {
+    Ok(Control { at: reader.uint("control time")?, by: reader.boxed("control by")?, change: read_change(reader)? })
+}
+
+fn write_change(writer: &mut Writer, change: &Change) {
+    match change {
+        Change::ModuleUploaded { business, digest, name, version } => {
+            writer.byte(0);
+            writer.text(business);
+            write_digest(writer, digest);
+            writer.text(name);
+            writer.text(version);
+        }
+        Change::DeploymentRevised {
+            business,
+            name,
+            revision,
+            digest,
+            configuration,
+            envelope,
+            plan,
+            permissions,
+            on_error,
+            start,
+            backlog,
+        } => {
+            writer.byte(1);
+            writer.text(business);
+            writer.text(name);
+            writer.uint(u64::from(*revision));
+            write_digest(writer, digest);
+            writer.text(configuration);
+            writer.text(envelope);
+            writer.text(plan);
+            writer.list(permissions.iter(), |writer, name| writer.text(name));
+            writer.tag(*on_error);
+            writer.tag(*start);
+            writer.list(backlog.iter(), |writer, (shards, position)| {
+                writer.uint(shards.0);
+                writer.uint(position.0);
+            });
+        }
+        Change::Paused { deployment, shards, reason } => {
+            writer.byte(2);
+            writer.uint(deployment.0);
+            writer.uint(shards.0);
+            writer.text(reason);
+        }
+        Change::Resumed { deployment, shards } => {
+            writer.byte(3);
+            writer.uint(deployment.0);
+            writer.uint(shards.0);
+        }
+        Change::Retired { deployment } => {
+            writer.byte(4);
+            writer.uint(deployment.0);
+        }
+        Change::PolicyRevised { business, id, revision, policy } => {
+            writer.byte(5);
+            writer.text(business);
+            writer.text(id);
+            writer.uint(u64::from(*revision));
+            writer.maybe(policy.as_deref(), write_policy);
+        }
+        Change::ChainRevised { business, part, revision, entries } => {
+            writer.byte(6);
+            writer.text(business);
+            write_part(writer, part);
+            writer.uint(u64::from(*revision));
+            writer.list(entries.iter(), write_chain_entry);
+        }
+    }
+}
+
+fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
+    Ok(match reader.byte("change")? {
+        0 => Change::ModuleUploaded {
+            business: reader.boxed("business")?,
+            digest: read_digest(reader)?,
+            name: reader.boxed("module name")?,
+            version: reader.boxed("module version")?,
+        },
+        1 => Change::DeploymentRevised {
+            business: reader.boxed("business")?,
+            name: reader.boxed("deployment name")?,
+            revision: reader.u32("revision")?,
+            digest: read_digest(reader)?,
+            configuration: reader.boxed("configuration")?,
+            envelope: reader.boxed("envelope")?,
+            plan: reader.boxed("plan")?,
+            permissions: reader.list("permissions", |reader| reader.boxed("permission"))?,
+            on_error: reader.tag()?,
+            start: reader.tag()?,
+            backlog: reader
+                .list("backlog", |reader| Ok((read_shards(reader)?, Lsn(reader.uint("backlog position")?))))?,
+        },
+        2 => Change::Paused {
+            deployment: read_deployment(reader)?,
+            shards: read_shards(reader)?,
+            reason: reader.boxed("reason")?,
+        },
+        3 => Change::Resumed { deployment: read_deployment(reader)?, shards: read_shards(reader)? },
+        4 => Change::Retired { deployment: read_deployment(reader)? },
+        5 => Change::PolicyRevised {
+            business: reader.boxed("business")?,
+            id: reader.boxed("policy")?,
+            revision: reader.u32("policy revision")?,
+            policy: reader.maybe("policy", |reader| read_policy(reader).map(Box::new))?,
+        },
+        6 => Change::ChainRevised {
+            business: reader.boxed("business")?,
+            part: read_part(reader)?,
+            revision: reader.u32("chain revision")?,
+            entries: reader.list("chain", read_chain_entry)?,
+        },
+        _ => return reader.error("change"),
+    })
+}
+
+fn read_deployment(reader: &mut Reader<'_>) -> Read<DeploymentId> {
+    reader.uint("deployment").map(DeploymentId)
+}
+
+fn read_shards(reader: &mut Reader<'_>) -> Read<ShardSet> {
+    reader.uint("shards").map(ShardSet)
+}

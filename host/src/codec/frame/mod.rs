@@ -1,0 +1,101 @@
+//! Frames of the journal. The first byte is the version, the second the kind.
+
+mod control;
+mod event;
+mod outcome;
+mod outreach;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::intern::Interner;
+use super::tags::Tagged;
+use super::wire::{CodecError, Reader, Writer};
+use crate::model::{Frame, Mark, ShardSet, Tick};
+use control::{read_control, write_control};
+use event::{read_event, write_event};
+use outcome::{read_outcome, write_outcome};
+use outreach::{read_outreach, write_outreach};
+use report::{read_report, write_report};
+
+const VERSION: u8 = 2;
+
+/// What a frame is, without decoding it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Input,
+    Control,
+    Outcome,
+    Mark,
+    Tick,
+    Report,
+    Outreach,
+}
+
+/// None if the bytes are no frame of this version.
+pub fn kind_of(bytes: &[u8]) -> Option<Kind> {
+    match bytes {
+        [VERSION, kind, ..] => Kind::of(*kind),
+        _ => None,
+    }
+}
+
+pub fn encode_frame(frame: &Frame) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(192);
+    writer.byte(VERSION);
+    match frame {
+        Frame::Input(event) => {
+            writer.tag(Kind::Input);
+            write_event(&mut writer, event);
+        }
+        Frame::Control(control) => {
+            writer.tag(Kind::Control);
+            write_control(&mut writer, control);
+        }
+        Frame::Outcome(outcome) => {
+            writer.tag(Kind::Outcome);
+            write_outcome(&mut writer, outcome);
+        }
+        Frame::Mark(mark) => {
+            writer.tag(Kind::Mark);
+            writer.uint(mark.shards.0);
+        }
+        Frame::Tick(tick) => {
+            writer.tag(Kind::Tick);
+            writer.uint(tick.now);
+            writer.near(tick.watermark, tick.now);
+        }
+        Frame::Report(report) => {
+            writer.tag(Kind::Report);
+            write_report(&mut writer, report);
+        }
+        Frame::Outreach(outreach) => {
+            writer.tag(Kind::Outreach);
+            write_outreach(&mut writer, outreach);
+        }
+    }
+    writer.bytes
+}
+
+/// Refuses what [`encode_frame`] of this version does not write.
+pub fn decode_frame(bytes: &[u8], interner: &mut Interner) -> Result<Frame, CodecError> {
+    let mut reader = Reader::new(bytes);
+    let Some(kind) = kind_of(bytes) else { return reader.error("frame version and kind") };
+    reader.raw(2, "frame version and kind")?;
+    let frame = match kind {
+        Kind::Input => Frame::Input(Arc::new(read_event(&mut reader, interner)?)),
+        Kind::Control => Frame::Control(Arc::new(read_control(&mut reader)?)),
+        Kind::Outcome => Frame::Outcome(Arc::new(read_outcome(&mut reader, interner)?)),
+        Kind::Mark => Frame::Mark(Mark { shards: ShardSet(reader.uint("mark shards")?) }),
+        Kind::Tick => {
+            let now = reader.uint("tick now")?;
+            Frame::Tick(Tick { now, watermark: reader.near(now, "tick watermark")? })
+        }
+        Kind::Report => Frame::Report(Arc::new(read_report(&mut reader)?)),
+        Kind::Outreach => Frame::Outreach(Arc::new(read_outreach(&mut reader, interner)?)),
+    };
+    reader.end("frame end")?;
+    Ok(frame)
+}

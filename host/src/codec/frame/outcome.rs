@@ -1,0 +1,155 @@
+//! Outcome frames: inputs consumed, what they changed and found. The hottest frames beside the inputs themselves.
+
+use crate::codec::document::{read_event_ref, write_event_ref};
+use crate::codec::intern::Interner;
+use crate::codec::op::{read_op, write_op};
+use crate::codec::outreach::{read_digest, read_published, write_digest, write_published};
+use crate::codec::wire::{Read, Reader, Writer};
+use crate::model::outreach::ActionId;
+use crate::model::{DeploymentId, End, InputOutcome, InputRecord, Lsn, Match, Outcome, ShardSet, Via, Whole};
+
+pub fn write_outcome(writer: &mut Writer, outcome: &Outcome) {
+    writer.uint(outcome.deployment.0);
+    writer.uint(u64::from(outcome.revision));
+    write_digest(writer, &outcome.digest);
+    writer.uint(outcome.shards.0);
+    writer.uint(outcome.position.0);
+    writer.uint(outcome.now);
+    writer.uint(u64::from(outcome.state_version));
+    let mut last = Lsn::ZERO;
+    writer.list(outcome.inputs.iter(), |writer, record| {
+        writer.uint(record.lsn.0 - last.0);
+        last = record.lsn;
+        write_record(writer, record);
+    });
+    writer.list(outcome.wholes.iter(), |writer, whole| {
+        writer.text(&whole.key);
+        writer.blob(&whole.bytes);
+    });
+}
+
+pub fn read_outcome(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Outcome> {
+    let deployment = DeploymentId(reader.uint("deployment")?);
+    let revision = reader.u32("revision")?;
+    let digest = read_digest(reader)?;
+    let shards = ShardSet(reader.uint("shards")?);
+    let position = Lsn(reader.uint("position")?);
+    let now = reader.uint("outcome now")?;
+    let state_version = reader.u32("state version")?;
+    let mut last = Lsn::ZERO;
+    let inputs = reader.list("inputs", |reader| {
+        last = Lsn(last.0.wrapping_add(reader.uint("input lsn")?));
+        read_record(reader, last, interner)
+    })?;
+    let wholes = reader.list("wholes", |reader| {
+        Ok(Whole { key: reader.boxed("whole key")?, bytes: reader.blob("whole document")?.into() })
+    })?;
+    Ok(Outcome { deployment, revision, digest, shards, position, now, state_version, inputs, wholes })
+}
+
+/// Of the outcome what must outlive the process; verdict, reply and logs are told elsewhere.
+fn write_record(writer: &mut Writer, record: &InputRecord) {
+    writer.uint(record.time);
+    write_via(writer, &record.via);
+    writer.byte(record.hops);
+    writer.text(&record.key);
+    let outcome = &record.outcome;
+    writer.flag(outcome.late);
+    write_end(writer, &outcome.end);
+    writer.list(outcome.ops.iter(), write_op);
+    writer.list(outcome.matches.iter(), write_match);
+    writer.list(outcome.published.iter(), write_published);
+}
+
+fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Read<InputRecord> {
+    let time = reader.uint("input time")?;
+    let via = read_via(reader)?;
+    let hops = reader.byte("input hops")?;
+    let key = reader.boxed("key")?;
+    let late = reader.flag("late")?;
+    let end = read_end(reader)?;
+    let ops = reader.list("operations", |reader| read_op(reader, interner))?;
+    let matches = reader.list("matches", |reader| read_match(reader, interner))?;
+    let published = reader.list("published", read_published)?;
+    let outcome = InputOutcome { ops, matches, published, late, ..InputOutcome::without_effects(end) };
+    Ok(InputRecord { lsn, time, via, hops, key, outcome })
+}
+
+/// What a subscription's number is stored above: one number says way and subscription, one byte for nearly all inputs.
+const SUBSCRIPTIONS: u64 = 2;
+
+fn write_via(writer: &mut Writer, via: &Via) {
+    match via {
+        Via::Timer(name) => {
+            writer.uint(0);
+            writer.text(name);
+        }
+        Via::Settlement(action) => {
+            writer.uint(1);
+            writer.hash(action.0);
+        }
+        Via::Subscription(number) => writer.uint(SUBSCRIPTIONS + u64::from(*number)),
+    }
+}
+
+fn read_via(reader: &mut Reader<'_>) -> Read<Via> {
+    Ok(match reader.uint("via")? {
+        0 => Via::Timer(reader.boxed("timer name")?),
+        1 => Via::Settlement(ActionId(reader.hash("action id")?)),
+        subscription => match u32::try_from(subscription - SUBSCRIPTIONS) {
+            Ok(number) => Via::Subscription(number),
+            Err(_) => return reader.error("subscription"),
+        },
+    })
+}
+
+fn write_end(writer: &mut Writer, end: &End) {
+    match end {
+        End::Done => writer.byte(0),
+        End::Refused { code, message } => {
+            writer.byte(1);
+            writer.text(code);
+            writer.text(message);
+        }
+        End::Trapped { message } => {
+            writer.byte(2);
+            writer.text(message);
+        }
+        End::OutOfFuel { limit } => {
+            writer.byte(3);
+            writer.uint(*limit);
+        }
+    }
+}
+
+fn read_end(reader: &mut Reader<'_>) -> Read<End> {
+    Ok(match reader.byte("end")? {
+        0 => End::Done,
+        1 => End::Refused { code: reader.boxed("refusal code")?, message: reader.boxed("refusal message")? },
+        2 => End::Trapped { message: reader.boxed("trap message")? },
+        3 => End::OutOfFuel { limit: reader.uint("fuel limit")? },
+        _ => return reader.error("end"),
+    })
+}
+
+fn write_match(writer: &mut Writer, found: &Match) {
+    writer.hash(found.id);
+    writer.text(&found.name);
+    writer.text(&found.person);
+    writer.text(&found.fields);
+    writer.list(found.events.iter(), write_event_ref);
+    writer.list(found.also.iter(), |writer, id| writer.text(id));
+    writer.maybe(found.once.as_deref(), Writer::text);
+}
+
+fn read_match(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Match> {
+    Ok(Match {
+        id: reader.hash("match id")?,
+        name: reader.boxed("match name")?,
+        person: reader.boxed("match person")?,
+        fields: reader.boxed("match fields")?,
+        events: reader.list("match events", |reader| read_event_ref(reader, interner))?,
+        also: reader.list("match also", |reader| reader.boxed("match also"))?,
+        once: reader.maybe("match once", |reader| reader.boxed("match once"))?,
+    })
+}

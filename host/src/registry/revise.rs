@@ -1,0 +1,281 @@
+//! New revisions: from what an operator asks for to a control frame. Deploying, going back, and repair are one path with
+//! the same checks.
+
+use std::sync::Arc;
+
+use super::deployment::{DeployRequest, Deployment};
+use super::{Error, Registry, still_there};
+use crate::engine::{Configured, Module, Runner, Scope, envelope};
+use crate::model::{Change, Digest, Limits, Lsn, SHARD_COUNT, ShardId, ShardSet, Start, check_name};
+
+/// What a deployment may be allowed.
+const PERMISSIONS: [&str; 2] = ["matches", "publish"];
+
+/// The position of the control frame, and the deployment with its new revision.
+type Revised = (Lsn, Arc<Deployment>);
+
+impl Registry {
+    /// Validates a configuration by the module's own `configure`, tries an instance, and appends the new revision.
+    /// Any failure changes nothing.
+    pub fn deploy(&self, business: &str, name: &str, request: DeployRequest, by: &str) -> Result<Revised, Error> {
+        self.revise(business, name, request, Vec::new(), by)
+    }
+
+    /// A new revision with the module, configuration, permissions and `on_error` of an older one (None = the one before
+    /// the newest), by the same checks as deploying.
+    pub fn rollback(&self, business: &str, name: &str, to: Option<u32>, by: &str) -> Result<Revised, Error> {
+        let deployment = self.deployment(business, name).ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
+        let request = deployment.going_back(to)?;
+        self.revise(business, name, request, Vec::new(), by)
+    }
+
+    /// Deploys a revision that handles what the paused shards have not: in each it begins behind where that stands
+    /// (`standing`: every shard once), and the pause is over. Refused unless all shards are paused.
+    pub fn repair(
+        &self,
+        business: &str,
+        name: &str,
+        request: DeployRequest,
+        standing: Vec<(ShardSet, Lsn)>,
+        by: &str,
+    ) -> Result<Revised, Error> {
+        let deployment = self.deployment(business, name).ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
+        check_standing(&deployment, &standing)?;
+        self.revise(business, name, request, standing, by)
+    }
+
+    fn revise(
+        &self,
+        business: &str,
+        name: &str,
+        request: DeployRequest,
+        backlog: Vec<(ShardSet, Lsn)>,
+        by: &str,
+    ) -> Result<Revised, Error> {
+        check_name("business", business)?;
+        check_name("deployment", name)?;
+        let uploaded = self.find_module(business, &request.module)?;
+        let module = self.load(uploaded.digest)?;
+        // Compiles and runs the module, so no lock is held meanwhile.
+        let tried = try_out(&module, business, name, &request, &self.limits)?;
+        self.activate(business, name, uploaded.digest, request, tried, backlog, by)
+    }
+
+    fn activate(
+        &self,
+        business: &str,
+        name: &str,
+        digest: Digest,
+        request: DeployRequest,
+        tried: Tried,
+        backlog: Vec<(ShardSet, Lsn)>,
+        by: &str,
+    ) -> Result<Revised, Error> {
+        let mut state = self.write();
+        let revision = match state.find(business, name) {
+            Some(deployment) => {
+                still_there(deployment)?;
+                if !backlog.is_empty() {
+                    check_standing(deployment, &backlog)?;
+                }
+                deployment.check_successor(&tried)?
+            }
+            None if state.deployments.len() as u64 >= self.limits.deployments => {
+                return Err(Error::Limit { name: "deployments", limit: self.limits.deployments });
+            }
+            None => 1,
+        };
+        let change = tried.into_change(business, name, revision, digest, request, backlog);
+        let lsn = self.commit(&mut state, by, change)?;
+        let deployment = state.find(business, name).cloned().ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
+        Ok((lsn, deployment))
+    }
+}
+
+fn check_standing(deployment: &Deployment, standing: &[(ShardSet, Lsn)]) -> Result<(), Error> {
+    let paused = deployment.paused.shards;
+    if paused != ShardSet::ALL {
+        return Err(Error::NotStanding { name: deployment.name.to_string(), shards: paused.len() });
+    }
+    let times = |shard: ShardId| standing.iter().filter(|(shards, _)| shards.contains(shard)).count();
+    match (0..SHARD_COUNT).map(ShardId).find(|shard| times(*shard) != 1) {
+        Some(shard) => Err(Error::Standing { shard, times: times(shard) }),
+        None => Ok(()),
+    }
+}
+
+impl Deployment {
+    /// What an older revision was asked for, to be asked for again.
+    fn going_back(&self, to: Option<u32>) -> Result<DeployRequest, Error> {
+        let newest = self.newest().number;
+        let name = || self.name.to_string();
+        let wanted = match to {
+            Some(wanted) => wanted,
+            None if newest == 1 => return Err(Error::FirstRevision(name())),
+            None => newest - 1,
+        };
+        let older = self.revisions.iter().find(|revision| revision.number == wanted && wanted != newest);
+        let revision = older.ok_or_else(|| Error::NoRevision { name: name(), wanted, newest })?;
+        Ok(DeployRequest {
+            module: revision.digest.to_string(),
+            configuration: revision.configuration.to_string(),
+            permissions: Some(revision.permissions.iter().map(|name| name.to_string()).collect()),
+            on_error: revision.on_error,
+            start: Start::Latest,
+        })
+    }
+
+    /// The next revision's number, if the new module reads what any revision may have stored.
+    fn check_successor(&self, tried: &Tried) -> Result<u32, Error> {
+        let reads = &tried.configured.plan.state_reads;
+        let mut stored = self.revisions.iter().map(|revision| revision.configured.plan.state_writes);
+        match stored.find(|stored| !reads.contains(stored)) {
+            Some(stored) => Err(Error::StateVersion { reads: reads.clone(), stored }),
+            None => Ok(self.newest().number + 1),
+        }
+    }
+}
+
+/// A module that has accepted a configuration and started with it.
+struct Tried {
+    envelope: String,
+    configured: Configured,
+    permissions: Vec<Box<str>>,
+}
+
+/// `configure`, then an instance as a worker will make it.
+fn try_out(
+    module: &Arc<Module>,
+    business: &str,
+    name: &str,
+    request: &DeployRequest,
+    limits: &Limits,
+) -> Result<Tried, Error> {
+    let (bytes, limit) = (request.configuration.len() as u64, limits.configuration_bytes);
+    if bytes > limit {
+        return Err(Error::ConfigurationBytes { bytes, limit });
+    }
+    let envelope = envelope(business, name, &request.configuration, limits).map_err(Error::ConfigurationJson)?;
+    let configured = module.configure(&envelope)?;
+    let permissions: Vec<Box<str>> = match &request.permissions {
+        Some(granted) => granted.iter().map(|name| Box::from(&**name)).collect(),
+        None => configured.plan.permissions.clone(),
+    };
+    if let Some(unknown) = permissions.iter().find(|name| !PERMISSIONS.contains(&&***name)) {
+        return Err(Error::Permission(unknown.to_string()));
+    }
+    let scope = Scope { business: business.into(), deployment: name.into() };
+    let mut runner = Runner::new(module.clone(), &scope, &envelope, configured.clone(), permissions.clone())?;
+    runner.smoke().map_err(|failure| Error::Host(failure.0))?;
+    Ok(Tried { envelope, configured, permissions })
+}
+
+impl Tried {
+    fn into_change(
+        self,
+        business: &str,
+        name: &str,
+        revision: u32,
+        digest: Digest,
+        request: DeployRequest,
+        backlog: Vec<(ShardSet, Lsn)>,
+    ) -> Change {
+        Change::DeploymentRevised {
+            business: business.into(),
+            name: name.into(),
+            revision,
+            digest,
+            configuration: request.configuration.into(),
+            envelope: self.envelope.into(),
+            plan: self.configured.json.into(),
+            permissions: self.permissions,
+            on_error: request.on_error,
+            start: request.start,
+            backlog,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OnError;
+    use crate::registry::fixture::{Past, plan};
+
+    fn request() -> DeployRequest {
+        let (module, configuration) = (String::new(), "{}".to_owned());
+        DeployRequest { module, configuration, permissions: None, on_error: OnError::Skip, start: Start::Latest }
+    }
+
+    /// As if a module had answered this plan.
+    fn activate(past: &Past, plan: &str, backlog: Vec<(ShardSet, Lsn)>) -> Result<Revised, Error> {
+        let configured = Configured::stored(plan).expect("a plan");
+        let tried = Tried { envelope: "{}".to_owned(), configured, permissions: Vec::new() };
+        past.registry.activate("b", "d", Digest([9; 32]), request(), tried, backlog, "ops")
+    }
+
+    fn standing() -> Vec<(ShardSet, Lsn)> {
+        vec![(ShardSet(0b111), Lsn(5)), (ShardSet::ALL.without(ShardSet(0b111)), Lsn(9))]
+    }
+
+    #[test]
+    fn a_repair_takes_the_pause_away_and_begins_where_each_shard_stands() {
+        let past = Past::new();
+        past.deploy("b", "d", &plan(""));
+        past.registry.pause("b", "d", "look", "ops").expect("paused");
+        let (lsn, deployment) = activate(&past, &plan(""), standing()).expect("repaired");
+        assert_eq!((deployment.newest().number, deployment.paused.shards), (2, ShardSet::EMPTY));
+        assert_eq!(deployment.newest().begins(ShardId(2)), Lsn(6));
+        assert_eq!(deployment.newest().begins(ShardId(3)), Lsn(10));
+        assert_eq!(lsn, past.log.last());
+        let (lsn, ordinary) = activate(&past, &plan(""), Vec::new()).expect("deployed");
+        assert_eq!(ordinary.newest().begins(ShardId(2)), lsn);
+    }
+
+    #[test]
+    fn a_repair_needs_a_pause_and_the_place_of_each_shard_once() {
+        let past = Past::new();
+        let id = past.deploy("b", "d", &plan(""));
+        past.registry.pause_shards(id, ShardSet(0b11), "trap").expect("paused");
+        let error = activate(&past, &plan(""), standing()).expect_err("two shards only");
+        assert!(matches!(error, Error::NotStanding { shards: 2, .. }), "{error}");
+        past.registry.pause("b", "d", "look", "ops").expect("paused");
+        let mut twice = standing();
+        twice.push((ShardSet(0b100), Lsn(5)));
+        let error = activate(&past, &plan(""), twice).expect_err("a shard twice");
+        assert!(matches!(error, Error::Standing { shard: ShardId(2), times: 2 }), "{error}");
+        let missing = vec![(ShardSet::ALL.without(ShardSet(0b1000)), Lsn(5))];
+        let error = past.registry.repair("b", "d", request(), missing, "ops").expect_err("a shard is missing");
+        assert!(matches!(error, Error::Standing { shard: ShardId(3), times: 0 }), "{error}");
+    }
+
+    #[test]
+    fn going_back_asks_for_what_the_older_revision_was() {
+        let past = Past::new();
+        past.deploy("b", "d", &plan(""));
+        let back = |to| past.registry.deployment("b", "d").expect("deployed").going_back(to);
+        assert!(matches!(back(None), Err(Error::FirstRevision(_))));
+        activate(&past, &plan(""), Vec::new()).expect("deployed");
+        past.deploy("b", "d", &plan(""));
+        let request = back(None).expect("revision 2");
+        assert_eq!(request.module, Digest([9; 32]).to_string());
+        assert_eq!((request.configuration.as_str(), request.permissions), ("{}", Some(Vec::new())));
+        let request = back(Some(1)).expect("revision 1");
+        assert_eq!((request.configuration.as_str(), request.permissions), ("1", Some(vec!["matches".to_owned()])));
+        for wanted in [0, 3, 4] {
+            let error = back(Some(wanted)).expect_err("no older revision");
+            assert!(error.to_string().contains(&format!("no revision {wanted}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_revision_reads_what_is_stored_and_a_retired_deployment_takes_none() {
+        let past = Past::new();
+        past.deploy("b", "d", r#"{"state":{"writes":3,"reads":[3]}}"#);
+        let error = activate(&past, r#"{"state":{"writes":4,"reads":[4]}}"#, Vec::new()).expect_err("3 is stored");
+        assert!(matches!(error, Error::StateVersion { stored: 3, .. }), "{error}");
+        past.registry.retire("b", "d", "ops").expect("retired");
+        let error = activate(&past, r#"{"state":{"writes":3,"reads":[3]}}"#, Vec::new()).expect_err("retired");
+        assert!(matches!(error, Error::Retired(_)), "{error}");
+    }
+}

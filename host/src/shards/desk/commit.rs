@@ -1,0 +1,239 @@
+//! Appends what a round came to, and only then lets it be seen: frames of whole works first, then the documents that are
+//! logged whole, as outcomes of deployments are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::round::Round;
+use super::work::Work;
+use crate::journal::{Encoded, Log};
+use crate::model::outreach::{Changed, Deed, Outreach, OwnedWhole, Owner};
+use crate::model::{DeploymentId, Document, Frame, Lsn, Op, ShardSet};
+use crate::shards::deployment::Active;
+use crate::shards::shelf::{Persons, Shelf, owned};
+use crate::shards::worker::Fatal;
+
+/// A frame is closed when it holds about this much.
+const FRAME_BYTES: usize = 256 << 10;
+
+/// Of a deed beside its content; decisions list their filters.
+const DEED_BYTES: usize = 1_024;
+
+/// One work with what its look kept: ready to be appended.
+pub struct Done {
+    pub lsn: Lsn,
+    pub ordinal: u32,
+    pub deeds: Vec<Deed>,
+    pub writes: Vec<DocumentWrite>,
+}
+
+/// One document after a work.
+pub struct DocumentWrite {
+    pub owner: Owner,
+    pub key: Arc<str>,
+    pub time: u64,
+    pub state_version: u32,
+    pub ops: Vec<Op>,
+    pub document: Document,
+}
+
+impl Done {
+    /// `kept`: the filters' writes too.
+    pub fn new(work: Work, look: Option<super::look::Look>, kept: bool) -> Done {
+        let mut writes = Vec::new();
+        for write in look.into_iter().flat_map(|look| look.writes).filter(|_| kept) {
+            writes.push(DocumentWrite {
+                owner: Owner::Deployment(write.deployment),
+                key: work.key.clone(),
+                time: work.now,
+                state_version: write.state_version,
+                ops: write.ops,
+                document: write.document,
+            });
+        }
+        if !work.person.ops.is_empty() {
+            writes.push(DocumentWrite {
+                owner: Owner::Person((&*work.business).into()),
+                key: work.key,
+                time: work.now,
+                state_version: 0,
+                ops: work.person.ops,
+                document: work.person.document,
+            });
+        }
+        Done { lsn: work.lsn, ordinal: work.ordinal, deeds: work.deeds, writes }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.deeds.is_empty() && self.writes.is_empty()
+    }
+
+    fn bytes(&self) -> usize {
+        let ops = self.writes.iter().flat_map(|write| &write.ops).map(Op::bytes).sum::<usize>();
+        let deeds = self.deeds.iter().map(|deed| match deed {
+            Deed::Decided(decision) => {
+                let action = &decision.action;
+                action.content.len() + action.fields.len() + DEED_BYTES * (1 + decision.verdicts.len())
+            }
+            Deed::Settled(settled) => DEED_BYTES + settled.context.len(),
+            _ => DEED_BYTES,
+        });
+        ops + deeds.sum::<usize>()
+    }
+}
+
+/// All documents that a desk writes.
+pub struct Shelves<'a> {
+    pub persons: &'a mut Persons,
+    pub active: &'a mut BTreeMap<DeploymentId, Active>,
+}
+
+impl Shelves<'_> {
+    pub fn shelf(&mut self, owner: &Owner) -> Option<&mut Shelf> {
+        match owner {
+            Owner::Deployment(id) => self.active.get_mut(id).map(|active| &mut active.shelf),
+            Owner::Person(business) => Some(self.persons.shelf(business)),
+        }
+    }
+
+    /// Documents whose rows are behind, with their owners.
+    pub fn dirty(&self) -> Vec<(Owner, Arc<str>)> {
+        let own = self.active.iter().map(|(id, active)| (Owner::Deployment(*id), &active.shelf));
+        let persons = self.persons.shelves();
+        let all = own.chain(persons.map(|(business, shelf)| (Owner::Person((&**business).into()), shelf)));
+        all.flat_map(|(owner, shelf)| shelf.documents.dirty().into_iter().map(move |key| (owner.clone(), key)))
+            .collect()
+    }
+}
+
+/// Appends the frames of a round and puts the documents in their places. Answers the last frame's position.
+pub fn commit(
+    log: &Log,
+    round: &Round,
+    works: Vec<Done>,
+    now: u64,
+    mark: Lsn,
+    shelves: &mut Shelves<'_>,
+) -> Result<Option<Lsn>, Fatal> {
+    let mut frames = Frames::new(round, now);
+    let mut writes: Vec<(usize, DocumentWrite)> = Vec::new();
+    let mut works = works.into_iter().peekable();
+    while let Some(mut done) = works.next() {
+        let next = works.peek().map(|next| (next.lsn, next.ordinal));
+        let written = std::mem::take(&mut done.writes);
+        let frame = frames.push(done, &written, next);
+        writes.extend(written.into_iter().map(|write| (frame, write)));
+    }
+    let mut wholes = Vec::new();
+    for (_, write) in &mut writes {
+        let Some(shelf) = shelves.shelf(&write.owner) else { continue };
+        // In memory from now on, and with it its memory of when it was logged whole.
+        let before = shelf.documents.take(&write.key).map_err(super::person::unreadable(&write.key))?;
+        write.document.advance(write.time);
+        let whole = shelf.documents.whole_after(&write.key, &write.document, mark);
+        shelf.documents.put(&write.key, before);
+        wholes.push(whole.map(|whole| owned(write.owner.clone(), whole)));
+    }
+    for ((frame, _), whole) in writes.iter_mut().zip(wholes) {
+        if let Some(whole) = whole {
+            *frame = frames.push_whole(whole);
+        }
+    }
+    let lsns = frames.append(log)?;
+    for (frame, mut write) in writes {
+        let Some(shelf) = shelves.shelf(&write.owner) else { continue };
+        let before = shelf.documents.take(&write.key).map_err(super::person::unreadable(&write.key))?;
+        shelf.note(&write.key, &write.ops);
+        write.document.stamp(lsns[frame], write.time, write.state_version);
+        shelf.documents.resized(vec![before.bytes()], std::slice::from_ref(&write.document));
+        shelf.documents.put(&write.key, write.document);
+    }
+    Ok(lsns.last().copied())
+}
+
+/// Frames of a round, each a whole number of works.
+struct Frames {
+    done: Vec<Outreach>,
+    current: Outreach,
+    bytes: usize,
+}
+
+impl Frames {
+    fn new(round: &Round, now: u64) -> Frames {
+        let current = Outreach {
+            shards: ShardSet::ALL,
+            position: round.position,
+            done: round.done,
+            now,
+            deeds: Vec::new(),
+            changes: Vec::new(),
+            wholes: Vec::new(),
+        };
+        Frames { done: Vec::new(), current, bytes: 0 }
+    }
+
+    /// Adds a work; `next` is what follows it. Answers the number of its frame.
+    fn push(&mut self, done: Done, writes: &[DocumentWrite], next: Option<(Lsn, u32)>) -> usize {
+        let frame = self.done.len();
+        let ops = writes.iter().flat_map(|write| &write.ops).map(Op::bytes).sum::<usize>();
+        self.bytes += done.bytes() + ops;
+        self.current.deeds.extend(done.deeds);
+        self.current.changes.extend(writes.iter().map(|write| Changed {
+            owner: write.owner.clone(),
+            key: (&*write.key).into(),
+            time: write.time,
+            state_version: write.state_version,
+            ops: write.ops.clone(),
+        }));
+        if self.bytes >= FRAME_BYTES
+            && let Some((lsn, ordinal)) = next
+        {
+            let (position, done) = (self.current.position, self.current.done);
+            (self.current.position, self.current.done) = (lsn.previous(), ordinal);
+            self.close();
+            (self.current.position, self.current.done) = (position, done);
+        }
+        frame
+    }
+
+    fn push_whole(&mut self, whole: OwnedWhole) -> usize {
+        if !self.current.changes.is_empty() || !self.current.deeds.is_empty() || self.bytes >= FRAME_BYTES {
+            self.close();
+        }
+        self.bytes += whole.bytes.len();
+        self.current.wholes.push(whole);
+        self.done.len()
+    }
+
+    fn close(&mut self) {
+        let fresh = head(&self.current);
+        self.done.push(std::mem::replace(&mut self.current, fresh));
+        self.bytes = 0;
+    }
+
+    fn append(mut self, log: &Log) -> Result<Vec<Lsn>, Fatal> {
+        self.close();
+        let mut lsns = Vec::new();
+        for frame in self.done {
+            lsns.push(log.append_all(vec![Encoded::new(Frame::Outreach(Arc::new(frame)))])?);
+        }
+        Ok(lsns)
+    }
+}
+
+fn head(of: &Outreach) -> Outreach {
+    Outreach {
+        shards: of.shards,
+        position: of.position,
+        done: of.done,
+        now: of.now,
+        deeds: Vec::new(),
+        changes: Vec::new(),
+        wholes: Vec::new(),
+    }
+}
+
+/// Works that changed nothing and decided nothing need no frame.
+pub fn drop_empty(works: Vec<Done>) -> Vec<Done> {
+    works.into_iter().filter(|done| !done.is_empty()).collect()
+}

@@ -1,0 +1,160 @@
+//! What becomes of an action once its chain has ended, or its delivery.
+
+use std::sync::Arc;
+
+use super::look::{ChainEnd, Look};
+use super::person::all_waiting;
+use super::work::Work;
+use crate::model::Limits;
+use crate::model::outreach::{
+    Asked, Cause, Channel, Deed, DeliveryEnd, Ended, Offline, Settled, Status, Waiting, WaitingState,
+};
+use crate::model::ports::Presence;
+
+/// Ends a look: the decision, and what waits for its delivery. Answers whether the filters' writes are kept.
+pub fn conclude(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Limits) -> bool {
+    match look.end {
+        Some(ChainEnd::Passed) => pass(work, look, presence, limits),
+        Some(ChainEnd::Held { until }) => {
+            hold(work, look, until);
+            false
+        }
+        Some(ChainEnd::Denied) | None => {
+            give_up(work, look, Status::Denied);
+            false
+        }
+    }
+}
+
+fn hold(work: &mut Work, look: &Look, until: u64) {
+    settle_prior(work, look);
+    let waiting = Waiting {
+        action: (*look.action).clone(),
+        attempt: look.attempt,
+        state: WaitingState::Held { until },
+        asked: Vec::new(),
+    };
+    work.person.keep(&waiting, until.min(look.action.expires), work.lsn);
+    work.deeds.push(Deed::Decided(Box::new(look.decision(Status::Held { until }))));
+}
+
+/// The chain lets it pass: it goes its way, if there is one.
+fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Limits) -> bool {
+    let action = look.action.clone();
+    if action.expires <= look.now {
+        give_up(work, look, Status::Expired);
+        return false;
+    }
+    let present = look.cause == Cause::Arrival || presence.is_present(&action.business, &action.person);
+    let channel = match (&look.channel, &action.offline) {
+        (Channel::App, Offline::Drop) if !present => {
+            give_up(work, look, Status::Offline);
+            return false;
+        }
+        (Channel::App, Offline::Fallback(channel)) if !present => channel.clone(),
+        (channel, _) => channel.clone(),
+    };
+    let (state, wake, status) = match &channel {
+        Channel::Log => {
+            let tries = match look.prior.as_ref().map(|prior| &prior.state) {
+                Some(WaitingState::Outbox { tries, .. }) => tries + 1,
+                _ => 1,
+            };
+            let retry = look.now.saturating_add(limits.delivery_retry_ms << (tries - 1).min(16));
+            let status = Status::Sent { sequence: 0, channel: channel.clone(), attempted: true };
+            (WaitingState::Outbox { channel, retry, tries }, retry, status)
+        }
+        Channel::App | Channel::Slot(_) => {
+            let sequence = match look.prior.as_ref().map(|prior| &prior.state) {
+                Some(WaitingState::Inbox { sequence, .. }) => *sequence,
+                _ => work.person.next_sequence(),
+            };
+            // A slot is handed over when somebody comes for it.
+            let attempted = look.cause == Cause::Arrival || (channel == Channel::App && present);
+            let status = Status::Sent { sequence, channel: channel.clone(), attempted };
+            (WaitingState::Inbox { sequence, channel, attempted }, action.expires, status)
+        }
+    };
+    let waiting = Waiting { action: (*action).clone(), attempt: look.attempt, state, asked: look.asked.clone() };
+    work.person.keep(&waiting, wake, work.lsn);
+    work.deeds.push(Deed::Decided(Box::new(look.decision(status))));
+    make_room(work, limits);
+    true
+}
+
+/// The oldest entries of the inbox give way.
+fn make_room(work: &mut Work, limits: &Limits) {
+    loop {
+        // What cannot be read is not in the way.
+        let waiting = all_waiting(&work.person.document).unwrap_or_default();
+        let mut inbox: Vec<(u64, Waiting)> = waiting
+            .into_iter()
+            .filter_map(|waiting| match waiting.state {
+                WaitingState::Inbox { sequence, .. } => Some((sequence, waiting)),
+                _ => None,
+            })
+            .collect();
+        if inbox.len() as u64 <= limits.inbox_max_unacked {
+            return;
+        }
+        inbox.sort_by_key(|(sequence, _)| *sequence);
+        let (_, oldest) = inbox.swap_remove(0);
+        end(work, oldest, DeliveryEnd::ExpiredUnacked, "more than `inbox_max_unacked` waited");
+    }
+}
+
+/// A look that ends with nothing sent and nothing waiting.
+pub fn give_up(work: &mut Work, look: &Look, status: Status) {
+    settle_prior(work, look);
+    work.person.drop_action(look.action.id);
+    work.deeds.push(Deed::Decided(Box::new(look.decision(status))));
+}
+
+/// What an earlier look had reserved was not used.
+fn settle_prior(work: &mut Work, look: &Look) {
+    let Some(prior) = &look.prior else { return };
+    for asked in &prior.asked {
+        let settled = settled(work, look.action.id, asked, DeliveryEnd::Failed.settlement(), "it was not sent");
+        work.deeds.push(Deed::Settled(settled));
+    }
+}
+
+/// A delivery's end: nothing waits any more, and who asked is told.
+pub fn end(work: &mut Work, waiting: Waiting, end: DeliveryEnd, reason: &str) {
+    let action = &waiting.action;
+    work.person.drop_action(action.id);
+    work.deeds.push(Deed::Ended(Ended {
+        business: action.business.clone(),
+        person: action.person.clone(),
+        action: action.id,
+        match_name: action.origin.match_name.clone(),
+        policy: action.policy.clone(),
+        end,
+        reason: reason.into(),
+        hops: action.origin.hops,
+        time: work.now,
+    }));
+    for asked in &waiting.asked {
+        let settled = settled(work, action.id, asked, end.settlement(), end.name());
+        work.deeds.push(Deed::Settled(settled));
+    }
+}
+
+fn settled(
+    work: &Work,
+    action: crate::model::outreach::ActionId,
+    asked: &Asked,
+    status: &str,
+    reason: &str,
+) -> Settled {
+    Settled {
+        deployment: asked.deployment,
+        key: (&*work.key).into(),
+        action,
+        status: status.into(),
+        context: asked.context.clone(),
+        answer: serde_json::json!({ "end": reason }).to_string().into(),
+        time: work.now,
+        state_version: asked.state_version,
+    }
+}

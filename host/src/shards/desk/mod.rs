@@ -1,0 +1,144 @@
+//! The desk: what is done about matches. It reads the journal like a deployment does, in rounds of jobs about different
+//! persons: `round` collects them, `work` says what each leads to, `chain` asks the filters, `conclude` decides, `commit`
+//! appends. `person` reads and writes a person's own document, `ask` answers questions about it.
+//!
+//! No filter reads beyond the frame that the desk is at, and no chain runs before its filters have read everything below
+//! that frame. So an opt-out before a match is always obeyed, and one behind it is not seen, however fast anybody is.
+
+mod ask;
+mod chain;
+mod commit;
+mod conclude;
+mod look;
+mod person;
+mod round;
+mod turn;
+mod work;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::facts::{self, Wants};
+use super::reader::Reader;
+use super::recovery::RecoveredDesk;
+use super::shelf::Persons;
+use super::ticks::Times;
+use crate::journal::Log;
+use crate::model::outreach::Deed;
+use crate::model::{Frame, Lsn, ShardSet};
+use crate::outreach::Rules;
+pub use commit::Shelves;
+
+use ask::Arrival;
+use round::Round;
+use work::Work;
+
+pub struct Desk {
+    reader: Reader,
+    pub times: Times,
+    /// Matches of the reader's next frame that are finished.
+    done: u32,
+    /// Policies and chains at the reader's position.
+    rules: Rules,
+    pub persons: Persons,
+    /// A round that waits for its filters.
+    pending: Option<Pending>,
+    /// Receive clock of the newest job, milliseconds: it never falls.
+    now: u64,
+    arrivals: Vec<Arrival>,
+    filters: Concerns,
+}
+
+/// A round whose jobs have been thought through, and nothing of it has happened.
+struct Pending {
+    round: Round,
+    works: Vec<Work>,
+    /// Receive clock when it was collected, milliseconds.
+    since: u64,
+}
+
+impl Desk {
+    pub fn new(recovered: RecoveredDesk, log: &Log, times: Times, now: u64) -> Desk {
+        let RecoveredDesk { persons, position, done, rules, .. } = recovered;
+        Desk {
+            reader: Reader::new(log, ShardSet::ALL, position),
+            times,
+            done,
+            rules,
+            persons,
+            pending: None,
+            now,
+            arrivals: Vec::new(),
+            filters: Concerns::default(),
+        }
+    }
+
+    /// Filters may take what is before it, and nothing from it on.
+    pub fn gate(&self) -> Lsn {
+        self.pending.as_ref().map_or(self.reader.next(), |pending| pending.round.start)
+    }
+
+    /// Everything up to here is finished.
+    pub fn position(&self) -> Lsn {
+        self.pending.as_ref().map_or(self.reader.position(), |pending| pending.round.start.previous())
+    }
+
+    /// Does a chain wait for a filter?
+    pub fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// What filters read has changed.
+    pub fn concerns(&mut self, filters: Concerns) {
+        self.filters = filters;
+    }
+}
+
+/// What the filters of a host read, so that the desk knows which frames they must have handled.
+#[derive(Default)]
+pub struct Concerns {
+    types: HashSet<Box<str>>,
+    by_business: HashSet<(Arc<str>, Box<str>)>,
+}
+
+impl Concerns {
+    pub fn add(&mut self, business: &Arc<str>, event_type: &str) {
+        self.types.insert(event_type.into());
+        self.by_business.insert((business.clone(), event_type.into()));
+    }
+
+    /// May a filter have an input in this frame? A yes too many costs a smaller round and nothing else.
+    fn concern(&self, frame: &Frame) -> bool {
+        match frame {
+            Frame::Input(event) => {
+                !self.types.is_empty()
+                    && self.types.contains(&*event.kind)
+                    && self.by_business.contains(&(event.business.clone(), (&*event.kind).into()))
+            }
+            Frame::Outcome(outcome) => {
+                let matches = self.wants(facts::MATCH);
+                outcome.inputs.iter().any(|record| {
+                    (matches && !record.outcome.matches.is_empty())
+                        || record.outcome.published.iter().any(|event| self.wants(&event.event_type))
+                })
+            }
+            Frame::Outreach(outreach) => outreach.deeds.iter().any(|deed| match deed {
+                Deed::Settled(_) => true,
+                Deed::Published { event, .. } => self.wants(&event.event_type),
+                Deed::Decided(_) => self.wants(facts::DECISION),
+                Deed::Ended(_) => self.wants(facts::DELIVERY),
+                Deed::Tagged { .. } => false,
+            }),
+            // A filter may have timers.
+            Frame::Tick(_) => true,
+            Frame::Control(_) => self.types.iter().any(|kind| kind.starts_with(facts::DEPLOYMENT)),
+            Frame::Mark(_) | Frame::Report(_) => false,
+        }
+    }
+}
+
+impl Wants for Concerns {
+    fn wants(&self, event_type: &str) -> bool {
+        self.types.contains(event_type)
+    }
+}

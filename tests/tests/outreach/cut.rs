@@ -1,0 +1,218 @@
+//! A crash behind every frame of a run with chains, holds, arrivals, acknowledgements and swaps: the folder as it would be,
+//! opened again, the rest of the run played. What was decided must be what is decided without a crash (DECISIONS 27).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use fishpond::journal::cut;
+use fishpond::model::outreach::{Answered, Deed, Outreach};
+use fishpond::model::{Frame, Lsn};
+use fishpond::scenario::{Run, RunOptions, Scenario, Step};
+use fishpond::shards::Batching;
+use fishpond::store::Store;
+use fishpond_tests::{copy_folder, frames, modules};
+
+const PEOPLE: [&str; 4] = ["ann", "bob", "cid", "dan"];
+
+const FLOW: &str = r#"
+deploy found = herald {}
+deploy caps = fatigue {"caps": [{"name": "few", "at_most": 2, "window": {"rolling_s": 3600}, "on_exceed": "hold"}]}
+deploy names = lists {"block": ["dan"]}
+deploy wishes = preference {}
+policy tag {"match": "offer", "tag": {"name": "seen", "lasts_s": 3600}}
+policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {"text": "hi"}}}
+policy more {"match": "news", "message": {"class": "transactional", "channel": "slot:top", "content": {}}}
+policy pass {"match": "news", "publish": {"type": "herald.again"}}
+chain wishes:closed:marketing names:closed caps:open
+event 10:00:00 herald actor=ann {"match": "offer", "find": 3}
+event 10:00:01 herald actor=bob {"match": "offer", "once": "today"}
+event 10:00:01 herald actor=dan {"match": "offer"}
+connect ann
+disconnect ann
+ack ann #1
+checkpoint
+event 10:05:00 preference.opt_out actor=bob
+event 10:05:01 herald actor=bob {"match": "offer", "once": "today"}
+event 10:05:02 herald actor=cid {"match": "news", "find": 2}
+connect bob
+disconnect bob
+deploy caps = fatigue {"caps": [{"name": "few", "at_most": 3, "window": {"rolling_s": 3600}, "on_exceed": "hold"}]}
+event 10:06:00 herald actor=ann {"match": "offer", "n": 7}
+chain names:closed caps:open
+event 10:07:00 herald actor=ann {"match": "offer", "find": 2}
+slot cid top
+advance 2h
+checkpoint
+event 12:30:00 herald actor=cid {"match": "offer", "find": 2}
+connect cid
+disconnect cid
+ack cid #3
+event 12:31:00 herald actor=cid {"match": "offer", "find": 2}
+policy tell remove
+advance 24h
+"#;
+
+/// Decisions by (action, attempt), with all that was said, and how deliveries ended; without positions.
+#[derive(PartialEq, Debug, Default)]
+struct Result {
+    decisions: BTreeMap<(String, u32), String>,
+    ends: BTreeMap<String, String>,
+    tags: BTreeSet<String>,
+    published: BTreeMap<u128, String>,
+    persons: BTreeMap<String, Vec<String>>,
+    fatigue: BTreeMap<String, String>,
+}
+
+impl Result {
+    fn of(run: &mut Run<'_>) -> Result {
+        let parts = run.host().expect("it is open").parts.clone();
+        let mut result = Result::default();
+        for (lsn, frame) in frames(&parts) {
+            if let Frame::Outreach(outreach) = frame {
+                result.frame(lsn, &outreach);
+            }
+        }
+        let shown = |run: &mut Run<'_>, lines: &[String]| {
+            run.output.clear();
+            for (_, step) in Scenario::parse(&lines.join("\n")).expect("steps").steps {
+                run.step(&step).expect("an answer");
+            }
+            run.output.clone()
+        };
+        for person in PEOPLE {
+            let lines = shown(run, &[format!("inbox {person}"), format!("tags {person}")]);
+            result.persons.insert(person.to_owned(), lines);
+            let counters = shown(run, &[format!("query caps fatigue {person}")]);
+            result.fatigue.insert(person.to_owned(), counters.join("\n"));
+        }
+        result
+    }
+
+    fn frame(&mut self, lsn: Lsn, outreach: &Outreach) {
+        for deed in &outreach.deeds {
+            match deed {
+                Deed::Decided(decision) => {
+                    let said: Vec<String> = decision
+                        .verdicts
+                        .iter()
+                        .map(|reached| match &reached.answer {
+                            Answered::Verdict(verdict) => {
+                                format!("{}@{} {verdict:?}", reached.filter, reached.revision)
+                            }
+                            other => format!("{}@{} {other:?}", reached.filter, reached.revision),
+                        })
+                        .collect();
+                    let action = &decision.action;
+                    let line = format!(
+                        "{} {} {:?} {:?} {} {said:?}",
+                        action.person, action.origin.match_name, decision.cause, decision.status, decision.time
+                    );
+                    let twice = self.decisions.insert((action.id.to_string(), decision.attempt), line);
+                    assert_eq!(twice, None, "decided twice, again at {lsn}");
+                }
+                Deed::Ended(ended) => {
+                    let twice = self.ends.insert(ended.action.to_string(), format!("{:?} {}", ended.end, ended.time));
+                    assert_eq!(twice, None, "ended twice, again at {lsn}");
+                }
+                Deed::Tagged { person, tag, .. } => {
+                    self.tags.insert(format!("{person} {} {} {:?}", tag.name, tag.since, tag.expires));
+                }
+                Deed::Published { event, .. } => {
+                    let twice = self.published.insert(event.id, format!("{} {}", event.event_type, event.actor));
+                    assert_eq!(twice, None, "published twice, again at {lsn}");
+                }
+                Deed::Settled(_) => {}
+            }
+        }
+    }
+}
+
+/// One step of the run without a crash: the last frame behind it, and the clock at which its frames were made.
+struct Played {
+    last: Lsn,
+    clock: u64,
+}
+
+struct Uncut {
+    folder: tempfile::TempDir,
+    steps: Vec<Step>,
+    played: Vec<Played>,
+    stores: Vec<(Lsn, tempfile::TempDir)>,
+    last: Lsn,
+    result: Result,
+}
+
+fn options(seed: u64, most: usize) -> RunOptions {
+    RunOptions { batching: Batching::Seeded { seed, most }, ..RunOptions::default() }
+}
+
+fn uncut() -> Uncut {
+    let folder = tempfile::tempdir().expect("a folder");
+    let steps: Vec<Step> = Scenario::parse(FLOW).expect("a flow").steps.into_iter().map(|(_, step)| step).collect();
+    let mut run = Run::open(folder.path(), modules(), options(7, 5)).expect("a host");
+    let (mut played, mut stores) = (Vec::new(), vec![(Lsn::ZERO, tempfile::tempdir().expect("a folder"))]);
+    for step in &steps {
+        let before = run.now();
+        run.step(step).expect("a step");
+        let log = run.host().expect("it is open").parts.log.clone();
+        log.wait_committed(log.last()).expect("it becomes durable");
+        // Ticks carry the times that pass; the frames of any other step are made at one time.
+        let clock = if matches!(step, Step::Advance(_)) { before } else { run.now() };
+        played.push(Played { last: log.last(), clock });
+        if matches!(step, Step::Checkpoint) {
+            let copy = tempfile::tempdir().expect("a folder");
+            copy_folder(&folder.path().join("store"), copy.path()).expect("a copy");
+            let highest = Store::open(copy.path()).expect("a store").highest().expect("a position");
+            stores.push((highest, copy));
+        }
+    }
+    let result = Result::of(&mut run);
+    let last = played.last().expect("steps").last;
+    run.close().expect("it closes");
+    Uncut { folder, steps, played, stores, last, result }
+}
+
+fn crashed(uncut: &Uncut, last: Lsn, into: &Path) {
+    let from = uncut.folder.path();
+    copy_folder(&from.join("journal"), &into.join("journal")).expect("a copy");
+    copy_folder(&from.join("modules"), &into.join("modules")).expect("a copy");
+    let (_, store) = uncut.stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
+    copy_folder(store.path(), &into.join("store")).expect("a copy");
+    cut(&into.join("journal"), last).expect("it can be cut there");
+}
+
+#[test]
+fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
+    let uncut = uncut();
+    check_uncut(&uncut);
+    for last in 0..=uncut.last.0 {
+        let last = Lsn(last);
+        let folder = tempfile::tempdir().expect("a folder");
+        crashed(&uncut, last, folder.path());
+        // The step that the crash interrupted is played again, as a producer or an operator would.
+        let interrupted = uncut.played.iter().position(|played| played.last > last).unwrap_or(uncut.steps.len());
+        let clock = uncut.played.get(interrupted).or(uncut.played.last()).expect("steps").clock;
+        let options = options(last.0, 1 + last.0 as usize % 9);
+        let mut run = Run::open_at(folder.path(), modules(), options, clock).expect("it opens again");
+        for step in &uncut.steps[interrupted..] {
+            run.step(step).expect("a step");
+        }
+        let result = Result::of(&mut run);
+        assert_eq!(result.decisions, uncut.result.decisions, "decisions after a crash behind {last}");
+        assert_eq!(result, uncut.result, "after a crash behind {last}");
+    }
+}
+
+/// The run must hold what a crash could break.
+fn check_uncut(uncut: &Uncut) {
+    let all: Vec<&String> = uncut.result.decisions.values().collect();
+    let parts = ["Held", "Release", "Arrival", "opted_out", "blocked", "Repeated", "Cancelled", "caps@1", "caps@2"];
+    for part in parts.into_iter().chain(["attempted: true", "attempted: false"]) {
+        assert!(all.iter().any(|line| line.contains(part)), "the flow holds no {part}: {all:#?}");
+    }
+    for end in ["Acknowledged", "Expired"] {
+        assert!(uncut.result.ends.values().any(|line| line.contains(end)), "{:#?}", uncut.result.ends);
+    }
+    assert!(uncut.result.tags.len() >= 3 && uncut.result.published.len() == 2, "{:?}", uncut.result);
+    assert_eq!(uncut.stores.len(), 3);
+}
