@@ -93,7 +93,6 @@ try {
 
   // A connection that breaks.
   await context.setOffline(true);
-  await page.evaluate(() => dispatchEvent(new Event("offline")));
   await page.locator('#state:not([data-state="connected"])').waitFor();
   await context.setOffline(false);
   await connected();

@@ -1,5 +1,6 @@
 // Runs the delivery client that we ship as a page would, and says in a line of JSON what happens. Lines that it is given:
-// `deafen`: from now on acknowledgements do not get through; `reload`: the page is loaded anew. Ends with its standard input.
+// `deafen`: from now on acknowledgements do not get through; `hear`: they do again; `reload`: the page is loaded anew. Ends
+// with its standard input.
 //
 //   node --experimental-eventsource inbox.mjs CLIENT.JS http://HOST BUSINESS USER OPERATOR_TOKEN TOKEN_LASTS_S
 
@@ -14,9 +15,6 @@ const send = globalThis.fetch;
 let deaf = false;
 globalThis.fetch = (address, options) =>
   deaf && String(address).endsWith("/ack") ? Promise.reject(new TypeError("the network is down")) : send(address, options);
-// A browser writes them to its console and goes on.
-process.on("unhandledRejection", (error) => say({ failed: error.message }));
-
 // What the app's own server does.
 async function token() {
   const headers = { authorization: `Bearer ${operator}` };
@@ -35,14 +33,15 @@ const load = () =>
     token,
     storage,
     show: (action) => say({ shown: action.fields.n }),
+    acknowledged: (action) => say({ acknowledged: action.fields.n }),
     state: (state) => say({ state }),
   });
 
 let inbox = load();
 const commands = {
   deafen: () => (deaf = true),
+  hear: () => (deaf = false),
   reload: () => {
-    deaf = false;
     inbox.close();
     inbox = load();
     inbox.open();

@@ -95,7 +95,8 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.0.iter().enumerate() {
             let between = if at > 0 { "; " } else { "" };
-            write!(f, "{between}{}: {}: {}", fault.place, fault.message, fault.hint)?;
+            let place = if fault.place.is_empty() { "" } else { ": " };
+            write!(f, "{between}{}{place}{}: {}", fault.place, fault.message, fault.hint)?;
         }
         Ok(())
     }

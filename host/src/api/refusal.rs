@@ -129,6 +129,9 @@ impl From<channels::Full> for Refusal {
         let message = full.to_string();
         let refusal = match full {
             channels::Full::Limit { .. } => Refusal::limit(StatusCode::SERVICE_UNAVAILABLE, "streams", message),
+            channels::Full::Person { .. } => {
+                Refusal::limit(StatusCode::TOO_MANY_REQUESTS, "streams_per_person", message)
+            }
             channels::Full::Ending => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
         };
         refusal.with_header(header::RETRY_AFTER, RETRY_AFTER)
@@ -158,6 +161,7 @@ impl From<outreach::Error> for Refusal {
             Error::NoPolicy(_) => Refusal::new(StatusCode::NOT_FOUND, "no_policy", message),
             Error::PolicyBytes { .. } => Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "policy_bytes", message),
             Error::Policies { .. } => Refusal::limit(StatusCode::CONFLICT, "policies", message),
+            Error::PoliciesPerMatch { .. } => Refusal::limit(StatusCode::CONFLICT, "policies_per_match", message),
             Error::ChainEntries { .. } => Refusal::limit(StatusCode::BAD_REQUEST, "chain_entries", message),
             Error::NotPlatform => unprocessable("bad_chain", String::new()),
             Error::NoFilter { entry, .. }

@@ -107,7 +107,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         redone: recovery.redone,
         seconds: started.elapsed().as_secs_f64(),
     };
-    let hub = Arc::new(Hub::new(limits.streams, metrics.clone()));
+    let hub = Arc::new(Hub::new(limits.streams, limits.streams_per_person, metrics.clone()));
     let parts = Parts {
         log: log.clone(),
         registry,

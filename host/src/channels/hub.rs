@@ -20,6 +20,8 @@ pub const STREAM_BUFFER: usize = 64;
 pub enum Full {
     #[error("this host holds at most {limit} open streams (`streams`): connect again later")]
     Limit { limit: u64 },
+    #[error("one person has at most {limit} open streams (`streams_per_person`): close one first")]
+    Person { limit: u64 },
     #[error("this host is about to end: connect again later")]
     Ending,
 }
@@ -27,6 +29,7 @@ pub enum Full {
 /// The open streams of all persons.
 pub struct Hub {
     limit: u64,
+    per_person: u64,
     metrics: Arc<Metrics>,
     table: RwLock<Table>,
 }
@@ -58,9 +61,9 @@ pub struct Stream {
 }
 
 impl Hub {
-    /// `limit`: open streams (`streams`).
-    pub fn new(limit: u64, metrics: Arc<Metrics>) -> Hub {
-        Hub { limit, metrics, table: RwLock::default() }
+    /// `limit`: open streams (`streams`); `per_person`: of one person (`streams_per_person`).
+    pub fn new(limit: u64, per_person: u64, metrics: Arc<Metrics>) -> Hub {
+        Hub { limit, per_person, metrics, table: RwLock::default() }
     }
 
     /// Opens a stream of a person. A person may have several.
@@ -72,6 +75,9 @@ impl Hub {
         }
         if table.streams >= self.limit {
             return Err(Full::Limit { limit: self.limit });
+        }
+        if table.places(business, person).len() as u64 >= self.per_person {
+            return Err(Full::Person { limit: self.per_person });
         }
         let number = table.next;
         table.next += 1;

@@ -48,7 +48,7 @@ fn numbered(sequence: u64) -> Delivery {
 
 fn hub(limit: u64) -> (Arc<Hub>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    (Arc::new(Hub::new(limit, metrics.clone())), metrics)
+    (Arc::new(Hub::new(limit, 8, metrics.clone())), metrics)
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::bench::{BenchArgs, BenchRule};
+use super::bench::{BenchArgs, BenchPart, BenchRule, OutreachArgs};
 use super::test::TestArgs;
 use crate::app;
 use crate::bench;
@@ -46,6 +46,10 @@ fn show(played: &Played, json: bool) {
 }
 
 pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
+    if let Some(BenchPart::Outreach(OutreachArgs { events, persons, streams, seed, components })) = arguments.part {
+        let json = arguments.json;
+        return bench::outreach::run(&bench::outreach::Plan { events, persons, streams, seed, json, components });
+    }
     let rules = match arguments.rule {
         BenchRule::Noop => vec![bench::Rule::Noop],
         BenchRule::C2cBlacklist => vec![bench::Rule::C2cBlacklist],

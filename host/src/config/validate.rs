@@ -29,7 +29,7 @@ const PAGE_BYTES: u64 = 4_096;
 const FRAME_OVERHEAD_BYTES: u64 = 16;
 const SEGMENT_OVERHEAD_BYTES: u64 = 4 * PAGE_BYTES;
 /// What holds what: the first must not be greater than the second.
-const HOLDS: [(&str, &str); 9] = [
+const HOLDS: [(&str, &str); 11] = [
     ("data_bytes", "event_bytes"),
     ("event_bytes", "request_bytes"),
     ("event_bytes", "journal_frame_bytes"),
@@ -39,6 +39,8 @@ const HOLDS: [(&str, &str); 9] = [
     ("policy_bytes", "journal_frame_bytes"),
     ("journal_frame_bytes", "journal_queue_bytes"),
     ("instance_memory_bytes", "guest_memory_bytes"),
+    ("streams", "connections"),
+    ("streams_per_person", "streams"),
 ];
 
 pub(super) fn check(tree: &Tree) -> Result<Config, Error> {

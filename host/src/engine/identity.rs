@@ -75,6 +75,8 @@ impl Parts {
             What::Settlement(settled) => {
                 self.text("settlement");
                 self.text(&settled.action.to_string());
+                self.text(&settled.status);
+                self.number(settled.time);
             }
             What::Action(judged) => {
                 self.text("action");

@@ -236,6 +236,11 @@ impl Document {
         self.advance(time);
     }
 
+    /// A module of this state version has written it.
+    pub fn written_by(&mut self, state_version: u32) {
+        self.state_version = state_version;
+    }
+
     /// An input of this time has changed it. The greatest counts, so batches leave no trace in the clock.
     pub fn advance(&mut self, time: u64) {
         self.clock = self.clock.max(time);

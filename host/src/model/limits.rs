@@ -91,11 +91,14 @@ limits! {
     chain_entries = 16, "filters", "one part of a chain";
     chain_max_wait_ms = 5_000, "ms", "how long a chain waits for a filter that is behind; then the entry's on_error decides";
     outreach_jobs = 256, "actions", "persons that one round of chains judges at once";
+    policies_per_match = 16, "policies", "policies of one business for one match name";
+    hold_min_ms = 1_000, "ms", "a hold lasts at least so long";
     once_ms = 35 * 24 * 3_600_000, "ms", "how long repeats of a match under the same `once` are known";
-    inbox_max_unacked = 100, "actions", "what waits for one person; beyond it the oldest ends as expired_unacked";
+    inbox_max_unacked = 100, "actions", "what waits for one person, whatever for; beyond it the oldest ends as expired_unacked";
     delivery_tries = 5, "tries", "of a channel that says `not now`; then the delivery has failed";
     delivery_retry_ms = 10_000, "ms", "before the second try of a delivery; doubles with each further one";
-    streams = 100_000, "streams", "open streams of actions, per host";
+    streams = 512, "streams", "open streams of actions, per host; each is one of the connections";
+    streams_per_person = 8, "streams", "open streams of one person";
     user_token_ms = 24 * 3_600_000, "ms", "the longest life of an end user's token";
     documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
     write_back_rows = 2_000, "rows", "one batch of the write-back";

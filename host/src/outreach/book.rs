@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Error;
 use super::check::{self, EntryRequest};
-use super::rules::Rules;
+use super::rules::{Bound, Rules};
 use crate::journal::{Encoded, Log};
 use crate::model::outreach::{ChainPart, Policy};
 use crate::model::{Change, Control, Frame, Limits, Lsn, check_name};
@@ -108,6 +108,12 @@ impl Book {
         }
         if old.is_none() && kept.in_force(business) >= self.limits.policies {
             return Err(Error::Policies { limit: self.limits.policies });
+        }
+        let same = |other: &&Bound| {
+            &*other.id != id && other.policy.as_ref().is_some_and(|other| other.match_name == policy.match_name)
+        };
+        if kept.policies(business).filter(same).count() as u64 >= self.limits.policies_per_match {
+            return Err(Error::PoliciesPerMatch { limit: self.limits.policies_per_match });
         }
         let revision = revision + 1;
         let policy = Some(Box::new(policy));

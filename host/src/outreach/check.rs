@@ -134,7 +134,7 @@ pub(super) fn entries(
         let entry = index + 1;
         let filter = request.filter.to_string();
         let deployment = filter_of(registry, business, &request.filter, entry)?;
-        if let Some(part) = met(rules, business, part, &entries, deployment.id) {
+        if let Some(part) = met(rules, part, &entries, deployment.id) {
             return Err(Error::Twice { entry, filter, part });
         }
         if request.allow_final && *part == ChainPart::Platform {
@@ -176,21 +176,13 @@ fn filter_of(registry: &Registry, owner: &str, name: &str, entry: usize) -> Resu
 }
 
 /// The part in which a deployment would be met a second time: the new one so far, or another that runs with it.
-fn met(
-    rules: &Rules,
-    business: &str,
-    part: &ChainPart,
-    entries: &[ChainEntry],
-    deployment: DeploymentId,
-) -> Option<ChainPart> {
+fn met(rules: &Rules, part: &ChainPart, entries: &[ChainEntry], deployment: DeploymentId) -> Option<ChainPart> {
     let names = |entries: &[ChainEntry]| entries.iter().any(|entry| entry.deployment == deployment);
     if names(entries) {
         return Some(part.clone());
     }
-    // Whatever runs with a part and could name the same filters is of the same business; chains of two policies never run
-    // as one.
+    // Parts of other businesses name other deployments; chains of two policies never run as one.
     let policies = |other: &ChainPart| matches!((part, other), (ChainPart::Policy(_), ChainPart::Policy(_)));
-    let with = |owner: &str, other: &ChainPart| owner == business && part != other && !policies(other);
-    let mut others = rules.parts().filter(|(owner, other, _)| with(owner, other));
+    let mut others = rules.parts().filter(|(_, other, _)| part != *other && !policies(other));
     others.find(|(_, _, state)| names(&state.entries)).map(|(_, other, _)| other.clone())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Index;
 use crate::channels::{Delivery, Handed, Ways, label};
 use crate::journal::{self, Encoded, Follower, Log, ReadError};
-use crate::model::outreach::{Decision, Deed, Outreach, Report, Reported, Status};
+use crate::model::outreach::{Channel, Decision, Deed, Outreach, Report, Reported, Status};
 use crate::model::{Frame, Lsn};
 use crate::registry::Clock;
 use crate::tasks::{Bell, Thread};
@@ -111,6 +111,10 @@ fn delivery(decision: &Decision) -> Option<Delivery> {
 fn reported(decision: &Decision, handed: Handed) -> Option<Reported> {
     let action = decision.action.id;
     match handed {
+        // Nobody was there any more: what was not handed over is judged again before it is.
+        Handed::Waits { streams: 0 } if matches!(decision.status, Status::Sent { channel: Channel::App, .. }) => {
+            Some(Reported::NotNow { action, reason: "nobody was connected any more".into() })
+        }
         Handed::Waits { .. } => None,
         Handed::Delivered => Some(Reported::Delivered { action }),
         Handed::NotNow(reason) => Some(Reported::NotNow { action, reason: reason.into() }),

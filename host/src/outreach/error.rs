@@ -24,6 +24,8 @@ pub enum Error {
         "`{0}` is no type for a published event: use 1 to 256 bytes that do not begin with `fishpond.`, which is the host's own"
     )]
     EventType(String),
+    #[error("a match has at most {limit} policies in one business (`policies_per_match`): remove one first")]
+    PoliciesPerMatch { limit: u64 },
     #[error("there is no deployment `{0}` in this business to take matches from: see `fishpond deployment list`")]
     NoDeployment(String),
     #[error("there is no policy `{0}` in this business: see the list of its policies")]

@@ -33,8 +33,9 @@ impl Past {
     pub fn open(limits: Limits, failpoints: Failpoints) -> Past {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Arc::new(AtomicU64::new(1_000));
-        let (journal, _) = Journal::open(&folder.path().join("journal"), Options::default(), Lsn::ZERO, &mut |_| {})
-            .expect("a journal");
+        let options = Options { failpoints, ..Options::default() };
+        let (journal, _) =
+            Journal::open(&folder.path().join("journal"), options, Lsn::ZERO, &mut |_| {}).expect("a journal");
         let limits = Arc::new(limits);
         let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
         let engine = Engine::new(&folder.path().join("native"), limits.clone()).expect("an engine");

@@ -38,6 +38,9 @@ impl Wants for Wanted<'_> {
     }
 }
 
+/// Inputs of one frame whose outcomes fit one frame together, at `effect_bytes` each.
+const CROWD: usize = 32;
+
 /// How much one batch takes at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -64,6 +67,9 @@ pub struct Batch {
     pub bad: Vec<(usize, InputRecord)>,
     /// Everything up to here is in the batch or not for this reader.
     pub position: Lsn,
+    /// Documents as they were, where one frame holds so many inputs that what they come to may not fit another.
+    pub before: Vec<Document>,
+    pub crowded: bool,
     /// It ends with a control frame: whatever that changed must be known before anything behind it is run.
     pub control: bool,
     bytes: usize,
@@ -86,10 +92,12 @@ impl Batch {
             let (lsn, frame) = (*lsn, frame.clone());
             gather.batch.control = matches!(frame, Frame::Control(_));
             let room = size.inputs.saturating_sub(gather.inputs.len()).max(1);
+            let inputs = gather.inputs.len();
             if !gather.frame(lsn, &frame, wanted, shards, room) {
                 break;
             }
             reader.take();
+            gather.batch.crowded |= gather.inputs.len() - inputs > CROWD;
             gather.batch.position = lsn;
             let ticked = !gather.batch.timers.is_empty();
             if gather.batch.control || ticked || gather.is_full(size) {

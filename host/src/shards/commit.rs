@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use crate::journal::Encoded;
 use crate::model::outreach::Published;
-use crate::model::{Frame, InputRecord, Match, Op, Outcome, Whole};
+use crate::model::{Frame, InputRecord, Match, Op, Outcome, Via, Whole};
 
-/// A frame is closed when it holds about this much. The records of one position stay together above it: 32
-/// subscriptions of `effect_bytes` each still fit `journal_frame_bytes`.
+/// A frame is closed when it holds about this much. The records of one position stay together above it: those of one event,
+/// 32 subscriptions of `effect_bytes` each, still fit `journal_frame_bytes`; what derived events of one frame come to
+/// may not ([`largest_position`]).
 const FRAME_BYTES: usize = 256 << 10;
 
 /// Frames that are appended at once: well below `journal_queue_bytes`.
@@ -36,7 +37,9 @@ impl Frames {
 
     /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
     pub fn push(&mut self, record: InputRecord) -> usize {
-        if self.bytes >= FRAME_BYTES && self.current.inputs.last().is_some_and(|last| last.lsn < record.lsn) {
+        // What a tick has fired so far is known from the timers that are left, so its frames may end within it.
+        let apart = |last: &InputRecord| last.lsn < record.lsn || matches!(record.via, Via::Timer(_));
+        if self.bytes >= FRAME_BYTES && self.current.inputs.last().is_some_and(apart) {
             self.current.position = record.lsn.previous();
             self.close();
         }
@@ -69,6 +72,13 @@ impl Frames {
     }
 }
 
+/// Upper bound of the bytes of the largest position among records: its records stay together in one frame, but for those of a
+/// tick.
+pub fn largest_position(records: &[InputRecord]) -> usize {
+    let position = |a: &InputRecord, b: &InputRecord| a.lsn == b.lsn && !matches!(b.via, Via::Timer(_));
+    records.chunk_by(position).map(|records| records.iter().map(record_bytes).sum()).max().unwrap_or(0)
+}
+
 /// Neighbours that together stay below what is appended at once; at least one each.
 fn portions(sizes: &[usize]) -> Vec<Range<usize>> {
     let (mut portions, mut start, mut bytes) = (Vec::new(), 0, 0);
@@ -96,7 +106,7 @@ fn record_bytes(record: &InputRecord) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value, Via};
+    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
 
     fn record(lsn: u64, bytes: usize) -> InputRecord {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };
@@ -129,6 +139,30 @@ mod tests {
         frames.close();
         let positions: Vec<Lsn> = frames.done.iter().map(|(outcome, _)| outcome.position).collect();
         assert_eq!(positions, [Lsn(4), Lsn(99), Lsn(99), Lsn(99)]);
+    }
+
+    #[test]
+    fn the_timers_of_a_tick_need_not_stay_together() {
+        let timer = |bytes| InputRecord { via: Via::Timer("t".into()), ..record(7, bytes) };
+        let records = [record(6, 10), timer(FRAME_BYTES), timer(FRAME_BYTES)];
+        assert!(largest_position(&records) < 2 * FRAME_BYTES);
+        assert!(largest_position(&[record(7, FRAME_BYTES), record(7, FRAME_BYTES)]) > 2 * FRAME_BYTES);
+        let head = Outcome {
+            deployment: DeploymentId(1),
+            revision: 1,
+            digest: Digest([0; 32]),
+            shards: ShardSet::ALL,
+            position: Lsn(7),
+            now: 0,
+            state_version: 1,
+            inputs: Vec::new(),
+            wholes: Vec::new(),
+        };
+        let mut frames = Frames::new(head);
+        let numbers = records.map(|record| frames.push(record));
+        frames.close();
+        let positions: Vec<Lsn> = frames.done.iter().map(|(outcome, _)| outcome.position).collect();
+        assert_eq!((numbers, positions), ([0, 0, 1], vec![Lsn(6), Lsn(7)]));
     }
 
     #[test]

@@ -174,6 +174,9 @@ impl Active {
             return Ok((Ran::default(), documents));
         }
         batch.fill_timers(&documents);
+        if batch.crowded {
+            batch.before = documents.clone();
+        }
         let sizes: Vec<usize> = documents.iter().map(Document::bytes).collect();
         // Judged by what the operator said last, also for inputs of an older revision: that is how one gets past it.
         let stop_at_fault = self.deployment.newest().on_error == OnError::Pause;
@@ -188,6 +191,13 @@ impl Active {
                 Err(failure)
             }
         }
+    }
+
+    /// The batch has come to nothing: documents as they were.
+    pub fn undo(&mut self, batch: &mut Batch, documents: &[Document]) {
+        let before = std::mem::take(&mut batch.before);
+        self.shelf.documents.resized(documents.iter().map(Document::bytes).collect(), &before);
+        self.give_back(batch, before);
     }
 
     fn give_back(&mut self, batch: &Batch, documents: Vec<Document>) {

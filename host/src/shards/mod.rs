@@ -88,7 +88,7 @@ impl Station {
         })?;
         let board = Arc::new(Board::new(parts.log.clone()));
         let checkpoint = Checkpointer::new(write_back, mark);
-        let desk = Desk::new(desk, &parts.log, times, times.last.now);
+        let desk = Desk::new(desk, &parts.log, times);
         let worker = Worker::new(parts, deployments, desk, checkpoint, board.clone(), batching);
         Ok(Station { worker, mail, bell, board, sender })
     }

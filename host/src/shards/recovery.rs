@@ -12,7 +12,7 @@ use super::shelf::{Persons, Shelf};
 use super::ticks::Times;
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Outreach, Owner};
-use crate::model::{DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardId};
+use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardId};
 use crate::outreach::{Book, Index, Rules};
 use crate::registry::{self, Registry};
 use crate::store::{self, Store};
@@ -58,6 +58,8 @@ pub struct RecoveredDesk {
     pub position: Lsn,
     /// and so many matches of the frame behind it.
     pub done: u32,
+    /// Receive clock of the newest job, milliseconds.
+    pub now: u64,
     /// Policies and chains at that position.
     pub rules: Rules,
     /// Control frames behind it.
@@ -99,6 +101,7 @@ pub fn recover(
             Frame::Control(control) => {
                 registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?;
                 book.recover(lsn, &control);
+                recovery.repaired(&control, registry, store);
                 recovery.desk.later.push((lsn, control));
             }
             Frame::Outcome(outcome) => recovery.outcome(lsn, &outcome, registry, store, checkpoint)?,
@@ -151,6 +154,23 @@ impl Recovery {
         Ok(())
     }
 
+    /// A repair goes on where each shard stood when it was paused, also where that was never part of an outcome: a reader
+    /// that skips writes nothing.
+    fn repaired(&mut self, control: &Control, registry: &Registry, store: &Arc<Store>) {
+        let Change::DeploymentRevised { business, name, backlog, .. } = &control.change else { return };
+        if backlog.is_empty() {
+            return;
+        }
+        let Some(id) = registry.deployment(business, name).map(|deployment| deployment.id) else { return };
+        let Some(recovered) = self.deployment(id, registry, store) else { return };
+        for (shards, standing) in backlog {
+            for shard in shards.iter() {
+                let position = &mut recovered.positions[usize::from(shard.0)];
+                *position = (*position).max(*standing);
+            }
+        }
+    }
+
     fn outreach(
         &mut self,
         lsn: Lsn,
@@ -160,6 +180,7 @@ impl Recovery {
         checkpoint: Lsn,
     ) -> Result<(), Error> {
         self.desk.reached(outreach.position, outreach.done);
+        self.desk.now = self.desk.now.max(outreach.now);
         let above = lsn > checkpoint;
         let mut changes: BTreeMap<(&Owner, &str), Vec<&Changed>> = BTreeMap::new();
         for changed in &outreach.changes {
@@ -199,7 +220,7 @@ impl Recovery {
 impl RecoveredDesk {
     fn new(store: Arc<Store>) -> RecoveredDesk {
         let (persons, rules) = (Persons::new(store), Rules::default());
-        RecoveredDesk { persons, position: Lsn::ZERO, done: 0, rules, later: Vec::new() }
+        RecoveredDesk { persons, position: Lsn::ZERO, done: 0, now: 0, rules, later: Vec::new() }
     }
 
     fn reached(&mut self, position: Lsn, done: u32) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Size, Wanted};
 use super::checkpoint::Checkpointer;
-use super::commit::Frames;
+use super::commit::{Frames, largest_position};
 use super::deployment::{Active, Loaded};
 use super::desk::{Desk, Shelves};
 use super::parts::Parts;
@@ -223,12 +223,13 @@ impl Worker {
             self.generation = 0;
         }
         if batch.is_empty() {
+            active.readers[index].succeeded();
             return Ok(());
         }
         match active.execute(loaded, &mut batch) {
             Ok((ran, documents)) => {
                 active.readers[index].succeeded();
-                self.commit(id, index, loaded, batch, ran, documents)
+                self.commit(id, index, loaded, next, batch, ran, documents)
             }
             Err(failure) => self.host_failure(id, index, next, &failure),
         }
@@ -257,6 +258,7 @@ impl Worker {
         id: DeploymentId,
         index: usize,
         loaded: usize,
+        next: Lsn,
         mut batch: Batch,
         ran: Ran,
         mut documents: Vec<Document>,
@@ -267,6 +269,11 @@ impl Worker {
         let stop = ran.fault.as_ref().map(|fault| fault.lsn);
         let position = stop.map_or(batch.position, Lsn::previous);
         let records = batch.records(ran.outcomes, stop);
+        let (largest, limit) = (largest_position(&records), self.parts.limits.journal_frame_bytes);
+        if batch.crowded && largest as u64 > limit {
+            active.undo(&mut batch, &documents);
+            return self.pause_too_large(id, index, next, largest, limit);
+        }
         active.meters.records(&records);
         let head = active.outcome_head(loaded, index, position, now);
         match active.append(&self.parts.log, head, &batch, records, &mut documents, self.checkpoint.mark()) {
@@ -281,6 +288,27 @@ impl Worker {
         if let Some(fault) = ran.fault {
             self.pause_at(id, index, &fault)?;
         }
+        Ok(())
+    }
+
+    /// What many derived events of one frame come to fits no frame: the deployment stops before them, and nobody else.
+    fn pause_too_large(
+        &mut self,
+        id: DeploymentId,
+        index: usize,
+        next: Lsn,
+        bytes: usize,
+        limit: u64,
+    ) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        active.readers[index].seek(next);
+        let reason = format!(
+            "the derived events from position {next} on come to {bytes} bytes at one position, more than a frame may have \
+             ({limit}, `journal_frame_bytes`): let the module store less for each"
+        );
+        tracing::error!(deployment = %active.deployment.name, reason, "paused");
+        let shards = active.readers[index].shards;
+        self.parts.registry.pause_shards(id, shards, &reason)?;
         Ok(())
     }
 
@@ -452,6 +480,7 @@ impl Active {
         for (index, document) in documents.iter_mut().enumerate() {
             if let Some((frame, time)) = &mut changed[index] {
                 document.advance(*time);
+                document.written_by(version);
                 if let Some(whole) = self.shelf.documents.whole_after(&batch.keys[index], document, mark) {
                     *frame = frames.push_whole(whole);
                 }

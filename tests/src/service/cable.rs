@@ -1,5 +1,4 @@
-//! A line between clients and a host that can be cut: what a lift does to a phone. Clients keep one address, also when the
-//! host behind it is another one.
+//! A line between clients and a host that can be cut and mended: what a lift does to a phone.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,6 +15,7 @@ struct Ends {
     host: String,
     /// Both sides of each connection, also of those that have ended by themselves.
     sockets: Vec<TcpStream>,
+    cut: bool,
     over: bool,
 }
 
@@ -34,12 +34,18 @@ impl Cable {
         &self.address
     }
 
-    /// Ends every connection; new ones come through.
+    /// Ends every connection, and each new one at once, until it is mended.
     pub fn cut(&self) {
-        for socket in self.ends().sockets.drain(..) {
+        let mut ends = self.ends();
+        ends.cut = true;
+        for socket in ends.sockets.drain(..) {
             // One that has ended by itself is cut already.
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+
+    pub fn mend(&self) {
+        self.ends().cut = false;
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends> {
@@ -56,10 +62,11 @@ impl Drop for Cable {
     }
 }
 
-/// Connects a client with the host; a client of a host that is not there is sent away. False when there is no more to do.
+/// Connects a client with the host, if that can be. False when there is no more to do.
 fn lay(client: &TcpStream, ends: &Mutex<Ends>) -> bool {
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Ok(host) = TcpStream::connect(&ends.host) {
+    let host = if ends.cut { None } else { TcpStream::connect(&ends.host).ok() };
+    if let Some(host) = host {
         for (from, to) in [(client, &host), (&host, client)] {
             let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
             thread::spawn(move || carry(from, to));

@@ -44,6 +44,12 @@ impl Foreign {
         (0..count).map(|_| self.next().expect("the client is there; if not, see its last words above")).collect()
     }
 
+    /// Waits until it says this, and answers what it has said before.
+    pub fn until(&self, wanted: &Value) -> Vec<Value> {
+        let said = std::iter::from_fn(|| Some(self.next().unwrap_or_else(|| panic!("it has ended without {wanted}"))));
+        said.take_while(|said| said != wanted).collect()
+    }
+
     /// Gives it a line.
     pub fn tell(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().expect("it is piped");

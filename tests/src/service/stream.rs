@@ -64,6 +64,7 @@ impl Stream {
     ///
     /// # Panics
     /// If nothing comes for longer than [`PATIENCE`].
+    #[allow(clippy::should_implement_trait, reason = "it waits for the network: an iterator would hide that")]
     pub fn next(&mut self) -> Option<Came> {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -118,13 +119,17 @@ fn head(input: &mut impl BufRead) -> Vec<String> {
 
 /// None for what is no action: comments, the time until a client comes again.
 fn came(event: &str) -> Option<Came> {
-    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    if field("event") != Some("action") {
-        assert!(field("data").is_none(), "an event of another kind: {event}");
+    // A field may have several lines, which are one text (WHATWG HTML, 9.2.6).
+    let field = |name: &str| -> String {
+        let lines = event.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    if field("event") != "action" {
+        assert_eq!(field("data"), "", "an event of another kind: {event}");
         return None;
     }
-    let action: Value = serde_json::from_str(field("data").expect("data")).expect("JSON");
-    let id = field("id").and_then(|id| id.parse().ok()).expect("a number");
+    let action: Value = serde_json::from_str(&field("data")).unwrap_or_else(|error| panic!("{error}: {event}"));
+    let id = field("id").parse().expect("a number");
     assert_eq!(action["sequence"], id, "{event}");
     Some(Came { id, action })
 }

@@ -52,10 +52,10 @@ fn s1_15_what_waits_is_delivered_once_and_again_until_it_is_acknowledged() {
 
     let mut second = connect(&service, "ann");
     let again = [(); 2].map(|()| second.next().expect("an action"));
-    assert_eq!(again.each_ref().map(|came| (came.id, came.action())), [
-        (two.id, two.action()),
-        (three.id, three.action())
-    ]);
+    assert_eq!(
+        again.each_ref().map(|came| (came.id, came.action())),
+        [(two.id, two.action()), (three.id, three.action())]
+    );
     tell(&client, "ann", "offer", 4);
     assert_eq!(second.n(), 4, "what was acknowledged does not come again");
     drop(second);
@@ -98,10 +98,10 @@ fn s1_15_who_is_away_gets_it_elsewhere_or_not_as_the_policy_says() {
     tell(&client, "ann", "alarm", 2);
     let looks = decided(&mut service, "ann", 2);
     let seen = looks.iter().map(|look| (&look["fields"]["n"], &look["status"], &look["sent"]["channel"]));
-    assert_eq!(seen.collect::<Vec<_>>(), [
-        (&json!(2), &json!("sent"), &json!("log")),
-        (&json!(1), &json!("offline"), &json!(null))
-    ]);
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [(&json!(2), &json!("sent"), &json!("log")), (&json!(1), &json!("offline"), &json!(null))]
+    );
     let lines = service.heard("action", 1);
     assert_eq!((&lines[0]["person"], &lines[0]["action"]), (&json!("ann"), &looks[0]["action"]), "{lines:?}");
     // Nothing of it is kept, and who is there gets the next ones in the app.

@@ -105,8 +105,7 @@ fn x_14_an_expired_token_is_said_to_be_expired() {
     // Also where it would have been refused for another reason.
     all_refused(&everything(&service, &token, BUSINESS, "bob"), 401, "token_expired");
     let too_long = json!({ "user": "ann", "lasts_s": 25 * HOUR }).to_string();
-    let told =
-        service.client().post(&format!("/v1/{BUSINESS}/user-tokens"), "application/json", too_long.as_bytes());
+    let told = service.client().post(&format!("/v1/{BUSINESS}/user-tokens"), "application/json", too_long.as_bytes());
     assert!(told.status == 400 && told.text.contains("user_token_ms"), "{told:?}");
 }
 
@@ -155,7 +154,7 @@ fn x_14_a_persons_token_opens_no_door_of_the_operator() {
         if path.contains("/users/") || ["/healthz", "/readyz"].contains(&&**path) {
             continue;
         }
-        let address = path.replace("{business}", BUSINESS).replace('{', "").replace('}', "");
+        let address = path.replace("{business}", BUSINESS).replace(['{', '}'], "");
         for method in methods.as_object().expect("methods").keys().filter(|method| *method != "parameters") {
             let told = ann.ask(&method.to_uppercase(), &address);
             assert_eq!(told.refusal(), (401, "unauthorized".to_owned()), "{method} {path}");

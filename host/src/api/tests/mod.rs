@@ -231,7 +231,7 @@ impl Harness {
         let limits = Arc::new(limits);
         let book = Book::new(past.log.clone(), past.registry.clone(), limits.clone(), past.clock());
         let decisions = Arc::new(Index::new(metrics.clone()));
-        let hub = Arc::new(Hub::new(limits.streams, metrics.clone()));
+        let hub = Arc::new(Hub::new(limits.streams, limits.streams_per_person, metrics.clone()));
         let parts = Parts {
             registry: past.registry.clone(),
             log: past.log.clone(),

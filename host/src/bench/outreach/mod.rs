@@ -103,7 +103,9 @@ impl Running {
     /// Waits until so many decisions are durable. `each` is called about once a millisecond.
     fn decided(&self, count: u64, mut each: impl FnMut()) -> anyhow::Result<()> {
         let (mut seen, mut moved) = (0, Instant::now());
+        let bell = self.stage.parts.log.bell();
         loop {
+            let rings = bell.rings();
             each();
             let decided = self.watch.decided();
             if decided >= count {
@@ -119,7 +121,7 @@ impl Running {
                 moved.elapsed() < STALL,
                 "{decided} of {count} events were decided about, and no more come"
             );
-            std::thread::sleep(Duration::from_millis(1));
+            bell.wait(rings, Duration::from_millis(1));
         }
     }
 

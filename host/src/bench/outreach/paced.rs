@@ -84,9 +84,9 @@ impl Sent {
 impl Paced {
     pub fn line(&self, line: Line) -> Line {
         line.number("paced_events_per_second", self.rate)
-            .number("paced_submit_to_decision_durable_p50_ms", quantile_ms(&self.durable, 0.5))
-            .number("paced_submit_to_decision_durable_p99_ms", quantile_ms(&self.durable, 0.99))
-            .number("paced_submit_to_decision_durable_max_ms", quantile_ms(&self.durable, 1.0))
+            .number("paced_submit_to_decided_p50_ms", quantile_ms(&self.durable, 0.5))
+            .number("paced_submit_to_decided_p99_ms", quantile_ms(&self.durable, 0.99))
+            .number("paced_submit_to_decided_max_ms", quantile_ms(&self.durable, 1.0))
             .count("streams", self.streams)
             .count("deliveries", self.delivered.len() as u64)
             .number("paced_submit_to_stream_p50_ms", quantile_ms(&self.delivered, 0.5))

@@ -10,7 +10,11 @@ use clap::{Args, Subcommand};
 
 use super::client::Client;
 use super::{Global, output};
+use crate::api::body::DecisionPage;
 use crate::model::outreach::ActionId;
+
+/// Looks that are gone through for the newest actions of a person.
+const LOOKS: usize = 50;
 
 #[derive(Subcommand, Debug)]
 pub enum DecisionCommand {
@@ -50,6 +54,23 @@ pub fn run(command: DecisionCommand, global: &Global) -> anyhow::Result<ExitCode
         DecisionCommand::Summary(arguments) => summary::run(&arguments, global)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The newest actions of a person up to a time, each with every look at it; empty if there are none.
+pub fn stories(client: &Client, person: &str, until: Option<String>, most: usize) -> anyhow::Result<String> {
+    let parameters = [("person", Some(person.to_owned())), ("until", until), ("limit", Some(LOOKS.to_string()))];
+    let page: DecisionPage = client.get(&client.path(&["decisions"]), &parameters)?.parse()?;
+    let mut actions: Vec<&str> = Vec::new();
+    for look in &page.decisions {
+        if !actions.contains(&&*look.action) {
+            actions.push(&look.action);
+        }
+    }
+    let mut text = String::new();
+    for action in actions.iter().take(most) {
+        text.push_str(&render::story(&client.get(&client.path(&["decisions", action]), &[])?.parse()?));
+    }
+    Ok(text)
 }
 
 fn show(arguments: &ShowArgs, global: &Global) -> anyhow::Result<()> {

@@ -39,8 +39,9 @@ pub fn summary(client: &Client) -> Result<DecisionSummary, Error> {
     client.get(&client.path(&["decisions", "summary"]), &[])?.parse()
 }
 
-/// `3 tags; messages: 2 sent, 1 waiting, 0 held; refused: 1 opted_out`
+/// `4 matches, 3 tags; messages: 2 sent, 1 waiting, 0 held; refused: 1 opted_out`
 fn line(summary: &DecisionSummary) -> String {
+    let matches: u64 = summary.matches.iter().map(|counts| counts.seen).sum();
     let tags = summary.matches.iter().map(|counts| counts.tagged).sum();
     let status = |name| summary.matches.iter().filter_map(|counts| counts.statuses.get(name)).sum::<u64>();
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
@@ -53,7 +54,8 @@ fn line(summary: &DecisionSummary) -> String {
         reasons.iter().take(REASONS_SHOWN).map(|(reason, times)| format!("{times} {}", visible(reason))).collect();
     let (sent, waiting, held) = (status("sent"), status("waiting"), status("held"));
     let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
-    format!("{}; messages: {sent} sent, {waiting} waiting, {held} held; refused: {refused}", count(tags, "tag"))
+    let tags = count(tags, "tag");
+    format!("{matches} matches, {tags}; messages: {sent} sent, {waiting} waiting, {held} held; refused: {refused}")
 }
 
 #[cfg(test)]
@@ -77,6 +79,9 @@ mod tests {
             {"match":"b","seen":1,"tagged":0,"published":0,"statuses":{"sent":1,"held":1},"reasons":{"r1":3,"r5":9},
              "ends":{}}]}"#;
         let summary = serde_json::from_str(text).expect("a body");
-        assert_eq!(line(&summary), "1 tag; messages: 3 sent, 0 waiting, 1 held; refused: 9 r5, 4 r1, 2 r2, 1 r3");
+        assert_eq!(
+            line(&summary),
+            "10 matches, 1 tag; messages: 3 sent, 0 waiting, 1 held; refused: 9 r5, 4 r1, 2 r2, 1 r3"
+        );
     }
 }

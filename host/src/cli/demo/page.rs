@@ -1,7 +1,6 @@
 //! The page for the browser, and behind it what stands for the app's own server: it knows who is signed in, and asks
 //! the host for that person's token. HTTP/1.1 for this machine only, one request for each connection.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::extract::Query;
-use axum::http::Uri;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use ureq::http::Uri;
 
 use super::app;
 use crate::cli::client::Client;
@@ -145,10 +144,11 @@ impl Backend {
 
     /// Signs a person in: there are no passwords in a demo.
     fn token(&self, target: &Uri) -> anyhow::Result<String> {
-        let Query(mut asked) = Query::<BTreeMap<String, String>>::try_from_uri(target)?;
-        let user = asked.remove("user").context("say who: /token?user=...")?;
+        let mut asked = target.query().unwrap_or_default().split('&');
+        let user = asked.find_map(|part| part.strip_prefix("user=")).context("say who: /token?user=...")?;
+        let user = percent_decode_str(user).decode_utf8().context("the user is no text")?;
         let token = app::token(&self.client, &user, TOKEN_S)?;
-        *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = user;
+        *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = user.into_owned();
         Ok(token)
     }
 }

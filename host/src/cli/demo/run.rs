@@ -39,34 +39,39 @@ pub fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     print_indented(&host.says(&["decision", "summary"])?);
     let reached = reached(&matches, &host)?;
     tell(&arguments, host, page, &reached)?;
-    if let Some(temporary) = temporary.filter(|_| arguments.keep) {
-        println!("kept: {}", temporary.keep().display());
+    if arguments.keep {
+        let kept = temporary.map_or(folder, tempfile::TempDir::keep);
+        println!("kept: `fishpond serve --data {}` goes on from here", kept.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// How a message reaches a screen, and why.
-fn tell(arguments: &DemoArgs, host: Host, page: Option<Page>, reached: &[Reached]) -> anyhow::Result<()> {
-    let Some(first) = reached.first() else {
+fn tell(arguments: &DemoArgs, host: Host, page: Option<Page>, reached: &[String]) -> anyhow::Result<()> {
+    let Some(person) = reached.first() else {
         println!("7  No message waits for anybody: more events (--events) make more matches");
         return page.map_or(Ok(()), |page| stay::stay(&host, page, &[]));
     };
-    let persons: Vec<String> = reached.iter().take(PERSONS_SHOWN).map(|reached| reached.person.clone()).collect();
-    let Reached { person, action } = first;
-    println!("7  Why is {person} told? (fishpond trace {person})\n");
-    print_indented(&trace::text(&host.client()?, person)?);
-    let Some(page) = page else {
-        println!("\n8  The app of {person} (fishpond user actions {person} --ack)");
-        app::play(&host, person)?;
-        println!("9  What is kept of the message (fishpond decision show {action})\n");
-        print_indented(&host.says(&["decision", "show", action])?);
-        next(arguments, &host);
-        return Ok(());
+    let why = |step: u32| -> anyhow::Result<()> {
+        println!("{step}  Why was {person} told? (fishpond trace {person})\n");
+        print_indented(&trace::text(&host.client()?, person)?);
+        println!();
+        Ok(())
     };
-    println!("\n8  What is kept of the message (fishpond decision show {action})\n");
-    print_indented(&host.says(&["decision", "show", action])?);
-    println!("\n9  The screen");
-    stay::stay(&host, page, &persons)
+    match page {
+        None => {
+            println!("7  The app of {person} (fishpond user actions {person} --ack)");
+            app::play(&host, person)?;
+            why(8)?;
+            next(arguments, &host);
+            Ok(())
+        }
+        Some(page) => {
+            why(7)?;
+            println!("8  The screen");
+            stay::stay(&host, page, reached)
+        }
+    }
 }
 
 /// The given folder, or a temporary one that goes with the demo.
@@ -164,14 +169,8 @@ fn summary(matches: &[body::MatchView], host: &Host) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A person for whom a message waits.
-struct Reached {
-    person: String,
-    action: String,
-}
-
-/// For whom messages wait; first those whose matches rest on the most events. The first one's was not shown yet.
-fn reached(matches: &[body::MatchView], host: &Host) -> anyhow::Result<Vec<Reached>> {
+/// Persons for whom messages wait; first those whose matches rest on the most events. The first one's was not shown yet.
+fn reached(matches: &[body::MatchView], host: &Host) -> anyhow::Result<Vec<String>> {
     let client = host.client()?;
     let asked = [
         ("match", Some("high_risk".to_owned())),
@@ -190,7 +189,7 @@ fn reached(matches: &[body::MatchView], host: &Host) -> anyhow::Result<Vec<Reach
     while looks.first().map(waits).transpose()? == Some(false) {
         looks.remove(0);
     }
-    Ok(looks.into_iter().map(|look| Reached { person: look.person, action: look.action }).collect())
+    Ok(looks.into_iter().map(|look| look.person).take(PERSONS_SHOWN).collect())
 }
 
 fn print_indented(text: &str) {
@@ -198,7 +197,7 @@ fn print_indented(text: &str) {
 }
 
 fn next(arguments: &DemoArgs, host: &Host) {
-    println!("\n10 What to try next");
+    println!("9  What to try next");
     println!(
         "     cargo xtask demo --keep                     the same with a page in your browser, and the data kept"
     );

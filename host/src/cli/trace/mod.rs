@@ -7,14 +7,18 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::client::Client;
-use super::{Global, output};
+use super::{Global, decision, output};
 use crate::api::body::TraceAnswer;
+
+/// Actions that are shown, the newest.
+const ACTIONS: usize = 3;
 
 /// Tell what became of one user's events, and why
 ///
 /// For the events of one key, oldest first: what each deployment made of them, the numbers of its windows, the
 /// matches with the events they were made from, refusals and traps, and the module that decided. Then what changed
-/// meanwhile, what is kept for the key now, and for each deployment without a match why not.
+/// meanwhile, what is kept for the key now, for each deployment without a match why not, and the newest actions with
+/// every verdict.
 ///
 /// Example:
 ///
@@ -38,11 +42,12 @@ pub struct TraceArgs {
 pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let client = Client::new(global)?;
     let limit = arguments.limit.map(|limit| limit.to_string());
-    let answer = client.get(&client.path(&["trace", &arguments.key]), &[("at", arguments.at), ("limit", limit)])?;
+    let parameters = [("at", arguments.at.clone()), ("limit", limit)];
+    let answer = client.get(&client.path(&["trace", &arguments.key]), &parameters)?;
     if global.json {
         output::print(answer.text())?;
     } else {
-        output::print(&render::render(&answer.parse::<TraceAnswer>()?))?;
+        output::print(&whole(&client, &arguments.key, arguments.at, &answer.parse()?)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -50,5 +55,15 @@ pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
 /// A person's trace as this command shows it.
 pub fn text(client: &Client, key: &str) -> anyhow::Result<String> {
     let answer = client.get(&client.path(&["trace", key]), &[])?;
-    Ok(render::render(&answer.parse::<TraceAnswer>()?))
+    whole(client, key, None, &answer.parse()?)
+}
+
+/// From the events to the screen: what was found, and what was done about it.
+fn whole(client: &Client, key: &str, at: Option<String>, answer: &TraceAnswer) -> anyhow::Result<String> {
+    let mut text = render::render(answer);
+    let actions = decision::stories(client, key, at, ACTIONS)?;
+    if !actions.is_empty() {
+        text.push_str(&format!("\nThe newest actions for {key}, up to {ACTIONS}:\n{actions}"));
+    }
+    Ok(text)
 }

@@ -60,7 +60,10 @@ fn policies_that_could_not_act_are_refused_with_their_reason() {
     refused(book.set_policy("demo", "p q", hello(), "ops"), "policy `p q`");
     refused(with(|policy| policy.match_name = "a-b".into()), "`a-b` is no name of a match");
     refused(with(|policy| policy.deployment = Some("gone".into())), "no deployment `gone`");
-    refused(with(|policy| (policy.valid_from, policy.valid_until) = (Some(5), Some(5))), "begins at 5 and ends at 5");
+    refused(
+        with(|policy| (policy.valid_from, policy.valid_until) = (Some(5), Some(5))),
+        "ends at 1970-01-01T00:00:00.005Z",
+    );
     refused(messaging(|act| act.content = "[]".into()), "no JSON object");
     refused(messaging(|act| act.lasts_ms = 0), "the message lasts 0 ms");
     refused(messaging(|act| act.channel = Channel::Slot("A".into())), "slot `A`");

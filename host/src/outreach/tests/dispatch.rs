@@ -23,7 +23,7 @@ impl Way {
 
     fn with(past: Past) -> Way {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let hub = Arc::new(Hub::new(10, metrics.clone()));
+        let hub = Arc::new(Hub::new(10, 10, metrics.clone()));
         let index = Arc::new(Index::new(metrics.clone()));
         Way { past, hub, script: Arc::default(), index, metrics }
     }

@@ -329,7 +329,6 @@ mod tests {
             ("advance soon", "is no length"),
             ("advance to noon", "is no time"),
             ("policy p", "expected: policy"),
-            ("policy p {\"match\": \"m\"}", "exactly one of"),
             ("policy p {\"match\": \"m\", \"publish\": {\"type\": \"t\"}, \"valid_from\": \"soon\"}", "is no time"),
             ("policy p {\"match\": \"m\", \"wrong\": 1}", "unknown field"),
             ("chain policy=", "expected: chain"),

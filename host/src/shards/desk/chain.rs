@@ -45,14 +45,14 @@ impl Worker {
             return Ready::No("no_filter", "this revision of the deployment is no filter".to_owned());
         }
         let Some(reader) = active.reader_of(shard) else { return Ready::Wait };
-        if reader.next() >= start {
-            return Ready::Yes;
-        }
         if reader.paused {
             return Ready::No("paused", format!("the filter is paused: {}", active.deployment.paused.reason));
         }
+        if reader.next() >= start {
+            return Ready::Yes;
+        }
         let limit = self.parts.limits.chain_max_wait_ms;
-        if self.clock() >= since.saturating_add(limit) {
+        if self.desk.late.contains(&filter) || self.clock() >= since.saturating_add(limit) {
             let message = format!("the filter is behind, and {limit} ms are over (`chain_max_wait_ms`)");
             return Ready::No("not_ready", message);
         }
@@ -68,7 +68,14 @@ impl Worker {
             let mut asked = Vec::new();
             for index in (0..works.len()).filter(|index| at[*index] == Some(filter)) {
                 match self.readiness(filter, &works[index], start, since) {
-                    Ready::Yes => asked.push(index),
+                    Ready::Yes => {
+                        self.desk.late.remove(&filter);
+                        asked.push(index);
+                    }
+                    Ready::No(code @ "not_ready", message) => {
+                        self.desk.late.insert(filter);
+                        self.fail(&mut works[index], code, &message, to_the_end);
+                    }
                     Ready::Wait => self.fail(&mut works[index], "not_ready", "the filter is behind", to_the_end),
                     Ready::No(code, message) => self.fail(&mut works[index], code, &message, to_the_end),
                 }

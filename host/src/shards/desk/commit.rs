@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::round::Round;
 use super::work::Work;
 use crate::journal::{Encoded, Log};
-use crate::model::outreach::{Changed, Deed, Outreach, OwnedWhole, Owner};
+use crate::model::outreach::{Answered, Changed, Deed, Outreach, OwnedWhole, Owner, Reached};
 use crate::model::{DeploymentId, Document, Frame, Lsn, Op, ShardSet};
 use crate::shards::deployment::Active;
 use crate::shards::shelf::{Persons, Shelf, owned};
@@ -16,8 +16,20 @@ use crate::shards::worker::Fatal;
 /// A frame is closed when it holds about this much.
 const FRAME_BYTES: usize = 256 << 10;
 
-/// Of a deed beside its content; decisions list their filters.
+/// Of a deed, or of a filter in it, beside its content.
 const DEED_BYTES: usize = 1_024;
+
+/// Of a policy in a decision.
+const CANDIDATE_BYTES: usize = 128;
+
+fn reached_bytes(reached: &Reached) -> usize {
+    DEED_BYTES
+        + match &reached.answer {
+            Answered::Verdict(verdict) => verdict.numbers.len() + verdict.context.as_ref().map_or(0, |text| text.len()),
+            Answered::Error { message, .. } => message.len(),
+            Answered::NotReached | Answered::OtherClass => 0,
+        }
+}
 
 /// One work with what its look kept: ready to be appended.
 pub struct Done {
@@ -73,10 +85,14 @@ impl Done {
         let deeds = self.deeds.iter().map(|deed| match deed {
             Deed::Decided(decision) => {
                 let action = &decision.action;
-                action.content.len() + action.fields.len() + DEED_BYTES * (1 + decision.verdicts.len())
+                let said: usize = decision.verdicts.iter().map(reached_bytes).sum();
+                let candidates = decision.candidates.len() * CANDIDATE_BYTES;
+                DEED_BYTES + action.content.len() + action.fields.len() + said + candidates
             }
-            Deed::Settled(settled) => DEED_BYTES + settled.context.len(),
-            _ => DEED_BYTES,
+            Deed::Settled(settled) => DEED_BYTES + settled.context.len() + settled.answer.len(),
+            Deed::Tagged { tag, .. } => DEED_BYTES + tag.value.len(),
+            Deed::Published { event, .. } => DEED_BYTES + event.bytes(),
+            Deed::Ended(ended) => DEED_BYTES + ended.reason.len(),
         });
         ops + deeds.sum::<usize>()
     }
@@ -130,6 +146,7 @@ pub fn commit(
         // In memory from now on, and with it its memory of when it was logged whole.
         let before = shelf.documents.take(&write.key).map_err(super::person::unreadable(&write.key))?;
         write.document.advance(write.time);
+        write.document.written_by(write.state_version);
         let whole = shelf.documents.whole_after(&write.key, &write.document, mark);
         shelf.documents.put(&write.key, before);
         wholes.push(whole.map(|whole| owned(write.owner.clone(), whole)));

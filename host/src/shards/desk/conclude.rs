@@ -16,7 +16,7 @@ pub fn conclude(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limi
     match look.end {
         Some(ChainEnd::Passed) => pass(work, look, presence, limits),
         Some(ChainEnd::Held { until }) => {
-            hold(work, look, until);
+            hold(work, look, until, limits);
             false
         }
         Some(ChainEnd::Denied) | None => {
@@ -26,8 +26,10 @@ pub fn conclude(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limi
     }
 }
 
-fn hold(work: &mut Work, look: &Look, until: u64) {
+fn hold(work: &mut Work, look: &Look, until: u64, limits: &Limits) {
     settle_prior(work, look);
+    // A filter that holds into the past must not keep the chain running.
+    let until = until.max(look.now.saturating_add(limits.hold_min_ms));
     let waiting = Waiting {
         action: (*look.action).clone(),
         attempt: look.attempt,
@@ -36,6 +38,7 @@ fn hold(work: &mut Work, look: &Look, until: u64) {
     };
     work.person.keep(&waiting, until.min(look.action.expires), work.lsn);
     work.deeds.push(Deed::Decided(Box::new(look.decision(Status::Held { until }))));
+    make_room(work, limits);
 }
 
 /// The chain lets it pass: it goes its way, if there is one.
@@ -75,30 +78,26 @@ fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Lim
             (WaitingState::Inbox { sequence, channel, attempted }, action.expires, status)
         }
     };
-    let waiting = Waiting { action: (*action).clone(), attempt: look.attempt, state, asked: look.asked.clone() };
+    let waiting = Waiting { action: (*action).clone(), attempt: look.attempt, state, asked: asked(look) };
     work.person.keep(&waiting, wake, work.lsn);
     work.deeds.push(Deed::Decided(Box::new(look.decision(status))));
     make_room(work, limits);
     true
 }
 
-/// The oldest entries of the inbox give way.
+/// The oldest entries give way, whatever they wait for.
 fn make_room(work: &mut Work, limits: &Limits) {
     loop {
         // What cannot be read is not in the way.
         let waiting = all_waiting(&work.person.document).unwrap_or_default();
-        let mut inbox: Vec<(u64, Waiting)> = waiting
-            .into_iter()
-            .filter_map(|waiting| match waiting.state {
-                WaitingState::Inbox { sequence, .. } => Some((sequence, waiting)),
-                _ => None,
-            })
-            .collect();
-        if inbox.len() as u64 <= limits.inbox_max_unacked {
+        if waiting.len() as u64 <= limits.inbox_max_unacked {
             return;
         }
-        inbox.sort_by_key(|(sequence, _)| *sequence);
-        let (_, oldest) = inbox.swap_remove(0);
+        let oldest = waiting.into_iter().min_by_key(|waiting| match waiting.state {
+            WaitingState::Inbox { sequence, .. } => (0, sequence),
+            WaitingState::Held { .. } | WaitingState::Outbox { .. } => (1, waiting.action.time),
+        });
+        let Some(oldest) = oldest else { return };
         end(work, oldest, DeliveryEnd::ExpiredUnacked, "more than `inbox_max_unacked` waited");
     }
 }
@@ -110,11 +109,25 @@ pub fn give_up(work: &mut Work, look: &Look, status: Status) {
     work.deeds.push(Deed::Decided(Box::new(look.decision(status))));
 }
 
+/// Who wants to hear of the delivery's end: those of this look, and those of an earlier one that it did not ask.
+fn asked(look: &Look) -> Vec<Asked> {
+    let mut all = look.asked.clone();
+    let earlier = look.prior.iter().flat_map(|prior| &prior.asked);
+    let missing = earlier.filter(|earlier| !look.asked.iter().any(|asked| asked.deployment == earlier.deployment));
+    all.extend(missing.cloned());
+    all
+}
+
 /// What an earlier look had reserved was not used.
 fn settle_prior(work: &mut Work, look: &Look) {
     let Some(prior) = &look.prior else { return };
+    // A channel that was given it may have delivered it, though nobody has heard.
+    let (end, reason) = match prior.state {
+        WaitingState::Outbox { .. } => (DeliveryEnd::Unknown, "it was handed over, and not sent again"),
+        _ => (DeliveryEnd::Failed, "it was not sent"),
+    };
     for asked in &prior.asked {
-        let settled = settled(work, look.action.id, asked, DeliveryEnd::Failed.settlement(), "it was not sent");
+        let settled = settled(work, look.action.id, asked, end.settlement(), reason);
         work.deeds.push(Deed::Settled(settled));
     }
 }

@@ -25,7 +25,7 @@ use super::shelf::Persons;
 use super::ticks::Times;
 use crate::journal::Log;
 use crate::model::outreach::Deed;
-use crate::model::{Frame, Lsn, ShardSet};
+use crate::model::{DeploymentId, Frame, Lsn, ShardSet};
 use crate::outreach::Rules;
 pub use commit::Shelves;
 
@@ -47,6 +47,8 @@ pub struct Desk {
     now: u64,
     arrivals: Vec<Arrival>,
     filters: Concerns,
+    /// Filters that were waited for in vain: nobody waits for them again before they have caught up.
+    late: HashSet<DeploymentId>,
 }
 
 /// A round whose jobs have been thought through, and nothing of it has happened.
@@ -58,8 +60,8 @@ struct Pending {
 }
 
 impl Desk {
-    pub fn new(recovered: RecoveredDesk, log: &Log, times: Times, now: u64) -> Desk {
-        let RecoveredDesk { persons, position, done, rules, .. } = recovered;
+    pub fn new(recovered: RecoveredDesk, log: &Log, times: Times) -> Desk {
+        let RecoveredDesk { persons, position, done, now, rules, .. } = recovered;
         Desk {
             reader: Reader::new(log, ShardSet::ALL, position),
             times,
@@ -67,9 +69,10 @@ impl Desk {
             rules,
             persons,
             pending: None,
-            now,
+            now: now.max(times.last.now),
             arrivals: Vec::new(),
             filters: Concerns::default(),
+            late: HashSet::new(),
         }
     }
 

@@ -11,6 +11,9 @@ const TAG: &str = "tag:";
 const ONCE: &str = "once:";
 const SEQUENCE: &str = "sequence";
 
+/// Keys of `once` that are known of one person; of more the oldest is forgotten.
+const ONCE_MOST: usize = 1_000;
+
 /// A document with the changes that were made to it here.
 pub struct Person {
     pub document: Document,
@@ -40,6 +43,11 @@ impl Person {
     pub fn waiting(&self, action: ActionId) -> Result<Option<Waiting>, CodecError> {
         let value = self.document.value(&format!("{ACTION}{action}"), 0);
         value.map(|value| decode_waiting(&value.bytes)).transpose()
+    }
+
+    /// Does it wait, or was it acknowledged?
+    pub fn knows(&self, action: ActionId, now: u64) -> bool {
+        self.document.value(&format!("{ACTION}{action}"), 0).is_some() || was_acknowledged(&self.document, action, now)
     }
 
     /// Keeps an action until something becomes of it; `wake` is when to look at it again.
@@ -85,6 +93,12 @@ impl Person {
             return false;
         }
         self.set(name, Vec::new(), Some(now.saturating_add(lasts_ms)));
+        let known = with_prefix(&self.document, ONCE).count();
+        if known > ONCE_MOST {
+            let expires = |(_, value): &(&str, &Value)| value.expires;
+            let oldest = with_prefix(&self.document, ONCE).min_by_key(expires).map(|(name, _)| name.to_owned());
+            oldest.into_iter().for_each(|name| self.remove(name));
+        }
         true
     }
 

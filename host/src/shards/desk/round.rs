@@ -184,6 +184,10 @@ impl Desk {
 
     fn report(&mut self, lsn: Lsn, report: &Arc<Report>, round: &mut Round) -> Result<Taken, Fatal> {
         let (business, person): (Arc<str>, Arc<str>) = ((&*report.business).into(), (&*report.person).into());
+        if round.persons.contains(&person) {
+            // What is judged in this round may change what waits.
+            return Ok(Taken::Part(0));
+        }
         let wake = match &report.what {
             Reported::Arrived { slot } => match self.unattempted(&business, &person, slot.as_deref())? {
                 Some(action) => Some(action),
@@ -191,9 +195,7 @@ impl Desk {
             },
             _ => None,
         };
-        if !round.persons.insert(person.clone()) {
-            return Ok(Taken::Part(0));
-        }
+        round.persons.insert(person.clone());
         let now = self.advance(report.at);
         let task = wake.map_or_else(|| Task::Report(report.clone()), Task::Wake);
         round.jobs.push(Job { lsn, ordinal: 0, now, business, person, task });

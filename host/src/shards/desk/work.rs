@@ -30,7 +30,8 @@ pub struct Work {
 impl Desk {
     /// Thinks a job through.
     pub(super) fn think(&mut self, job: &Job, limits: &Limits) -> Result<Work, Fatal> {
-        let document = self.persons.look(&job.business, &job.person).map_err(unreadable(&job.person))?;
+        let shelf = self.persons.shelf(&job.business);
+        let document = shelf.documents.copy(&job.person).map_err(unreadable(&job.person))?;
         let mut work = Work {
             lsn: job.lsn,
             ordinal: job.ordinal,
@@ -73,10 +74,13 @@ fn origin(job: &Job, deployment: &Deployment, found: &Match) -> Origin {
 impl Work {
     fn matched(&mut self, rules: &Rules, found: &Match, time: u64, origin: Origin, limits: &Limits) {
         let selection = rules.select(&self.business, &origin.deployment, &found.name, self.now);
-        let repeated = found.once.as_ref().is_some_and(|once| {
-            let key = fact_id(&["once", &origin.deployment, &found.name, once]);
-            !self.person.first(key, self.now, limits.once_ms)
-        });
+        let acts = !selection.acts.is_empty() || selection.message.is_some();
+        // What nobody acts on does not use the key up.
+        let mut repeated = acts
+            && found.once.as_ref().is_some_and(|once| {
+                let key = fact_id(&["once", &origin.deployment, &found.name, once]);
+                !self.person.first(key, self.now, limits.once_ms)
+            });
         for (id, revision, policy) in selection.acts.iter().filter(|_| !repeated) {
             self.act(id, *revision, policy, found, time, &origin);
         }
@@ -88,6 +92,8 @@ impl Work {
         };
         let Act::Message(act) = &policy.act else { return };
         let action = self.action(id, revision, policy.priority, act, found, origin);
+        // The same event beyond the horizon of dedup makes the same match, and the same action.
+        repeated |= self.person.knows(action.id, self.now);
         if repeated {
             let mut look = Look::new(action, 1, Cause::Match, self.now, Chain::default());
             look.candidates = selection.candidates;
@@ -230,7 +236,7 @@ impl Work {
         };
         let Some(waiting) = self.waiting(action)? else { return Ok(()) };
         if end == DeliveryEnd::Acknowledged {
-            self.person.remember_acknowledged(action, waiting.action.expires.max(self.now + ACKNOWLEDGED_MS));
+            self.person.remember_acknowledged(action, self.now + ACKNOWLEDGED_MS);
         }
         conclude::end(self, waiting, end, reason);
         Ok(())
@@ -239,6 +245,13 @@ impl Work {
     /// Tried again later, twice as long each time; after `delivery_tries` it has failed.
     fn not_now(&mut self, action: ActionId, reason: &str, limits: &Limits) -> Result<(), Fatal> {
         let Some(mut waiting) = self.waiting(action)? else { return Ok(()) };
+        if let WaitingState::Inbox { attempted, .. } = &mut waiting.state {
+            // Nobody was there any more: it is looked at again when the person comes.
+            *attempted = false;
+            let wake = waiting.action.expires;
+            self.person.keep(&waiting, wake, self.lsn);
+            return Ok(());
+        }
         let WaitingState::Outbox { retry, tries, .. } = &mut waiting.state else { return Ok(()) };
         if u64::from(*tries) >= limits.delivery_tries {
             conclude::end(self, waiting, DeliveryEnd::Failed, reason);

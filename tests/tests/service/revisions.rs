@@ -1,0 +1,112 @@
+//! What an operator does with revisions and chains over HTTP: back to an older one, the end of a deployment, another order
+//! of filters; each is in what comes next.
+
+use fishpond_tests::component;
+use fishpond_tests::service::{Client, Settings, Told};
+use serde_json::{Value, json};
+
+use super::telling::{FOUND, decided, tell, telling};
+use super::{BUSINESS, other_version};
+
+fn deed(client: &Client, deployment: &str, deed: &str, body: &str) -> Told {
+    client.post(&format!("/v1/{BUSINESS}/deployments/{deployment}/{deed}"), "application/json", body.as_bytes())
+}
+
+fn chain(client: &Client, filters: &[&str]) -> Told {
+    let entries: Vec<Value> = filters.iter().map(|filter| json!({ "filter": filter, "on_error": "closed" })).collect();
+    client.put(&format!("/v1/{BUSINESS}/chain"), &json!({ "entries": entries }))
+}
+
+fn filter(client: &Client, name: &str) {
+    client.upload(BUSINESS, &component("gray"));
+    client.deploy(BUSINESS, name, "gray", &json!({ "percent": 100, "salt": name })).ok();
+}
+
+/// Who has said something about the newest of so many decisions, in the order of the chain.
+fn judges(look: &Value) -> Vec<&str> {
+    let verdicts = look["verdicts"].as_array().expect("verdicts");
+    verdicts.iter().map(|verdict| verdict["filter"].as_str().expect("a filter")).collect()
+}
+
+#[test]
+fn x_01_rolling_back_over_http_is_a_new_revision_of_the_old_module() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = telling(folder.path(), &Settings::default());
+    let client = service.client();
+    assert_eq!(deed(&client, FOUND, "rollback", "").refusal(), (409, "no_revision".to_owned()));
+    let first = client.get(&format!("/v1/{BUSINESS}/deployments/{FOUND}")).ok()["module"]["digest"].clone();
+    let second = client.upload(BUSINESS, &other_version("herald"))["digest"].clone();
+    assert_ne!(first, second);
+    client.deploy(BUSINESS, FOUND, second.as_str().expect("a digest"), &json!({})).ok();
+    let mut expected = vec![(json!(2), second.clone())];
+    tell(&client, "ann", "offer", 0);
+    for (n, (body, digest)) in (1..).zip([("", &first), (r#"{"to":2}"#, &second), (r#"{"to":1}"#, &first)]) {
+        let view = deed(&client, FOUND, "rollback", body).ok();
+        assert_eq!((&view["revision"], &view["module"]["digest"]), (&json!(n + 2), digest), "{view}");
+        expected.push((json!(n + 2), digest.clone()));
+        tell(&client, "ann", "offer", n);
+    }
+    for (body, status, code) in [(r#"{"to":99}"#, 422, "no_revision"), (r#"{"too":1}"#, 400, "bad_body")] {
+        assert_eq!(deed(&client, FOUND, "rollback", body).refusal(), (status, code.to_owned()), "{body}");
+    }
+    let looks = decided(&mut service, "ann", 4);
+    let origins = looks.iter().rev().map(|look| (look["origin"]["revision"].clone(), look["origin"]["digest"].clone()));
+    assert_eq!(origins.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn x_01_what_is_retired_handles_nothing_more_and_stays_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = telling(folder.path(), &Settings::default());
+    let client = service.client();
+    // So that there is one to go back to.
+    client.deploy(BUSINESS, FOUND, "herald", &json!({})).ok();
+    filter(&client, "share");
+    chain(&client, &["share"]).ok();
+    let told = deed(&client, "share", "retire", "");
+    assert_eq!(told.refusal(), (409, "in_chain".to_owned()));
+    tell(&client, "ann", "offer", 1);
+    assert_eq!(judges(&decided(&mut service, "ann", 1)[0]), ["share"], "it goes on");
+    chain(&client, &[]).ok();
+    assert_eq!(deed(&client, "share", "retire", "").ok()["state"], "retired");
+    assert_eq!(chain(&client, &["share"]).refusal(), (422, "bad_chain".to_owned()));
+
+    // What another rule sees is behind what this one would have seen.
+    client.deploy(BUSINESS, "other", "herald", &json!({})).ok();
+    assert_eq!(deed(&client, FOUND, "retire", "").ok()["state"], "retired");
+    tell(&client, "ann", "offer", 2);
+    decided(&mut service, "ann", 2);
+    let matches = client.pages(&format!("/v1/{BUSINESS}/matches"), "matches");
+    let found: Vec<_> = matches.iter().map(|found| (&found["deployment"], &found["fields"]["n"])).collect();
+    assert_eq!(found, [(&json!(FOUND), &json!(1)), (&json!("other"), &json!(2))]);
+    let deploy = |client: &Client| client.deploy(BUSINESS, FOUND, "herald", &json!({}));
+    let check = |client: &Client| {
+        for deeds in ["pause", "resume", "rollback", "retire"] {
+            assert_eq!(deed(client, FOUND, deeds, "").refusal(), (409, "retired".to_owned()), "{deeds}");
+        }
+        assert_eq!(deploy(client).refusal(), (409, "retired".to_owned()));
+        assert_eq!(client.get(&format!("/v1/{BUSINESS}/deployments/{FOUND}")).ok()["state"], "retired");
+    };
+    check(&client);
+    service.kill_and_restart();
+    check(&service.client());
+}
+
+#[test]
+fn s2_08_another_chain_over_http_is_in_the_next_decision() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = telling(folder.path(), &Settings::default());
+    let client = service.client();
+    ["a", "b", "c"].iter().for_each(|name| filter(&client, name));
+    let chains: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["b", "c", "a"], &["c"]];
+    for (n, filters) in (1..).zip(chains) {
+        let view = chain(&client, filters).ok();
+        assert_eq!(view["revision"], n, "{view}");
+        for wrong in [&["a", "nobody"][..], &["a", "a"], &["a", FOUND]] {
+            assert_eq!(chain(&client, wrong).refusal(), (422, "bad_chain".to_owned()), "{wrong:?}");
+        }
+        tell(&client, "ann", "offer", n);
+        let looks = decided(&mut service, "ann", n as usize);
+        assert_eq!((judges(&looks[0]), &looks[0]["chain"]["business"]), (filters.to_vec(), &json!(n)), "{looks:?}");
+    }
+}
