@@ -116,3 +116,18 @@ fn a_delivery_is_tried_again_and_ends() {
 fn the_herald_says_what_it_is_told() {
     scenario("tests/guests/herald/scenarios/told.scenario");
 }
+
+#[test]
+fn x_26_a_repair_survives_a_restart_before_its_first_outcome() {
+    scenario("tests/tests/outreach/x_26_repair_restart.scenario");
+}
+
+#[test]
+fn s1_05_a_match_that_nobody_acts_on_does_not_use_its_once_up() {
+    scenario("tests/tests/outreach/s1_05_once_unused.scenario");
+}
+
+#[test]
+fn s2_22_a_reservation_is_given_back_also_by_a_look_that_did_not_ask_the_filter() {
+    scenario("tests/tests/outreach/s2_22_left_chain.scenario");
+}

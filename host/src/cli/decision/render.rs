@@ -28,7 +28,10 @@ pub(super) fn story(story: &ActionStory) -> String {
     }
     match &story.end {
         Some(end) => out.add(0, &ended(end)),
-        None => out.add(0, "delivery: not ended"),
+        None if story.looks.last().is_some_and(|look| matches!(&*look.status, "sent" | "waiting" | "held")) => {
+            out.add(0, "delivery: not ended");
+        }
+        None => {}
     }
     if let Some(reached) = &story.what_if {
         out.add(0, "If it were judged now:");
