@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -63,9 +64,10 @@ impl Stream {
     /// The next action; None when the host has ended the stream.
     ///
     /// # Panics
-    /// If nothing comes for longer than [`PATIENCE`].
+    /// If none comes for longer than [`PATIENCE`].
     #[allow(clippy::should_implement_trait, reason = "it waits for the network: an iterator would hide that")]
     pub fn next(&mut self) -> Option<Came> {
+        let begun = Instant::now();
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let came = came(event);
@@ -74,6 +76,8 @@ impl Stream {
                     return came;
                 }
             }
+            // Comments come all the time.
+            assert!(begun.elapsed() < PATIENCE, "no action came");
             let chunk = self.chunk()?;
             self.text.push_str(&chunk);
         }

@@ -238,11 +238,11 @@ fn the_readmes_commands_for_curl_work_as_they_are_written() {
     let variables = send.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("URL="));
     let variables = variables.collect::<Vec<_>>().join("\n");
     let shell = |script: &str| {
-        // Each answer on a line of its own, failures are failures; how a person has it printed is the person's choice.
+        // Each answer is a line, failures are failures; how a person has it printed is the person's choice.
         let script =
             script.lines().map(|line| line.split(" | jq ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
         let script =
-            format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body -w '\\n' \"$@\"; }}\n{script}\n");
+            format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body \"$@\"; }}\n{script}\n");
         let text = run(Command::new("sh").args(["-c", &script]).current_dir(folder.path()));
         let answers =
             text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
