@@ -131,3 +131,8 @@ fn s1_05_a_match_that_nobody_acts_on_does_not_use_its_once_up() {
 fn s2_22_a_reservation_is_given_back_also_by_a_look_that_did_not_ask_the_filter() {
     scenario("tests/tests/outreach/s2_22_left_chain.scenario");
 }
+
+#[test]
+fn what_the_host_learns_are_events_like_others() {
+    scenario("tests/tests/outreach/facts.scenario");
+}
