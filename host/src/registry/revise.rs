@@ -25,6 +25,9 @@ impl Registry {
     /// the newest), by the same checks as deploying.
     pub fn rollback(&self, business: &str, name: &str, to: Option<u32>, by: &str) -> Result<Revised, Error> {
         let deployment = self.deployment(business, name).ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
+        if deployment.retired.is_some() {
+            return Err(Error::Retired(name.to_owned()));
+        }
         let request = deployment.going_back(to)?;
         self.revise(business, name, request, Vec::new(), by)
     }

@@ -220,7 +220,10 @@ impl Active {
     }
 
     pub fn publish(&self, board: &Board) {
-        board.publish(self.deployment.id, self.position());
+        // A retired deployment has nothing more to read.
+        let position = self.position();
+        let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
+        board.publish(self.deployment.id, position, over);
         self.meters.paused(self.deployment.paused.shards.len());
     }
 

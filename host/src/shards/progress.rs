@@ -9,7 +9,8 @@ use crate::model::{DeploymentId, Lsn};
 
 pub struct Board {
     log: Log,
-    positions: Mutex<BTreeMap<DeploymentId, Lsn>>,
+    /// And whether there is nothing more to read for it.
+    positions: Mutex<BTreeMap<DeploymentId, (Lsn, bool)>>,
     fatal: Mutex<Option<String>>,
 }
 
@@ -18,8 +19,9 @@ impl Board {
         Board { log, positions: Mutex::default(), fatal: Mutex::default() }
     }
 
-    pub fn publish(&self, deployment: DeploymentId, position: Lsn) {
-        self.positions.lock().unwrap_or_else(PoisonError::into_inner).insert(deployment, position);
+    /// `over`: it has read all that it will ever read.
+    pub fn publish(&self, deployment: DeploymentId, position: Lsn, over: bool) {
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner).insert(deployment, (position, over));
     }
 
     /// The first reason counts: what follows is a consequence.
@@ -30,8 +32,9 @@ impl Board {
 
 impl Watch for Board {
     fn progress(&self, deployment: DeploymentId) -> Option<Progress> {
-        let position = *self.positions.lock().unwrap_or_else(PoisonError::into_inner).get(&deployment)?;
-        Some(Progress { position, lag: self.log.last().0.saturating_sub(position.0) })
+        let (position, over) = *self.positions.lock().unwrap_or_else(PoisonError::into_inner).get(&deployment)?;
+        let lag = if over { 0 } else { self.log.last().0.saturating_sub(position.0) };
+        Some(Progress { position, lag })
     }
 
     fn unhealthy(&self) -> Option<String> {

@@ -115,9 +115,12 @@ fn s1_15_who_is_away_gets_it_elsewhere_or_not_as_the_policy_says() {
 #[test]
 fn s1_15_two_devices_of_a_person_both_show_it_and_one_acknowledges_for_both() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut service = telling(folder.path(), &Settings::default());
+    let limits = vec![("streams_per_person", 2)];
+    let mut service = telling(folder.path(), &Settings { limits, ..Settings::default() });
     let client = service.client();
     let [mut phone, mut page] = [connect(&service, "ann"), connect(&service, "ann")];
+    let told = stream(&service, &service.token(), "ann", &[]).err().expect("a refusal");
+    assert_eq!(told.refusal(), (429, "streams_per_person".to_owned()));
     let mut bobs = connect(&service, "bob");
     tell(&client, "ann", "offer", 1);
     let (on_phone, on_page) = (phone.next().expect("an action"), page.next().expect("an action"));

@@ -241,8 +241,7 @@ fn the_readmes_commands_for_curl_work_as_they_are_written() {
         // Each answer is a line, failures are failures; how a person has it printed is the person's choice.
         let script =
             script.lines().map(|line| line.split(" | jq ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
-        let script =
-            format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body \"$@\"; }}\n{script}\n");
+        let script = format!("set -e\ncurl() {{ command curl --noproxy '*' --fail-with-body \"$@\"; }}\n{script}\n");
         let text = run(Command::new("sh").args(["-c", &script]).current_dir(folder.path()));
         let answers =
             text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));

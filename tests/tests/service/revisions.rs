@@ -76,6 +76,8 @@ fn x_01_what_is_retired_handles_nothing_more_and_stays_so() {
     assert_eq!(deed(&client, FOUND, "retire", "").ok()["state"], "retired");
     tell(&client, "ann", "offer", 2);
     decided(&mut service, "ann", 2);
+    let retired = client.get(&format!("/v1/{BUSINESS}/deployments/{FOUND}")).ok();
+    assert_eq!(retired["lag"], 0, "what will never be read is no lag: {retired}");
     let matches = client.pages(&format!("/v1/{BUSINESS}/matches"), "matches");
     let found: Vec<_> = matches.iter().map(|found| (&found["deployment"], &found["fields"]["n"])).collect();
     assert_eq!(found, [(&json!(FOUND), &json!(1)), (&json!("other"), &json!(2))]);

@@ -38,7 +38,13 @@ impl<'a> Builder<'a> {
             "specversion" if text == "1.0" => self.versioned = true,
             "specversion" => return Err(bad(name, format!("`{text}` is not known, only 1.0 is"))),
             "id" => self.event.id = text.into(),
+            "source" if text.starts_with("fishpond/") => {
+                return Err(bad(name, "sources that begin with `fishpond/` are the host's own".to_owned()));
+            }
             "source" => self.event.source = text.into(),
+            "type" if text.starts_with("fishpond.") => {
+                return Err(bad(name, "types that begin with `fishpond.` are what the host says itself".to_owned()));
+            }
             "type" => self.event.kind = text.into(),
             "subject" => self.event.subject = text.into(),
             "time" => {

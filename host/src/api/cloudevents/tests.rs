@@ -243,3 +243,18 @@ fn binary_data_is_the_body() {
         assert_eq!(refused(binary(&[(name, "x")], None, "")).1, code, "{name}");
     }
 }
+
+#[test]
+fn nobody_speaks_for_the_host() {
+    for (member, wrong, right) in [("type", "fishpond.match", "fishpondish"), ("source", "fishpond/host", "fishpond")] {
+        let event = |text: &str| {
+            let others = [("id", "1"), ("source", "s"), ("type", "t")].into_iter().filter(|(name, _)| *name != member);
+            let members: Vec<String> = others.map(|(name, value)| format!(r#""{name}":"{value}""#)).collect();
+            let json = format!(r#"{{"specversion":"1.0","{member}":"{text}",{}}}"#, members.join(","));
+            read_event(json.as_bytes(), &intake()).expect("JSON")
+        };
+        let (path, code) = refused(event(wrong));
+        assert_eq!((path, code.to_owned()), (format!("/{member}"), format!("bad_{member}")));
+        assert!(event(right).is_ok(), "{right}");
+    }
+}

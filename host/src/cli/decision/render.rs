@@ -232,7 +232,7 @@ pub(super) mod tests {
         };
         let story = ActionStory { action: "00ff".to_owned(), looks: vec![look], end: None, what_if: Some(vec![]) };
         let text = super::story(&story);
-        assert!(!text.contains("policy ") && text.contains("=> no route\ndelivery: not ended\n"), "{text}");
+        assert!(!text.contains("policy ") && text.contains("=> no route\nIf it"), "{text}");
         assert!(text.ends_with("If it were judged now:\n  no filter would be asked\n"), "{text}");
     }
 }
