@@ -257,6 +257,16 @@ pub fn parts_equal(one: &Document, other: &Document) -> bool {
     parts(one) == parts(other)
 }
 
+/// The folder of a host as a crash behind frame `last` leaves it: nothing above it in the journal, nor in the store. `stores`:
+/// copies of the store with the highest position in each, in order; the first is empty.
+pub fn crashed(from: &Path, stores: &[(Lsn, tempfile::TempDir)], last: Lsn, into: &Path) {
+    copy_folder(&from.join("journal"), &into.join("journal")).expect("a copy");
+    copy_folder(&from.join("modules"), &into.join("modules")).expect("a copy");
+    let (_, store) = stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
+    copy_folder(store.path(), &into.join("store")).expect("a copy");
+    fishpond::journal::cut(&into.join("journal"), last).expect("it can be cut there");
+}
+
 /// Copies a folder with everything in it.
 pub fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;

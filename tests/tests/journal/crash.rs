@@ -2,12 +2,10 @@
 //! what comes out without a crash (DECISIONS 27).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use fishpond::journal::cut;
 use fishpond::model::{Document, Frame, Lsn};
 use fishpond::store::Store;
-use fishpond_tests::{Deploy, Setup, World, copy_folder, flow, parts_equal};
+use fishpond_tests::{Deploy, Setup, World, copy_folder, crashed, flow, parts_equal};
 
 /// What happens to the host, in order. Each is followed by everything running to rest.
 enum Act {
@@ -146,16 +144,6 @@ impl Result {
     }
 }
 
-/// The folder as a crash behind frame `last` leaves it: nothing above it in the journal, nor in the store.
-fn crashed(uncut: &Uncut, last: Lsn, into: &Path) {
-    let from = uncut.folder.path();
-    copy_folder(&from.join("journal"), &into.join("journal")).expect("a copy");
-    copy_folder(&from.join("modules"), &into.join("modules")).expect("a copy");
-    let (_, store) = uncut.stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
-    copy_folder(store.path(), &into.join("store")).expect("a copy");
-    cut(&into.join("journal"), last).expect("it can be cut there");
-}
-
 #[test]
 fn a_crash_behind_every_frame_changes_nothing() {
     let acts = acts();
@@ -164,7 +152,7 @@ fn a_crash_behind_every_frame_changes_nothing() {
     for last in 0..=uncut.last.0 {
         let last = Lsn(last);
         let folder = tempfile::tempdir().expect("a folder");
-        crashed(&uncut, last, folder.path());
+        crashed(uncut.folder.path(), &uncut.stores, last, folder.path());
         // Batches fall otherwise than before the crash.
         let mut world =
             World::open(folder.path(), &Setup::seed(last.0, 1 + last.0 as usize % 9)).expect("it opens again");
@@ -213,7 +201,7 @@ fn a_journal_that_ends_below_its_store_is_refused() {
     let uncut = uncut(&acts, &Setup::seed(7, 6));
     let (highest, store) = &uncut.stores[1];
     let folder = tempfile::tempdir().expect("a folder");
-    crashed(&uncut, highest.previous(), folder.path());
+    crashed(uncut.folder.path(), &uncut.stores, highest.previous(), folder.path());
     std::fs::remove_dir_all(folder.path().join("store")).expect("removed");
     copy_folder(store.path(), &folder.path().join("store")).expect("a copy");
     let Err(error) = World::open(folder.path(), &Setup::default()) else { panic!("it was continued") };

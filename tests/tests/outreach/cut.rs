@@ -2,15 +2,13 @@
 //! opened again, the rest of the run played. What was decided must be what is decided without a crash (DECISIONS 27).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use fishpond::journal::cut;
 use fishpond::model::outreach::{ActionId, Answered, Deed, Outreach};
 use fishpond::model::{Frame, Lsn};
 use fishpond::scenario::{Run, RunOptions, Scenario, Step};
 use fishpond::shards::Batching;
 use fishpond::store::Store;
-use fishpond_tests::{copy_folder, frames, modules};
+use fishpond_tests::{copy_folder, crashed, frames, modules};
 
 const PEOPLE: [&str; 4] = ["ann", "bob", "cid", "dan"];
 
@@ -174,15 +172,6 @@ fn uncut() -> Uncut {
     Uncut { folder, steps, played, stores, last, result }
 }
 
-fn crashed(uncut: &Uncut, last: Lsn, into: &Path) {
-    let from = uncut.folder.path();
-    copy_folder(&from.join("journal"), &into.join("journal")).expect("a copy");
-    copy_folder(&from.join("modules"), &into.join("modules")).expect("a copy");
-    let (_, store) = uncut.stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
-    copy_folder(store.path(), &into.join("store")).expect("a copy");
-    cut(&into.join("journal"), last).expect("it can be cut there");
-}
-
 #[test]
 fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
     let uncut = uncut();
@@ -190,7 +179,7 @@ fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
     for last in 0..=uncut.last.0 {
         let last = Lsn(last);
         let folder = tempfile::tempdir().expect("a folder");
-        crashed(&uncut, last, folder.path());
+        crashed(uncut.folder.path(), &uncut.stores, last, folder.path());
         // The step that the crash interrupted is played again, as a producer or an operator would.
         let interrupted = uncut.played.iter().position(|played| played.last > last).unwrap_or(uncut.steps.len());
         let clock = uncut.played.get(interrupted).or(uncut.played.last()).expect("steps").clock;

@@ -18,6 +18,8 @@ enum Ready {
     Yes,
     /// It has not read everything below the chain's frame.
     Wait,
+    /// It was waited for in vain.
+    Late(String),
     No(&'static str, String),
 }
 
@@ -54,7 +56,7 @@ impl Worker {
         let limit = self.parts.limits.chain_max_wait_ms;
         if self.desk.late.contains(&filter) || self.clock() >= since.saturating_add(limit) {
             let message = format!("the filter is behind, and {limit} ms are over (`chain_max_wait_ms`)");
-            return Ready::No("not_ready", message);
+            return Ready::Late(message);
         }
         Ready::Wait
     }
@@ -68,17 +70,17 @@ impl Worker {
             let mut asked = Vec::new();
             for index in (0..works.len()).filter(|index| at[*index] == Some(filter)) {
                 match self.readiness(filter, &works[index], start, since) {
-                    Ready::Yes => {
-                        self.desk.late.remove(&filter);
-                        asked.push(index);
-                    }
-                    Ready::No(code @ "not_ready", message) => {
+                    Ready::Yes => asked.push(index),
+                    Ready::Late(message) => {
                         self.desk.late.insert(filter);
-                        self.fail(&mut works[index], code, &message, to_the_end);
+                        self.fail(&mut works[index], "not_ready", &message, to_the_end);
                     }
                     Ready::Wait => self.fail(&mut works[index], "not_ready", "the filter is behind", to_the_end),
                     Ready::No(code, message) => self.fail(&mut works[index], code, &message, to_the_end),
                 }
+            }
+            if !asked.is_empty() && !to_the_end {
+                self.desk.late.remove(&filter);
             }
             self.ask_filter(filter, works, &asked, to_the_end);
         }

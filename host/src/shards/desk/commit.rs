@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::person::unreadable;
 use super::round::Round;
 use super::work::Work;
 use crate::journal::{Encoded, Log};
@@ -112,6 +113,35 @@ impl Shelves<'_> {
         }
     }
 
+    /// The agenda follows what is about to be appended.
+    fn note(&mut self, write: &DocumentWrite) {
+        if let Some(shelf) = self.shelf(&write.owner) {
+            shelf.note(&write.key, &write.ops);
+        }
+    }
+
+    /// The document whole, if this is its first change since the mark.
+    fn whole_after(&mut self, write: &mut DocumentWrite, mark: Lsn) -> Result<Option<OwnedWhole>, Fatal> {
+        write.document.advance(write.time);
+        write.document.written_by(write.state_version);
+        let Some(shelf) = self.shelf(&write.owner) else { return Ok(None) };
+        // In memory from now on, and with it its memory of when it was logged whole.
+        let before = shelf.documents.take(&write.key).map_err(unreadable(&write.key))?;
+        let whole = shelf.documents.whole_after(&write.key, &write.document, mark);
+        shelf.documents.put(&write.key, before);
+        Ok(whole.map(|whole| owned(write.owner.clone(), whole)))
+    }
+
+    /// The document as the frame at this position has made it.
+    fn put(&mut self, mut write: DocumentWrite, lsn: Lsn) -> Result<(), Fatal> {
+        let Some(shelf) = self.shelf(&write.owner) else { return Ok(()) };
+        let before = shelf.documents.take(&write.key).map_err(unreadable(&write.key))?;
+        write.document.stamp(lsn, write.time, write.state_version);
+        shelf.documents.resized(vec![before.bytes()], std::slice::from_ref(&write.document));
+        shelf.documents.put(&write.key, write.document);
+        Ok(())
+    }
+
     /// Documents whose rows are behind, with their owners.
     pub fn dirty(&self) -> Vec<(Owner, Arc<str>)> {
         let own = self.active.iter().map(|(id, active)| (Owner::Deployment(*id), &active.shelf));
@@ -122,7 +152,7 @@ impl Shelves<'_> {
     }
 }
 
-/// Appends the frames of a round and puts the documents in their places. Answers the last frame's position.
+/// Appends the frames of a round and puts the documents in their places.
 pub fn commit(
     log: &Log,
     round: &Round,
@@ -130,42 +160,23 @@ pub fn commit(
     now: u64,
     mark: Lsn,
     shelves: &mut Shelves<'_>,
-) -> Result<Option<Lsn>, Fatal> {
+) -> Result<(), Fatal> {
     let mut frames = Frames::new(round, now);
     let mut writes: Vec<(usize, DocumentWrite)> = Vec::new();
     let mut works = works.into_iter().peekable();
     while let Some(mut done) = works.next() {
         let next = works.peek().map(|next| (next.lsn, next.ordinal));
-        let written = std::mem::take(&mut done.writes);
-        let frame = frames.push(done, &written, next);
-        writes.extend(written.into_iter().map(|write| (frame, write)));
+        done.writes.iter().for_each(|write| shelves.note(write));
+        let frame = frames.push(&mut done, next);
+        writes.extend(done.writes.into_iter().map(|write| (frame, write)));
     }
-    let mut wholes = Vec::new();
-    for (_, write) in &mut writes {
-        let Some(shelf) = shelves.shelf(&write.owner) else { continue };
-        // In memory from now on, and with it its memory of when it was logged whole.
-        let before = shelf.documents.take(&write.key).map_err(super::person::unreadable(&write.key))?;
-        write.document.advance(write.time);
-        write.document.written_by(write.state_version);
-        let whole = shelf.documents.whole_after(&write.key, &write.document, mark);
-        shelf.documents.put(&write.key, before);
-        wholes.push(whole.map(|whole| owned(write.owner.clone(), whole)));
-    }
-    for ((frame, _), whole) in writes.iter_mut().zip(wholes) {
-        if let Some(whole) = whole {
+    for (frame, write) in &mut writes {
+        if let Some(whole) = shelves.whole_after(write, mark)? {
             *frame = frames.push_whole(whole);
         }
     }
     let lsns = frames.append(log)?;
-    for (frame, mut write) in writes {
-        let Some(shelf) = shelves.shelf(&write.owner) else { continue };
-        let before = shelf.documents.take(&write.key).map_err(super::person::unreadable(&write.key))?;
-        shelf.note(&write.key, &write.ops);
-        write.document.stamp(lsns[frame], write.time, write.state_version);
-        shelf.documents.resized(vec![before.bytes()], std::slice::from_ref(&write.document));
-        shelf.documents.put(&write.key, write.document);
-    }
-    Ok(lsns.last().copied())
+    writes.into_iter().try_for_each(|(frame, write)| shelves.put(write, lsns[frame]))
 }
 
 /// Frames of a round, each a whole number of works.
@@ -177,30 +188,20 @@ struct Frames {
 
 impl Frames {
     fn new(round: &Round, now: u64) -> Frames {
-        let current = Outreach {
-            shards: ShardSet::ALL,
-            position: round.position,
-            done: round.done,
-            now,
-            deeds: Vec::new(),
-            changes: Vec::new(),
-            wholes: Vec::new(),
-        };
-        Frames { done: Vec::new(), current, bytes: 0 }
+        Frames { done: Vec::new(), current: empty(round.position, round.done, now), bytes: 0 }
     }
 
-    /// Adds a work; `next` is what follows it. Answers the number of its frame.
-    fn push(&mut self, done: Done, writes: &[DocumentWrite], next: Option<(Lsn, u32)>) -> usize {
+    /// Adds a work and takes its deeds and operations; `next` is what follows it. Answers the number of its frame.
+    fn push(&mut self, done: &mut Done, next: Option<(Lsn, u32)>) -> usize {
         let frame = self.done.len();
-        let ops = writes.iter().flat_map(|write| &write.ops).map(Op::bytes).sum::<usize>();
-        self.bytes += done.bytes() + ops;
-        self.current.deeds.extend(done.deeds);
-        self.current.changes.extend(writes.iter().map(|write| Changed {
+        self.bytes += done.bytes();
+        self.current.deeds.append(&mut done.deeds);
+        self.current.changes.extend(done.writes.iter_mut().map(|write| Changed {
             owner: write.owner.clone(),
             key: (&*write.key).into(),
             time: write.time,
             state_version: write.state_version,
-            ops: write.ops.clone(),
+            ops: std::mem::take(&mut write.ops),
         }));
         if self.bytes >= FRAME_BYTES
             && let Some((lsn, ordinal)) = next
@@ -223,7 +224,7 @@ impl Frames {
     }
 
     fn close(&mut self) {
-        let fresh = head(&self.current);
+        let fresh = empty(self.current.position, self.current.done, self.current.now);
         self.done.push(std::mem::replace(&mut self.current, fresh));
         self.bytes = 0;
     }
@@ -238,16 +239,9 @@ impl Frames {
     }
 }
 
-fn head(of: &Outreach) -> Outreach {
-    Outreach {
-        shards: of.shards,
-        position: of.position,
-        done: of.done,
-        now: of.now,
-        deeds: Vec::new(),
-        changes: Vec::new(),
-        wholes: Vec::new(),
-    }
+fn empty(position: Lsn, done: u32, now: u64) -> Outreach {
+    let (deeds, changes, wholes) = (Vec::new(), Vec::new(), Vec::new());
+    Outreach { shards: ShardSet::ALL, position, done, now, deeds, changes, wholes }
 }
 
 /// Works that changed nothing and decided nothing need no frame.

@@ -1,5 +1,5 @@
 //! The desk: what is done about matches. It reads the journal like a deployment does, in rounds of jobs about different
-//! persons: `round` collects them, `work` says what each leads to, `chain` asks the filters, `conclude` decides, `commit`
+//! persons, one each `turn`: `round` collects them, `work` says what each leads to, `chain` asks the filters, `conclude` decides, `commit`
 //! appends. `person` reads and writes a person's own document, `ask` answers questions about it.
 //!
 //! No filter reads beyond the frame that the desk is at, and no chain runs before its filters have read everything below
