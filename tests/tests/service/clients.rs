@@ -109,7 +109,10 @@ fn inbox(service: &Service, lasts_s: u64) -> (Cable, Foreign) {
     let (url, token, lasts_s) = (format!("http://{}", cable.address()), service.token(), lasts_s.to_string());
     let inbox = Foreign::start(&mut node(&[&url, BUSINESS, "ann", &token, &lasts_s]), NODE);
     let first = inbox.next().unwrap_or_else(|| panic!("the client does not run. {NODE}"));
-    assert_eq!((first, inbox.until(&state("connected"))), (state("connecting"), Vec::new()));
+    assert_eq!(first, state("connecting"));
+    // Where the machine is slow, a token that lasts seconds has expired before it is used, and the client asks for another.
+    let tried = inbox.until(&state("connected"));
+    assert!(tried.iter().all(|said| said["state"].is_string()), "{tried:?}");
     (cable, inbox)
 }
 
@@ -171,14 +174,18 @@ fn s1_15_our_delivery_client_does_not_show_twice_what_it_could_not_acknowledge()
 fn x_14_our_delivery_client_asks_for_a_new_token_when_its_own_has_expired() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut service = telling(folder.path(), &Settings::default());
-    let (_cable, inbox) = inbox(&service, 1);
+    let (_cable, inbox) = inbox(&service, 2);
     // Made after the client's, and so the last to expire.
-    let later = Client::new(service.address(), &user_token(&service, "ann", 1));
+    let later = Client::new(service.address(), &user_token(&service, "ann", 2));
     service.wait_until("the token expires", |_| later.get(&of("ann", "tags")).status == 401);
     // The stream is still open; the acknowledgement is what needs a new one.
     tell(&service.client(), "ann", "offer", 1);
-    assert_eq!(inbox.take(4), [json!({ "shown": 1 }), state("disconnected"), state("connecting"), state("connected")]);
-    assert_eq!(inbox.take(1), [json!({ "acknowledged": 1 })]);
+    let meanwhile = inbox.until(&json!({ "acknowledged": 1 }));
+    assert_eq!(meanwhile[0], json!({ "shown": 1 }), "{meanwhile:?}");
+    // Once at least: where the machine is slow, the next token expires before it is used as well.
+    let anew = ["disconnected", "connecting", "connected"].map(state);
+    assert!(meanwhile[1..].ends_with(&anew), "{meanwhile:?}");
+    assert!(meanwhile[1..].iter().all(|said| said["state"].is_string()), "shown twice: {meanwhile:?}");
     assert_eq!(inbox.finish(), [] as [Value; 0]);
     all_acknowledged(&mut service, 1);
 }
