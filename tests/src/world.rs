@@ -91,7 +91,7 @@ impl World {
         };
         let mut host = open(folder, options, |_| {})?;
         if setup.singly {
-            host.station.worker.run_singly();
+            host.workers.run_singly();
         }
         Ok(World { host, clock, limits: setup.limits.clone() })
     }
@@ -137,11 +137,17 @@ impl World {
     }
 
     pub fn rest(&mut self) {
-        self.host.station.run_to_rest().expect("the worker works");
+        self.host.workers.run_to_rest().expect("the worker works");
+    }
+
+    /// Everything up to here is in the store.
+    pub fn stored(&self) -> Lsn {
+        let checkpoints = self.host.parts.store.checkpoints().expect("positions");
+        checkpoints.into_iter().min().expect("some shards")
     }
 
     pub fn checkpoint(&mut self) {
-        self.host.station.checkpoint().expect("the store works");
+        self.host.workers.checkpoint().expect("the store works");
     }
 
     /// Everything appended so far, durable or not.
@@ -168,14 +174,14 @@ impl World {
     /// The documents of a key, by deployment.
     pub fn documents(&mut self, key: &str) -> Vec<DocumentView> {
         let (send, receive) = channel();
-        self.host.station.asker().documents(BUSINESS, key, Box::new(move |views| drop(send.send(views))));
+        self.host.workers.asker().documents(BUSINESS, key, Box::new(move |views| drop(send.send(views))));
         self.rest();
         receive.try_recv().expect("an answer")
     }
 
     /// Why the host cannot do its work, if so.
     pub fn unhealthy(&self) -> Option<String> {
-        self.host.station.board.unhealthy()
+        self.host.workers.board.unhealthy()
     }
 
     pub fn query(&mut self, deployment: &str, query: &str, key: &str) -> Result<Answer, AskError> {
@@ -187,9 +193,9 @@ impl World {
             parameters: "{}".into(),
         };
         let (send, receive) = channel();
-        self.host.station.asker().query(question, Box::new(move |answer| drop(send.send(answer))));
+        self.host.workers.asker().query(question, Box::new(move |answer| drop(send.send(answer))));
         // Questions are answered before anything is run, and also by a worker that can run nothing any more.
-        let ran = self.host.station.run_to_rest();
+        let ran = self.host.workers.run_to_rest();
         receive.try_recv().unwrap_or_else(|_| panic!("no answer; the worker: {ran:?}"))
     }
 

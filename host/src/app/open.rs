@@ -8,10 +8,10 @@ use anyhow::Context;
 use crate::channels::{Hub, Script, Ways};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
-use crate::model::{Limits, Lsn};
+use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Intake, Parts, Readers, Station, recover};
+use crate::shards::{Batching, Intake, Parts, Timekeeper, Workers, recover};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -41,11 +41,11 @@ impl Default for OpenOptions {
     }
 }
 
-/// A host with everything but threads for its worker and doors to the outside.
+/// A host with everything but threads for its workers and doors to the outside.
 pub struct Host {
     pub parts: Parts,
     pub intake: Arc<Intake>,
-    pub station: Station,
+    pub workers: Workers,
     pub dispatcher: Dispatcher,
     pub book: Arc<Book>,
     pub decisions: Arc<Index>,
@@ -70,6 +70,13 @@ pub enum Step {
     Verify(Progress),
     /// Rebuilding what lives in memory, up to this position of the last.
     Redo { position: Lsn, last: Lsn },
+}
+
+/// How many workers there are: as many as the machine has cores, unless it is said.
+fn workers(limits: &Limits) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = if limits.workers == 0 { cores() } else { limits.workers as usize };
+    wanted.clamp(1, usize::from(SHARD_COUNT))
 }
 
 /// Opens or makes a data folder and brings everything to where the journal ends.
@@ -100,7 +107,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let book = Arc::new(Book::new(log.clone(), registry.clone(), limits.clone(), options.clock.clone()));
     let decisions = Arc::new(Index::new(metrics.clone()));
     let redo = |position| progress(Step::Redo { position, last });
-    let recovery = recover(&log, &registry, &book, &decisions, &store, &limits, redo)?;
+    let workers = workers(&limits);
+    let recovery = recover(&log, &registry, &book, &decisions, &store, &limits, workers, redo)?;
     let report = Report {
         journal: opened,
         frames: recovery.frames,
@@ -108,7 +116,9 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         seconds: started.elapsed().as_secs_f64(),
     };
     let hub = Arc::new(Hub::new(limits.streams, limits.streams_per_person, metrics.clone()));
+    let time = Timekeeper::new(log.clone(), options.clock.clone(), limits.clone(), recovery.times, workers);
     let parts = Parts {
+        time: Arc::new(time),
         log: log.clone(),
         registry,
         store,
@@ -120,10 +130,9 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let ways = Ways { hub: hub.clone(), script: options.script };
     let (next, clock) = (last.next(), options.clock.clone());
     let dispatcher = Dispatcher::new(log.clone(), ways, decisions.clone(), metrics.clone(), clock, next);
-    let intake = Arc::new(Intake::new(log, recovery.dedup, &limits, metrics));
-    let readers =
-        Readers { deployments: recovery.deployments, desk: recovery.desk, times: recovery.times, mark: recovery.mark };
-    let station = Station::new(parts.clone(), readers, options.batching).context("cannot start the write-back")?;
+    let intake = Arc::new(Intake::new(&parts, recovery.dedup));
+    let workers =
+        Workers::new(parts.clone(), recovery.parts, options.batching).context("cannot start the write-back")?;
     let clock = options.clock;
-    Ok(Host { parts, intake, station, dispatcher, book, decisions, hub, clock, report })
+    Ok(Host { parts, intake, workers, dispatcher, book, decisions, hub, clock, report })
 }

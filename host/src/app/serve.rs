@@ -83,14 +83,14 @@ struct Secrets {
 
 /// The worker and the dispatcher on their threads, and the doors to all of it.
 fn start(host: Host, secrets: Secrets) -> anyhow::Result<(api::Router, Shards, Dispatching)> {
-    let Host { parts, intake, mut station, dispatcher, book, decisions, hub, clock, report } = host;
+    let Host { parts, intake, mut workers, dispatcher, book, decisions, hub, clock, report } = host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
-        station.worker.begin_checkpoint().context("cannot begin a checkpoint")?;
+        workers.begin_checkpoint().context("cannot begin a checkpoint")?;
     }
-    let asker = std::sync::Arc::new(station.asker());
-    let watch = station.board.clone();
-    let shards = Shards::start(station).context("cannot start the worker")?;
+    let asker = std::sync::Arc::new(workers.asker());
+    let watch = workers.board.clone();
+    let shards = Shards::start(workers).context("cannot start the workers")?;
     let dispatching = Dispatching::start(dispatcher).context("cannot start the dispatcher")?;
     let router = api::router(api::Parts {
         registry: parts.registry,

@@ -21,8 +21,8 @@ pub fn run(plan: &Plan, rule: Rule, component: &[u8]) -> anyhow::Result<Line> {
     let host = host(folder.path(), component, plan.events)?;
     let parts = host.parts.clone();
     let crowd: Crowd = Arc::new(crowd::Crowd { seed: plan.seed, keys: plan.keys });
-    let (intake, board) = (host.intake.clone(), host.station.board.clone());
-    let shards = Shards::start(host.station)?;
+    let (intake, board) = (host.intake.clone(), host.workers.board.clone());
+    let shards = Shards::start(host.workers)?;
     let log = &parts.log;
     let before = log.journal().stats();
     let cpu_before = cpu_seconds();

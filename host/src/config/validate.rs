@@ -11,8 +11,8 @@ use crate::model::Limits;
 
 /// No limit may be larger, so that no sum of two can overflow.
 const GREATEST: u64 = 1 << 53;
-/// Limits that switch something off when they are zero. Any other zero would refuse everything.
-const MAY_BE_ZERO: [&str; 9] = [
+/// Limits that switch something off, or leave it to the host, when they are zero. Any other zero would refuse everything.
+const MAY_BE_ZERO: [&str; 10] = [
     "extensions",
     "skew_past_ms",
     "skew_future_ms",
@@ -22,6 +22,7 @@ const MAY_BE_ZERO: [&str; 9] = [
     "log_lines",
     "match_also",
     "lateness_ms",
+    "workers",
 ];
 /// The journal writes pages of this many bytes.
 const PAGE_BYTES: u64 = 4_096;

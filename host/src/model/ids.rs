@@ -55,12 +55,22 @@ impl ShardSet {
         ShardSet(1 << shard.0)
     }
 
+    /// One of `count` equal parts of all shards: those of the same remainder.
+    pub fn part(index: usize, count: usize) -> ShardSet {
+        let own = (0..SHARD_COUNT).map(ShardId).filter(|shard| usize::from(shard.0) % count == index);
+        own.fold(ShardSet::EMPTY, |set, shard| set.union(ShardSet::one(shard)))
+    }
+
     pub fn contains(self, shard: ShardId) -> bool {
         self.0 & (1 << shard.0) != 0
     }
 
     pub fn union(self, other: ShardSet) -> ShardSet {
         ShardSet(self.0 | other.0)
+    }
+
+    pub fn intersection(self, other: ShardSet) -> ShardSet {
+        ShardSet(self.0 & other.0)
     }
 
     pub fn without(self, other: ShardSet) -> ShardSet {

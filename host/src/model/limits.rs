@@ -66,6 +66,7 @@ limits! {
     host_retries = 3, "tries", "after host failures, with back-off; then the deployment pauses";
     instance_calls = 1_000_000, "calls", "an instance is replaced after about this many calls";
     instance_memory_bytes = 32 << 20, "bytes", "an instance that has grown beyond it is replaced";
+    workers = 0, "threads", "workers that run modules, each for its part of the shards; 0 is one for each core";
     batch_us = 1_000, "us", "guest time that a batch is sized to";
     batch_inputs = 4_096, "inputs", "one batch";
     batch_bytes = 256 << 10, "bytes", "texts of one batch";

@@ -13,6 +13,7 @@ use crate::model::outreach::Owner;
 use crate::model::{Frame, Lsn, Mark, ShardSet};
 
 pub struct Checkpointer {
+    shards: ShardSet,
     write_back: WriteBack,
     /// The last mark in the journal.
     mark: Lsn,
@@ -20,6 +21,8 @@ pub struct Checkpointer {
     bytes_at_mark: u64,
     requested: bool,
     pass: Option<Pass>,
+    /// Dirty documents, as the metrics know them.
+    gauged: i64,
     /// Why nothing is written back any more.
     failure: Option<String>,
 }
@@ -35,9 +38,18 @@ struct Pass {
 }
 
 impl Checkpointer {
-    /// `mark`: the last one in the journal.
-    pub fn new(write_back: WriteBack, mark: Lsn) -> Checkpointer {
-        Checkpointer { write_back, mark, bytes_at_mark: 0, requested: false, pass: None, failure: None }
+    /// For some shards; `mark`: the last one in the journal for them.
+    pub fn new(shards: ShardSet, write_back: WriteBack, mark: Lsn) -> Checkpointer {
+        Checkpointer {
+            shards,
+            write_back,
+            mark,
+            bytes_at_mark: 0,
+            requested: false,
+            pass: None,
+            gauged: 0,
+            failure: None,
+        }
     }
 
     pub fn mark(&self) -> Lsn {
@@ -65,7 +77,7 @@ impl Checkpointer {
         }
         let rows = parts.limits.write_back_rows as usize;
         let Some(pass) = &mut self.pass else { return Ok(()) };
-        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(shelves, rows, self.mark)) {
+        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(shelves, rows, self.shards, self.mark)) {
             if let Err(job) = self.write_back.offer(job) {
                 pass.waiting = Some(job);
                 break;
@@ -81,12 +93,18 @@ impl Checkpointer {
 
     fn begin(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) -> Result<(), journal::Error> {
         self.requested = false;
-        self.mark = parts.log.append(Frame::Mark(Mark { shards: ShardSet::ALL }))?;
+        self.mark = parts.log.append(Frame::Mark(Mark { shards: self.shards }))?;
         self.bytes_at_mark = parts.log.journal().stats().bytes;
         let pending: VecDeque<_> = shelves.dirty().into();
-        parts.metrics.dirty_documents.set(pending.len() as i64);
+        self.gauge(parts, pending.len());
         self.pass = Some(Pass { pending, in_flight: 0, waiting: None, closing: false });
         Ok(())
+    }
+
+    /// All workers share the gauge: each adds how its own part has changed.
+    fn gauge(&mut self, parts: &Parts, dirty: usize) {
+        let before = std::mem::replace(&mut self.gauged, dirty as i64);
+        parts.metrics.dirty_documents.add(dirty as i64 - before);
     }
 
     /// Takes note of what the write-back has done.
@@ -103,7 +121,7 @@ impl Checkpointer {
                     }
                 }
                 let left = self.pass.as_ref().map_or(0, |pass| pass.pending.len());
-                parts.metrics.dirty_documents.set(left as i64);
+                self.gauge(parts, left);
             }
             Done::Checkpoint(lsn) => {
                 tracing::info!(position = %lsn, "checkpoint complete");
@@ -116,7 +134,7 @@ impl Checkpointer {
 
 impl Pass {
     /// The next rows, or the closing record once all rows are on disk.
-    fn next_job(&mut self, shelves: &mut Shelves<'_>, limit: usize, mark: Lsn) -> Option<Job> {
+    fn next_job(&mut self, shelves: &mut Shelves<'_>, limit: usize, shards: ShardSet, mark: Lsn) -> Option<Job> {
         let (mut rows, mut keys) = (Vec::new(), Vec::new());
         while rows.len() < limit {
             let Some((owner, key)) = self.pending.pop_front() else { break };
@@ -131,6 +149,6 @@ impl Pass {
         if self.in_flight > 0 || std::mem::replace(&mut self.closing, true) {
             return None;
         }
-        Some(Job::Checkpoint(mark))
+        Some(Job::Checkpoint(shards, mark))
     }
 }

@@ -22,12 +22,14 @@ const RUNNERS: usize = 2;
 
 pub struct Active {
     pub deployment: Arc<Deployment>,
-    /// Together all shards, each once.
+    /// Together all shards of the worker, each once.
     pub readers: Vec<Reader>,
     pub loaded: Vec<Loaded>,
     pub shelf: Shelf,
     pub meters: Meters,
     singly: bool,
+    /// What it may spend before others have had their turns; below zero it has overdrawn.
+    pub credit: i64,
     /// For tests of whoever waits for it: it reads nothing.
     pub held_back: bool,
 }
@@ -40,21 +42,17 @@ pub struct Loaded {
 }
 
 impl Active {
-    /// A deployment that has read nothing yet.
-    pub fn new(deployment: Arc<Deployment>, parts: &Parts) -> Active {
+    /// A deployment that has read nothing yet, in the shards of a worker.
+    pub fn new(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts) -> Active {
         let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
-        let reader = Reader::new(&parts.log, ShardSet::ALL, deployment.start);
+        let reader = Reader::new(&parts.log, shards, deployment.start);
         Active::with(deployment, parts, vec![reader], shelf)
     }
 
     /// A deployment where the journal left it.
-    pub fn recovered(deployment: Arc<Deployment>, parts: &Parts, recovered: Recovered) -> Active {
-        let groups = recovered.by_position();
-        let reader = |(position, shards): (Lsn, Vec<crate::model::ShardId>)| {
-            let shards = shards.into_iter().fold(ShardSet::EMPTY, |set, shard| set.union(ShardSet::one(shard)));
-            Reader::new(&parts.log, shards, position)
-        };
-        let readers = groups.into_iter().map(reader).collect();
+    pub fn recovered(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts, recovered: Recovered) -> Active {
+        let groups = recovered.by_position(shards).into_iter();
+        let readers = groups.map(|(position, shards)| Reader::new(&parts.log, shards, position)).collect();
         Active::with(deployment, parts, readers, recovered.shelf)
     }
 
@@ -67,6 +65,7 @@ impl Active {
             shelf,
             meters,
             singly: false,
+            credit: 0,
             held_back: false,
         };
         active.follow(deployment, &parts.log);
@@ -78,7 +77,7 @@ impl Active {
         let paused = deployment.paused.shards;
         let mut split = Vec::new();
         for reader in &mut self.readers {
-            let stopping = ShardSet(reader.shards.0 & paused.0);
+            let stopping = reader.shards.intersection(paused);
             if !stopping.is_empty() && stopping != reader.shards {
                 split.push(reader.split(log, stopping));
             }
@@ -219,11 +218,11 @@ impl Active {
         self.readers.iter().map(Reader::position).min().unwrap_or_default()
     }
 
-    pub fn publish(&self, board: &Board) {
+    pub fn publish(&self, worker: usize, board: &Board) {
         // A retired deployment has nothing more to read.
         let position = self.position();
         let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
-        board.publish(self.deployment.id, position, over);
+        board.publish(worker, self.deployment.id, position, over);
         self.meters.paused(self.deployment.paused.shards.len());
     }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dedup::{Dedup, Known};
+use super::parts::Parts;
+use super::ticks::Timekeeper;
 use crate::codec::Interner;
 use crate::journal::{Encoded, Error, Log};
 use crate::model::ports::{Submit, SubmitError, Submitted};
-use crate::model::{Event, Frame, Limits, Lsn};
+use crate::model::{Event, Frame, Lsn};
 use crate::telemetry::Metrics;
 
 pub struct Intake {
@@ -16,6 +18,7 @@ pub struct Intake {
     dedup: Mutex<Dedup>,
     interner: Mutex<Interner>,
     metrics: Arc<Metrics>,
+    time: Arc<Timekeeper>,
 }
 
 /// An event ready to be appended: hashing and encoding need no lock.
@@ -28,10 +31,11 @@ struct Prepared {
 
 impl Intake {
     /// `dedup` as recovery has rebuilt it.
-    pub fn new(log: Log, dedup: Dedup, limits: &Limits, metrics: Arc<Metrics>) -> Intake {
+    pub fn new(parts: &Parts, dedup: Dedup) -> Intake {
+        let Parts { log, limits, metrics, time, .. } = parts.clone();
         let interner = Mutex::new(Interner::new(limits.sources as usize));
         measure(&metrics, &dedup);
-        Intake { log, dedup: Mutex::new(dedup), interner, metrics }
+        Intake { log, dedup: Mutex::new(dedup), interner, metrics, time }
     }
 
     fn prepare(&self, events: Vec<Event>) -> Vec<Prepared> {
@@ -88,6 +92,8 @@ impl Submit for Intake {
                 Some(false) => Submitted::IdReused(lsn),
             });
         }
+        let accepted = prepared.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Submitted::Accepted(_)));
+        self.time.saw(accepted.map(|(item, _)| &*item.event));
         measure(&self.metrics, &dedup);
         Ok(answers)
     }

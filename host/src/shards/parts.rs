@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::Limits;
 use crate::model::ports::Presence;
@@ -19,6 +20,8 @@ pub struct Parts {
     pub limits: Arc<Limits>,
     /// Wall clock, milliseconds.
     pub clock: Clock,
+    /// Who writes ticks.
+    pub time: Arc<Timekeeper>,
     /// Who is connected.
     pub presence: Arc<dyn Presence>,
 }

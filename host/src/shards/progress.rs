@@ -9,19 +9,22 @@ use crate::model::{DeploymentId, Lsn};
 
 pub struct Board {
     log: Log,
-    /// And whether there is nothing more to read for it.
-    positions: Mutex<BTreeMap<DeploymentId, (Lsn, bool)>>,
+    /// By deployment and worker, with whether there is nothing more to read.
+    positions: Mutex<BTreeMap<DeploymentId, Vec<(Lsn, bool)>>>,
+    workers: usize,
     fatal: Mutex<Option<String>>,
 }
 
 impl Board {
-    pub fn new(log: Log) -> Board {
-        Board { log, positions: Mutex::default(), fatal: Mutex::default() }
+    pub fn new(log: Log, workers: usize) -> Board {
+        Board { log, positions: Mutex::default(), workers, fatal: Mutex::default() }
     }
 
-    /// `over`: it has read all that it will ever read.
-    pub fn publish(&self, deployment: DeploymentId, position: Lsn, over: bool) {
-        self.positions.lock().unwrap_or_else(PoisonError::into_inner).insert(deployment, (position, over));
+    /// Where a deployment is in one worker's shards. `over`: it has read all that it will ever read.
+    pub fn publish(&self, worker: usize, deployment: DeploymentId, position: Lsn, over: bool) {
+        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = positions.entry(deployment).or_insert_with(|| vec![(Lsn::ZERO, false); self.workers]);
+        places[worker] = (position, over);
     }
 
     /// The first reason counts: what follows is a consequence.
@@ -32,7 +35,10 @@ impl Board {
 
 impl Watch for Board {
     fn progress(&self, deployment: DeploymentId) -> Option<Progress> {
-        let (position, over) = *self.positions.lock().unwrap_or_else(PoisonError::into_inner).get(&deployment)?;
+        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = positions.get(&deployment)?;
+        let position = places.iter().map(|(position, _)| *position).min()?;
+        let over = places.iter().all(|(_, over)| *over);
         let lag = if over { 0 } else { self.log.last().0.saturating_sub(position.0) };
         Some(Progress { position, lag })
     }

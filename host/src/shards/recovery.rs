@@ -1,7 +1,8 @@
-//! Start: reads the journal once, in order, and rebuilds what lives in memory.
+//! Start: reads the journal once, in order, and rebuilds what lives in memory, one part for each worker.
 //!
 //! Redo applies an outcome to a document only if the store's row is older, so it is exact over any base: an empty
-//! store, the last checkpoint, or rows newer than it.
+//! store, the last checkpoint, or rows newer than it. Which worker had a shard before does not matter: positions,
+//! documents and timers belong to shards.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::shelf::{Persons, Shelf};
 use super::ticks::Times;
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Outreach, Owner};
-use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardId};
+use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardSet, shard_of};
 use crate::outreach::{Book, Index, Rules};
 use crate::registry::{self, Registry};
 use crate::store::{self, Store};
@@ -31,42 +32,53 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// One deployment as the journal leaves it.
+/// Something for each shard.
+pub type PerShard<T> = [T; SHARD_COUNT as usize];
+
+/// One deployment as the journal leaves it, in the shards of one worker.
 pub struct Recovered {
     /// Last finished position of each shard.
-    pub positions: [Lsn; SHARD_COUNT as usize],
+    pub positions: PerShard<Lsn>,
     pub shelf: Shelf,
 }
 
 pub struct Recovery {
-    pub deployments: BTreeMap<DeploymentId, Recovered>,
+    /// By worker.
+    pub parts: Vec<Part>,
     /// For the intake.
     pub dedup: Dedup,
-    /// The last checkpoint mark.
-    pub mark: Lsn,
-    pub desk: RecoveredDesk,
     pub times: Times,
     pub frames: u64,
     /// Outcome frames above the store's checkpoint.
     pub redone: u64,
 }
 
+/// What one worker goes on with.
+pub struct Part {
+    pub shards: ShardSet,
+    pub deployments: BTreeMap<DeploymentId, Recovered>,
+    pub desk: RecoveredDesk,
+    /// The last checkpoint mark of its shards.
+    pub mark: Lsn,
+    store: Arc<Store>,
+    checkpoints: PerShard<Lsn>,
+}
+
+/// How far a desk is: everything up to the position is finished, and so many matches of the frame behind it.
+pub type Reached = (Lsn, u32);
+
 /// Outreach as the journal leaves it.
 pub struct RecoveredDesk {
     pub persons: Persons,
-    /// Everything up to here is finished,
-    pub position: Lsn,
-    /// and so many matches of the frame behind it.
-    pub done: u32,
+    /// Shards may be apart where another number of workers had them.
+    pub reached: PerShard<Reached>,
     /// Receive clock of the newest job, milliseconds.
     pub now: u64,
-    /// Policies and chains at that position.
+    /// Policies and chains where the last of the shards is.
     pub rules: Rules,
-    /// Control frames behind it.
-    later: Vec<(Lsn, std::sync::Arc<crate::model::Control>)>,
 }
 
-/// Reads everything durable. `progress` is told the position now and then.
+/// Reads everything durable, for so many workers. `progress` is told the position now and then.
 pub fn recover(
     log: &Log,
     registry: &Registry,
@@ -74,18 +86,19 @@ pub fn recover(
     decisions: &Index,
     store: &Arc<Store>,
     limits: &Limits,
+    workers: usize,
     mut progress: impl FnMut(Lsn),
 ) -> Result<Recovery, Error> {
-    let checkpoint = store.checkpoint()?;
+    let checkpoints = store.checkpoints()?;
+    let part = |index| Part::new(ShardSet::part(index, workers), store.clone(), checkpoints);
     let mut recovery = Recovery {
-        deployments: BTreeMap::new(),
+        parts: (0..workers).map(part).collect(),
         dedup: Dedup::new(limits.dedup_ids, limits.dedup_horizon_ms),
-        mark: Lsn::ZERO,
-        desk: RecoveredDesk::new(store.clone()),
         times: Times::default(),
         frames: 0,
         redone: 0,
     };
+    let mut controls = Vec::new();
     for item in log.scan(Lsn(1)) {
         let (lsn, frame) = item?;
         recovery.frames += 1;
@@ -101,141 +114,177 @@ pub fn recover(
             Frame::Control(control) => {
                 registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?;
                 book.recover(lsn, &control);
-                recovery.repaired(&control, registry, store);
-                recovery.desk.later.push((lsn, control));
+                recovery.parts.iter_mut().for_each(|part| part.repaired(&control, registry));
+                controls.push((lsn, control));
             }
-            Frame::Outcome(outcome) => recovery.outcome(lsn, &outcome, registry, store, checkpoint)?,
-            Frame::Mark(_) => recovery.mark = lsn,
+            Frame::Outcome(outcome) => {
+                let mut above = false;
+                for part in &mut recovery.parts {
+                    above |= part.outcome(lsn, &outcome, registry)?;
+                }
+                recovery.redone += u64::from(above);
+            }
+            Frame::Mark(mark) => {
+                let own = recovery.parts.iter_mut().filter(|part| part.shards.intersects(mark.shards));
+                own.for_each(|part| part.mark = lsn);
+            }
             Frame::Tick(tick) => (recovery.times.last, recovery.times.last_lsn) = (tick, lsn),
             Frame::Report(_) => {}
             Frame::Outreach(outreach) => {
                 decisions.frame(lsn, &outreach);
-                recovery.outreach(lsn, &outreach, registry, store, checkpoint)?;
+                let mut above = false;
+                for part in &mut recovery.parts {
+                    above |= part.outreach(lsn, &outreach, registry)?;
+                }
+                recovery.redone += u64::from(above);
             }
         }
+    }
+    for part in &mut recovery.parts {
+        let (position, _) = part.desk.first(part.shards);
+        let behind = controls.iter().take_while(|(lsn, _)| *lsn <= position);
+        behind.for_each(|(_, control)| part.desk.rules.apply(control));
     }
     Ok(recovery)
 }
 
-impl Recovery {
-    fn outcome(
-        &mut self,
-        lsn: Lsn,
-        outcome: &Outcome,
-        registry: &Registry,
-        store: &Arc<Store>,
-        checkpoint: Lsn,
-    ) -> Result<(), Error> {
-        let recovered = self.deployment(outcome.deployment, registry, store).ok_or(Error::UnknownDeployment { lsn })?;
-        for shard in outcome.shards.iter() {
-            let position = &mut recovered.positions[usize::from(shard.0)];
-            *position = (*position).max(outcome.position);
+impl Part {
+    fn new(shards: ShardSet, store: Arc<Store>, checkpoints: PerShard<Lsn>) -> Part {
+        let desk = RecoveredDesk::new(store.clone());
+        Part { shards, deployments: BTreeMap::new(), desk, mark: Lsn::ZERO, store, checkpoints }
+    }
+
+    /// Answers whether the frame is above what the store has of any of these shards.
+    fn outcome(&mut self, lsn: Lsn, outcome: &Outcome, registry: &Registry) -> Result<bool, Error> {
+        let (own, checkpoints) = (self.shards, self.checkpoints);
+        let shards = outcome.shards.intersection(own);
+        if shards.is_empty() {
+            return Ok(false);
         }
-        let above = lsn > checkpoint;
+        self.deployment(outcome.deployment, registry)
+            .ok_or(Error::UnknownDeployment { lsn })?
+            .finish(shards, outcome.position);
+        let recovered = self.deployment(outcome.deployment, registry).ok_or(Error::UnknownDeployment { lsn })?;
+        recovered.finish(shards, outcome.position);
+        let changed = outcome.inputs.iter().filter(|record| own.contains(shard_of(&record.key)));
         // All changes of one document in this frame go together: its row has either all of them or none.
         let mut changes: HashMap<&str, Vec<(u64, Op)>> = HashMap::new();
-        for record in &outcome.inputs {
+        for record in changed.filter(|record| !record.outcome.ops.is_empty()) {
             recovered.shelf.note(&(&*record.key).into(), &record.outcome.ops);
-            let ops = record.outcome.ops.iter().map(|op| (record.time, op.clone()));
-            if above && !record.outcome.ops.is_empty() {
+            if is_above(&checkpoints, lsn, &record.key) {
+                let ops = record.outcome.ops.iter().map(|op| (record.time, op.clone()));
                 changes.entry(&record.key).or_default().extend(ops);
             }
-        }
-        if !above {
-            return Ok(());
         }
         for (key, ops) in changes {
             recovered.shelf.documents.redo(&key.into(), lsn, outcome.state_version, ops)?;
         }
         for whole in &outcome.wholes {
-            recovered.shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
+            if own.contains(shard_of(&whole.key)) && is_above(&checkpoints, lsn, &whole.key) {
+                recovered.shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
+            }
         }
-        self.redone += 1;
-        Ok(())
+        Ok(shards.iter().any(|shard| lsn > checkpoints[usize::from(shard.0)]))
     }
 
     /// A repair goes on where each shard stood when it was paused, also where that was never part of an outcome: a reader
     /// that skips writes nothing.
-    fn repaired(&mut self, control: &Control, registry: &Registry, store: &Arc<Store>) {
+    fn repaired(&mut self, control: &Control, registry: &Registry) {
         let Change::DeploymentRevised { business, name, backlog, .. } = &control.change else { return };
         if backlog.is_empty() {
             return;
         }
         let Some(id) = registry.deployment(business, name).map(|deployment| deployment.id) else { return };
-        let Some(recovered) = self.deployment(id, registry, store) else { return };
-        for (shards, standing) in backlog {
-            for shard in shards.iter() {
-                let position = &mut recovered.positions[usize::from(shard.0)];
-                *position = (*position).max(*standing);
-            }
-        }
+        let own = self.shards;
+        let Some(recovered) = self.deployment(id, registry) else { return };
+        backlog.iter().for_each(|(shards, standing)| recovered.finish(shards.intersection(own), *standing));
     }
 
-    fn outreach(
-        &mut self,
-        lsn: Lsn,
-        outreach: &Outreach,
-        registry: &Registry,
-        store: &Arc<Store>,
-        checkpoint: Lsn,
-    ) -> Result<(), Error> {
-        self.desk.reached(outreach.position, outreach.done);
+    /// As [`Self::outcome`].
+    fn outreach(&mut self, lsn: Lsn, outreach: &Outreach, registry: &Registry) -> Result<bool, Error> {
+        let (own, checkpoints) = (self.shards, self.checkpoints);
+        let shards = outreach.shards.intersection(own);
+        if shards.is_empty() {
+            return Ok(false);
+        }
+        self.desk.reach(shards, (outreach.position, outreach.done));
         self.desk.now = self.desk.now.max(outreach.now);
-        let above = lsn > checkpoint;
         let mut changes: BTreeMap<(&Owner, &str), Vec<&Changed>> = BTreeMap::new();
-        for changed in &outreach.changes {
+        for changed in outreach.changes.iter().filter(|changed| own.contains(shard_of(&changed.key))) {
             changes.entry((&changed.owner, &changed.key)).or_default().push(changed);
         }
-        for ((owner, _), changes) in changes {
-            self.shelf(owner, registry, store).ok_or(Error::UnknownDeployment { lsn })?.redo(lsn, above, &changes)?;
+        for ((owner, key), changes) in changes {
+            let above = is_above(&checkpoints, lsn, key);
+            self.shelf(owner, registry).ok_or(Error::UnknownDeployment { lsn })?.redo(lsn, above, &changes)?;
         }
-        for whole in outreach.wholes.iter().filter(|_| above) {
-            let shelf = self.shelf(&whole.owner, registry, store).ok_or(Error::UnknownDeployment { lsn })?;
-            shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
+        for whole in &outreach.wholes {
+            if own.contains(shard_of(&whole.key)) && is_above(&checkpoints, lsn, &whole.key) {
+                let shelf = self.shelf(&whole.owner, registry).ok_or(Error::UnknownDeployment { lsn })?;
+                shelf.documents.redo_whole(lsn, &whole.key, &whole.bytes)?;
+            }
         }
-        self.redone += u64::from(above);
-        Ok(())
+        Ok(shards.iter().any(|shard| lsn > checkpoints[usize::from(shard.0)]))
     }
 
-    fn shelf(&mut self, owner: &Owner, registry: &Registry, store: &Arc<Store>) -> Option<&mut Shelf> {
+    fn shelf(&mut self, owner: &Owner, registry: &Registry) -> Option<&mut Shelf> {
         match owner {
-            Owner::Deployment(id) => Some(&mut self.deployment(*id, registry, store)?.shelf),
+            Owner::Deployment(id) => Some(&mut self.deployment(*id, registry)?.shelf),
             Owner::Person(business) => Some(self.desk.persons.shelf(business)),
         }
     }
 
-    fn deployment(&mut self, id: DeploymentId, registry: &Registry, store: &Arc<Store>) -> Option<&mut Recovered> {
+    fn deployment(&mut self, id: DeploymentId, registry: &Registry) -> Option<&mut Recovered> {
         use std::collections::btree_map::Entry;
         match self.deployments.entry(id) {
             Entry::Occupied(found) => Some(found.into_mut()),
             Entry::Vacant(place) => {
                 let deployment = registry.by_id(id)?;
-                let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), store.clone());
+                let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), self.store.clone());
                 Some(place.insert(Recovered { positions: [deployment.start; SHARD_COUNT as usize], shelf }))
             }
         }
     }
 }
 
+/// Is a frame above what the store has of a key?
+fn is_above(checkpoints: &PerShard<Lsn>, lsn: Lsn, key: &str) -> bool {
+    lsn > checkpoints[usize::from(shard_of(key).0)]
+}
+
 impl RecoveredDesk {
     fn new(store: Arc<Store>) -> RecoveredDesk {
         let (persons, rules) = (Persons::new(store), Rules::default());
-        RecoveredDesk { persons, position: Lsn::ZERO, done: 0, now: 0, rules, later: Vec::new() }
+        RecoveredDesk { persons, reached: [Reached::default(); SHARD_COUNT as usize], now: 0, rules }
     }
 
-    fn reached(&mut self, position: Lsn, done: u32) {
-        (self.position, self.done) = (position, done);
-        let behind = self.later.partition_point(|(lsn, _)| *lsn <= position);
-        self.later.drain(..behind).for_each(|(_, control)| self.rules.apply(&control));
+    fn reach(&mut self, shards: ShardSet, reached: Reached) {
+        for shard in shards.iter() {
+            let place = &mut self.reached[usize::from(shard.0)];
+            // A desk that took over shards which were ahead says its own place until it has caught up.
+            *place = (*place).max(reached);
+        }
+    }
+
+    /// Where the last of these shards is.
+    pub fn first(&self, shards: ShardSet) -> Reached {
+        shards.iter().map(|shard| self.reached[usize::from(shard.0)]).min().unwrap_or_default()
     }
 }
 
 impl Recovered {
-    /// Shards by their position, so that those at one place share a reader.
-    pub fn by_position(&self) -> BTreeMap<Lsn, Vec<ShardId>> {
-        let mut groups: BTreeMap<Lsn, Vec<ShardId>> = BTreeMap::new();
-        for (shard, position) in self.positions.iter().enumerate() {
-            groups.entry(*position).or_default().push(ShardId(shard as u16));
+    fn finish(&mut self, shards: ShardSet, lsn: Lsn) {
+        for shard in shards.iter() {
+            let position = &mut self.positions[usize::from(shard.0)];
+            *position = (*position).max(lsn);
+        }
+    }
+
+    /// Some shards by their position, so that those at one place share a reader.
+    pub fn by_position(&self, shards: ShardSet) -> BTreeMap<Lsn, ShardSet> {
+        let mut groups: BTreeMap<Lsn, ShardSet> = BTreeMap::new();
+        for shard in shards.iter() {
+            let group = groups.entry(self.positions[usize::from(shard.0)]).or_default();
+            *group = group.union(ShardSet::one(shard));
         }
         groups
     }

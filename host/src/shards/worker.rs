@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Size, Wanted};
 use super::checkpoint::Checkpointer;
-use super::commit::{Frames, largest_position};
+use super::commit::largest_position;
 use super::deployment::{Active, Loaded};
-use super::desk::{Desk, Shelves};
+use super::desk::Desk;
 use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
-use super::recovery::Recovered;
-use super::writeback::Done;
+use super::recovery::Part;
+use super::ticks::Timekeeper;
+use super::turns::Batching;
 use crate::engine::{Fault, HostFailure, Ran};
-use crate::journal::{self, Log, ReadError};
-use crate::model::{DeploymentId, Document, Limits, Lsn, Outcome, ShardId, ShardSet, shard_of};
+use crate::journal::{self, ReadError};
+use crate::model::{DeploymentId, Document, Limits, Lsn, ShardId, ShardSet, shard_of};
 use crate::registry;
 
 /// First wait after a host failure; doubles with each further one.
@@ -41,50 +42,51 @@ pub enum Fatal {
     WriteBack(String),
 }
 
-/// How many inputs a batch takes.
-#[derive(Clone, Copy, Debug)]
-pub enum Batching {
-    /// As many as fit `batch_us` of guest time.
-    ByTime,
-    /// Seeded numbers from 1 to `most`, for tests: outcomes may not depend on them.
-    Seeded { seed: u64, most: usize },
-}
-
 pub struct Worker {
+    /// Number among the workers of the host.
+    pub(super) index: usize,
+    /// Those that it has alone.
+    pub(super) shards: ShardSet,
     pub(super) parts: Parts,
     pub(super) active: BTreeMap<DeploymentId, Active>,
     pub(super) desk: Desk,
     pub(super) checkpoint: Checkpointer,
-    board: Arc<Board>,
-    batching: Batching,
+    pub(super) board: Arc<Board>,
+    pub(super) batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
     generation: u64,
     /// Documents are over their memory and none of them is clean.
-    crowded: bool,
-    /// The deployment whose turn was last; none if it was the desk's.
-    last: DeploymentId,
+    pub(super) crowded: bool,
+    /// The deployment whose turn was last.
+    pub(super) last: DeploymentId,
     desk_last: bool,
     /// Every input alone on a fresh instance, for deployments to come as well.
     singly: bool,
+    /// Documents and their bytes, as the metrics know them.
+    pub(super) gauged: (i64, i64),
 }
 
 impl Worker {
-    /// A worker for all shards, where recovery has left them.
+    /// A worker where recovery has left its shards.
     pub fn new(
+        index: usize,
+        part: Part,
         parts: Parts,
-        deployments: BTreeMap<DeploymentId, Recovered>,
-        desk: Desk,
         checkpoint: Checkpointer,
         board: Arc<Board>,
         batching: Batching,
     ) -> Worker {
+        let shards = part.shards;
+        let desk = Desk::new(part.desk, shards, &parts.log, &parts.time);
         let mut active = BTreeMap::new();
-        for (id, recovered) in deployments {
+        for (id, recovered) in part.deployments {
             if let Some(deployment) = parts.registry.by_id(id) {
-                active.insert(id, Active::recovered(deployment, &parts, recovered));
+                active.insert(id, Active::recovered(deployment, shards, &parts, recovered));
             }
         }
         Worker {
+            index,
+            shards,
             parts,
             active,
             desk,
@@ -96,6 +98,7 @@ impl Worker {
             last: DeploymentId(0),
             desk_last: false,
             singly: false,
+            gauged: (0, 0),
         }
     }
 
@@ -109,13 +112,12 @@ impl Worker {
             self.make_room();
             return Ok(true);
         }
-        let order: Vec<DeploymentId> = self.turn_order();
-        for id in order {
-            if self.run_turn(id)? {
-                (self.last, self.desk_last) = (id, false);
-                self.make_room();
-                return Ok(true);
-            }
+        if let Some(id) = self.next_turn()
+            && self.run_turn(id)?
+        {
+            self.desk_last = false;
+            self.make_room();
+            return Ok(true);
         }
         if self.desk_last && self.run_desk()? {
             self.make_room();
@@ -128,7 +130,12 @@ impl Worker {
 
     /// Receive clock, milliseconds.
     pub fn clock(&self) -> u64 {
-        (self.parts.clock)().max(self.desk.times.last.now)
+        self.parts.time.now()
+    }
+
+    /// Who writes ticks.
+    pub(super) fn time(&self) -> &Timekeeper {
+        &self.parts.time
     }
 
     /// Does a chain wait for a filter that is behind?
@@ -149,13 +156,6 @@ impl Worker {
         }
     }
 
-    /// All deployments, beginning behind the one whose turn was last.
-    fn turn_order(&self) -> Vec<DeploymentId> {
-        let ids = self.active.keys().copied();
-        let (before, after): (Vec<_>, Vec<_>) = ids.partition(|id| *id <= self.last);
-        after.into_iter().chain(before).collect()
-    }
-
     /// Follows the registry: new deployments, new revisions, pauses.
     pub(super) fn follow_registry(&mut self) {
         let generation = self.parts.registry.generation();
@@ -167,7 +167,7 @@ impl Worker {
             match self.active.get_mut(&deployment.id) {
                 Some(active) => active.follow(deployment, &self.parts.log),
                 None => {
-                    let mut active = Active::new(deployment.clone(), &self.parts);
+                    let mut active = Active::new(deployment.clone(), self.shards, &self.parts);
                     if self.singly {
                         active.run_singly();
                     }
@@ -182,15 +182,13 @@ impl Worker {
     fn run_turn(&mut self, id: DeploymentId) -> Result<bool, Fatal> {
         let last = self.parts.log.last();
         let Some(active) = self.active.get_mut(&id) else { return Ok(false) };
-        // A filter reads nothing that a chain may have to see first.
-        let gate = active.is_filter().then(|| self.desk.gate());
-        let Some(index) = active.next_reader(last, gate) else { return Ok(false) };
+        let Some(index) = active.next_reader(last, gate_of(active, &self.desk)) else { return Ok(false) };
         self.run_batch(id, index)?;
         if let Some(active) = self.active.get_mut(&id) {
             // Readers take turns: one that is far behind neither waits for the others nor holds them up.
             active.readers.rotate_left(index + 1);
             active.merge_readers();
-            active.publish(&self.board);
+            active.publish(self.index, &self.board);
         }
         Ok(true)
     }
@@ -204,8 +202,7 @@ impl Worker {
             Err(failure) => return self.host_failure(id, index, next, &failure),
         };
         let size = Size::new(batch_inputs(&self.batching, next, active, &self.parts.limits), &self.parts.limits);
-        let gate = active.is_filter().then(|| self.desk.gate());
-        let end = [active.end_of(index), gate].into_iter().flatten().min();
+        let end = [active.end_of(index), gate_of(active, &self.desk)].into_iter().flatten().min();
         let (reader, current) = (&mut active.readers[index], &active.loaded[loaded]);
         let wanted = Wanted {
             business: &active.deployment.business,
@@ -224,6 +221,8 @@ impl Worker {
         }
         if batch.is_empty() {
             active.readers[index].succeeded();
+            // It costs no guest time, and yet others come first.
+            active.credit = active.credit.min(0);
             return Ok(());
         }
         match active.execute(loaded, &mut batch) {
@@ -266,6 +265,7 @@ impl Worker {
         let now = self.clock();
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
+        active.credit -= self.batching.cost(&ran, batch.inputs.len());
         let stop = ran.fault.as_ref().map(|fault| fault.lsn);
         let position = stop.map_or(batch.position, Lsn::previous);
         let records = batch.records(ran.outcomes, stop);
@@ -323,65 +323,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Keeps documents within their memory: clean ones leave; if too few are clean, a checkpoint makes them so.
-    fn make_room(&mut self) {
-        let limit = self.parts.limits.documents_memory_bytes as usize;
-        let own = self.active.values().map(|active| &active.shelf);
-        let used: usize =
-            own.chain(self.desk.persons.shelves().map(|(_, shelf)| shelf)).map(|shelf| shelf.documents.bytes()).sum();
-        let Some(over) = used.checked_sub(limit).filter(|_| !self.crowded) else { return };
-        // A tenth more than needed, so that not every batch has to look.
-        let mut wanted = over + limit / 10;
-        let own = self.active.values_mut().map(|active| &mut active.shelf);
-        for shelf in own.chain(self.desk.persons.shelves_mut()) {
-            wanted = wanted.saturating_sub(shelf.documents.evict(wanted));
-        }
-        if wanted > limit / 10 {
-            // Nothing more can leave before something has been written back: until then looking is in vain.
-            self.crowded = true;
-            self.checkpoint.request();
-        }
-    }
-
-    fn publish_all(&mut self) {
-        let (mut documents, mut bytes) = (0, 0);
-        for active in self.active.values() {
-            active.publish(&self.board);
-            documents += active.shelf.documents.len();
-            bytes += active.shelf.documents.bytes();
-        }
-        self.parts.metrics.documents.set(documents as i64);
-        self.parts.metrics.document_bytes.set(bytes as i64);
-    }
-
-    /// Something was written back.
-    pub fn written(&mut self, done: Done) {
-        self.crowded = false;
-        let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
-        self.checkpoint.done(&self.parts, &mut shelves, done);
-    }
-
-    fn advance_checkpoint(&mut self) -> Result<(), Fatal> {
-        if let Some(reason) = self.checkpoint.failure() {
-            return Err(Fatal::WriteBack(reason.to_owned()));
-        }
-        let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
-        Ok(self.checkpoint.advance(&self.parts, &mut shelves)?)
-    }
-
-    /// Begins a checkpoint, unless one is under way.
-    pub fn begin_checkpoint(&mut self) -> Result<(), Fatal> {
-        self.follow_registry();
-        self.checkpoint.request();
-        self.advance_checkpoint()
-    }
-
-    /// Sends more of a checkpoint to the write-back; false when none is under way.
-    pub fn checkpointing(&mut self) -> Result<bool, Fatal> {
-        self.advance_checkpoint()?;
-        Ok(self.checkpoint.is_running())
-    }
-
     /// When a reader that waits after a host failure is due again.
     pub fn next_retry(&self) -> Option<Instant> {
         self.active.values().flat_map(|active| &active.readers).filter_map(Reader::retry_at).min()
@@ -416,6 +357,11 @@ impl Worker {
     }
 }
 
+/// A filter reads nothing that a chain may have to see first.
+pub(super) fn gate_of(active: &Active, desk: &Desk) -> Option<Lsn> {
+    active.is_filter().then(|| desk.gate())
+}
+
 /// From 1 to `most`.
 fn seeded(seed: u64, next: Lsn, most: usize) -> usize {
     let mut bytes = seed.to_le_bytes().to_vec();
@@ -432,67 +378,3 @@ fn batch_inputs(batching: &Batching, next: Lsn, active: &Active, limits: &Limits
 
 /// Of a document's last change: the position, the greatest input time, the state version.
 pub(super) type Stamp = (Lsn, u64, u32);
-
-/// The head of an outcome frame.
-impl Active {
-    fn outcome_head(&self, loaded: usize, reader: usize, position: Lsn, now: u64) -> Outcome {
-        let revision = &self.loaded[loaded].revision;
-        Outcome {
-            deployment: self.deployment.id,
-            revision: revision.number,
-            digest: revision.digest,
-            shards: self.readers[reader].shards,
-            position,
-            now,
-            state_version: revision.configured.plan.state_writes,
-            inputs: Vec::new(),
-            wholes: Vec::new(),
-        }
-    }
-
-    /// Appends the frames of a batch. Answers, for each document of the batch, the position of its last change and
-    /// the greatest input time of all its changes.
-    fn append(
-        &mut self,
-        log: &Log,
-        head: Outcome,
-        batch: &Batch,
-        records: Vec<crate::model::InputRecord>,
-        documents: &mut [Document],
-        mark: Lsn,
-    ) -> Result<Vec<Option<Stamp>>, Fatal> {
-        let mut changed: Vec<Option<(usize, u64)>> = vec![None; documents.len()];
-        if records.is_empty() {
-            return Ok(vec![None; documents.len()]);
-        }
-        let version = head.state_version;
-        let mut frames = Frames::new(head);
-        for record in records {
-            self.shelf.note(&(&*record.key).into(), &record.outcome.ops);
-            let document = (!record.outcome.ops.is_empty()).then(|| batch.document(&record.key)).flatten();
-            let time = record.time;
-            let frame = frames.push(record);
-            if let Some(document) = document {
-                let before = changed[document].map_or(0, |(_, before)| before);
-                changed[document] = Some((frame, time.max(before)));
-            }
-        }
-        for (index, document) in documents.iter_mut().enumerate() {
-            if let Some((frame, time)) = &mut changed[index] {
-                document.advance(*time);
-                document.written_by(version);
-                if let Some(whole) = self.shelf.documents.whole_after(&batch.keys[index], document, mark) {
-                    *frame = frames.push_whole(whole);
-                }
-            }
-        }
-        let mut lsns = Vec::new();
-        for portion in frames.finish() {
-            let count = portion.len() as u64;
-            let first = log.append_all(portion)?;
-            lsns.extend((first.0..first.0 + count).map(Lsn));
-        }
-        let lsn = |(frame, time): (usize, u64)| (lsns[frame], time, version);
-        Ok(changed.into_iter().map(|change| change.map(lsn)).collect())
-    }
-}

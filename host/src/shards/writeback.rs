@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::journal::Log;
-use crate::model::Lsn;
 use crate::model::outreach::Owner;
+use crate::model::{Lsn, ShardSet};
 use crate::store::{Row, Store};
 use crate::tasks::Thread;
 
@@ -21,8 +21,8 @@ pub enum Job {
         rows: Vec<Row>,
         keys: Vec<(Owner, Arc<str>)>,
     },
-    /// All rows of the checkpoint that began at this position have been sent.
-    Checkpoint(Lsn),
+    /// All rows of the checkpoint of these shards that began at this position have been sent.
+    Checkpoint(ShardSet, Lsn),
 }
 
 /// What has been done.
@@ -84,7 +84,7 @@ fn handle(log: &Log, store: &Store, job: Job) -> Result<Done, String> {
             let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
             Ok(Done::Rows(written.collect()))
         }
-        Job::Checkpoint(mark) => close(log, store, mark).map(|()| Done::Checkpoint(mark)),
+        Job::Checkpoint(shards, mark) => close(log, store, shards, mark).map(|()| Done::Checkpoint(mark)),
     }
 }
 
@@ -96,7 +96,7 @@ fn write(log: &Log, store: &Store, rows: &[Row]) -> Result<(), String> {
 }
 
 /// As rows: were the mark lost, what is then written in its place would be taken for what the rows hold.
-fn close(log: &Log, store: &Store, mark: Lsn) -> Result<(), String> {
+fn close(log: &Log, store: &Store, shards: ShardSet, mark: Lsn) -> Result<(), String> {
     log.wait_committed(mark).map_err(|error| error.to_string())?;
-    store.set_checkpoint(mark).map_err(|error| error.to_string())
+    store.set_checkpoint(shards, mark).map_err(|error| error.to_string())
 }

@@ -6,11 +6,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Lsn, SHARD_COUNT, SHARD_HASH, shard_of};
+use crate::model::{Lsn, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, shard_of};
 
 const HEADER: &[u8] = b"header";
 const HIGHEST: &[u8] = b"highest-row-lsn";
-const CHECKPOINT: &[u8] = b"checkpoint-lsn";
 
 /// What sled keeps in memory of its file, bytes. Documents have their own cache above it.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -66,6 +65,10 @@ pub fn row_key(business: &str, deployment: &str, key: &str) -> Vec<u8> {
     }
     bytes.extend(key.as_bytes());
     bytes
+}
+
+fn checkpoint_name(shard: ShardId) -> Vec<u8> {
+    [b"checkpoint-lsn/", &shard.0.to_be_bytes()[..]].concat()
 }
 
 /// Somebody else holds sled's lock: sled says so in words only.
@@ -130,17 +133,23 @@ impl Store {
         self.lsn(HIGHEST, "highest position")
     }
 
-    /// Everything up to here is in the rows.
-    pub fn checkpoint(&self) -> Result<Lsn, Error> {
-        self.lsn(CHECKPOINT, "checkpoint")
+    /// For each shard: everything up to here is in its rows.
+    pub fn checkpoints(&self) -> Result<[Lsn; SHARD_COUNT as usize], Error> {
+        let mut found = [Lsn::ZERO; SHARD_COUNT as usize];
+        for shard in ShardSet::ALL.iter() {
+            found[usize::from(shard.0)] = self.lsn(&checkpoint_name(shard), "checkpoint")?;
+        }
+        Ok(found)
     }
 
     /// The mark is durable in the journal, so it is evidence as a row is.
-    pub fn set_checkpoint(&self, lsn: Lsn) -> Result<(), Error> {
+    pub fn set_checkpoint(&self, shards: ShardSet, lsn: Lsn) -> Result<(), Error> {
         if lsn > self.highest()? {
             self.put_lsn(HIGHEST, lsn)?;
         }
-        self.put_lsn(CHECKPOINT, lsn)?;
+        for shard in shards.iter() {
+            self.put_lsn(&checkpoint_name(shard), lsn)?;
+        }
         self.sync()
     }
 
@@ -179,11 +188,14 @@ mod tests {
             let row = |lsn| Row { key: key.clone(), bytes: vec![lsn as u8], lsn: Lsn(lsn) };
             store.write(&[row(7)]).expect("written");
             store.write(&[row(5)]).expect("written");
-            store.set_checkpoint(Lsn(6)).expect("checkpoint");
+            store.set_checkpoint(ShardSet::ALL, Lsn(6)).expect("checkpoint");
         }
         let store = Store::open(folder.path()).expect("a store");
         assert_eq!(store.get(&key).expect("row"), Some(vec![5]));
-        assert_eq!((store.highest().expect("highest"), store.checkpoint().expect("checkpoint")), (Lsn(7), Lsn(6)));
+        assert_eq!(
+            (store.highest().expect("highest"), store.checkpoints().expect("checkpoints")[63]),
+            (Lsn(7), Lsn(6))
+        );
         assert_eq!(store.get(b"none").expect("row"), None);
     }
 

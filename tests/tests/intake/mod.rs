@@ -99,7 +99,7 @@ fn a_failed_sync_ends_intake_for_the_life_of_the_process() {
         assert!(matches!(&error, SubmitError::Failed(reason) if reason.contains("no more disk")), "{error}");
     }
     world.deploy(&Deploy::new("other", "misbehave", "{}")).expect_err("nothing is deployed");
-    world.host.station.run_to_rest().expect_err("nothing is handled");
+    world.host.workers.run_to_rest().expect_err("nothing is handled");
     // An answer at a durable position may show only what is durable: e0. What was run in vain is none.
     let durable = world.host.parts.log.journal().durable();
     let answer = world.query("count", "count", "ann").expect("an answer");

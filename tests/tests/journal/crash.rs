@@ -51,7 +51,7 @@ fn act(world: &mut World, act: &Act) -> Lsn {
         Act::Resume(name) => world.resume(name),
         Act::Checkpoint => {
             world.checkpoint();
-            world.host.parts.store.checkpoint().expect("a position")
+            world.stored()
         }
     };
     world.rest();

@@ -39,7 +39,7 @@ fn a_restart_redoes_only_what_is_above_the_checkpoint() {
     deploy(&world);
     send(&mut world, &lines[..100]);
     world.checkpoint();
-    let mark = world.host.parts.store.checkpoint().expect("a position");
+    let mark = world.stored();
     assert!(world.frames().iter().any(|(lsn, frame)| *lsn == mark && matches!(frame, Frame::Mark(_))));
     send(&mut world, &lines[100..]);
     let above = |(lsn, frame): &&(Lsn, Frame)| *lsn > mark && matches!(frame, Frame::Outcome(_));
@@ -156,13 +156,12 @@ fn a_checkpoint_is_never_ahead_of_the_durable_journal() {
     world.sync();
     hold.fail();
     // Nothing is dirty, so there is nothing to wait for but the mark itself.
-    let ended = world.host.station.checkpoint();
+    let ended = world.host.workers.checkpoint();
     assert!(
         world.host.parts.log.wait_committed(world.host.parts.log.last()).is_err(),
         "the sync was to fail: {ended:?}"
     );
-    let (checkpoint, durable) =
-        (world.host.parts.store.checkpoint().expect("a position"), world.host.parts.log.journal().durable());
+    let (checkpoint, durable) = (world.stored(), world.host.parts.log.journal().durable());
     assert!(checkpoint <= durable, "the store claims {checkpoint}, durable is {durable}");
 }
 

@@ -9,9 +9,9 @@ use fishpond::shards::Batching;
 use fishpond_tests::{Deploy, Setup, World, flow, modules, parts_equal, scenario};
 
 /// Per (deployment, key) the bytes of each input's record.
-type Outcomes = BTreeMap<(String, String), Vec<Vec<u8>>>;
+pub type Outcomes = BTreeMap<(String, String), Vec<Vec<u8>>>;
 
-fn outcomes(world: &World) -> Outcomes {
+pub fn outcomes(world: &World) -> Outcomes {
     let mut outcomes = Outcomes::new();
     for handled in world.handled() {
         let place = (handled.deployment.clone(), handled.record.key.to_string());
@@ -28,11 +28,12 @@ fn outcomes(world: &World) -> Outcomes {
         };
         outcomes.entry(place).or_default().push(encode_frame(&Frame::Outcome(alone.into())));
     }
+    // Inputs without a key have no order among each other.
+    outcomes.iter_mut().filter(|((_, key), _)| key.is_empty()).for_each(|(_, records)| records.sort());
     outcomes
 }
 
-fn played(setup: &Setup, seed: u64) -> (tempfile::TempDir, World) {
-    let (folder, mut world) = World::temporary(setup);
+pub fn deploy_all(world: &World) {
     for deploy in [
         Deploy::new("risk", "c2c-blacklist", "{}"),
         Deploy::new("rental", "rental-browse", "{}"),
@@ -40,6 +41,11 @@ fn played(setup: &Setup, seed: u64) -> (tempfile::TempDir, World) {
     ] {
         world.deploy(&deploy).expect("it deploys");
     }
+}
+
+fn played(setup: &Setup, seed: u64) -> (tempfile::TempDir, World) {
+    let (folder, mut world) = World::temporary(setup);
+    deploy_all(&world);
     world.submit(flow::events(seed, 300)).expect("the journal takes them");
     world.rest();
     (folder, world)

@@ -5,3 +5,4 @@ mod kinds;
 mod misuse;
 mod pause;
 mod upload;
+mod workers;

@@ -39,7 +39,7 @@ fn x_05_pause_on_error_stops_only_the_failing_shard() {
         let ends = world.ends("bad");
         assert_eq!(ends[4..], [("b2".to_owned(), "trap".to_owned()), done("b3")]);
         assert_eq!(world.query("bad", "count", "bo").expect("an answer").reply.body, "2".into());
-        let progress = world.host.station.board.progress(deployment.id).expect("a position");
+        let progress = world.host.workers.board.progress(deployment.id).expect("a position");
         assert_eq!(progress.position, world.host.parts.log.last());
     }
 }
@@ -63,7 +63,7 @@ fn x_05_a_shard_that_catches_up_takes_turns_with_the_others() {
     send(&world, &lines("ann"));
     // The desk, which passes over what they did, has every second turn.
     for _ in 0..80 {
-        assert!(world.host.station.worker.step().expect("a step"), "there is more to read");
+        assert!(world.host.workers.step().expect("a step"), "there is more to read");
     }
     let handled = |actor: &str| world.handled().iter().filter(|handled| *handled.record.key == *actor).count();
     let (bo, ann) = (handled("bo"), handled("ann"));

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fishpond::model::outreach::{ActionId, Answered, Deed, Outreach};
-use fishpond::model::{Frame, Lsn};
-use fishpond::scenario::{Run, RunOptions, Scenario, Step};
+use fishpond::model::{Frame, Limits, Lsn};
+use fishpond::scenario::{Run, RunOptions, Scenario, Step, small_limits};
 use fishpond::shards::Batching;
 use fishpond::store::Store;
 use fishpond_tests::{copy_folder, crashed, frames, modules};
@@ -142,14 +142,20 @@ struct Uncut {
     result: Result,
 }
 
-fn options(seed: u64, most: usize) -> RunOptions {
-    RunOptions { batching: Batching::Seeded { seed, most }, ..RunOptions::default() }
+fn options(seed: u64, most: usize, workers: u64) -> RunOptions {
+    let limits = Limits { workers, ..small_limits() };
+    RunOptions { limits, batching: Batching::Seeded { seed, most }, ..RunOptions::default() }
+}
+
+/// A host that is opened again may have another number of workers: shards go where they are.
+fn workers(crash: Lsn) -> u64 {
+    [1, 2, 4][crash.0 as usize % 3]
 }
 
 fn uncut() -> Uncut {
     let folder = tempfile::tempdir().expect("a folder");
     let steps: Vec<Step> = Scenario::parse(FLOW).expect("a flow").steps.into_iter().map(|(_, step)| step).collect();
-    let mut run = Run::open(folder.path(), modules(), options(7, 5)).expect("a host");
+    let mut run = Run::open(folder.path(), modules(), options(7, 5, 1)).expect("a host");
     let (mut played, mut stores) = (Vec::new(), vec![(Lsn::ZERO, tempfile::tempdir().expect("a folder"))]);
     for step in &steps {
         let before = run.now();
@@ -183,7 +189,7 @@ fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
         // The step that the crash interrupted is played again, as a producer or an operator would.
         let interrupted = uncut.played.iter().position(|played| played.last > last).unwrap_or(uncut.steps.len());
         let clock = uncut.played.get(interrupted).or(uncut.played.last()).expect("steps").clock;
-        let options = options(last.0, 1 + last.0 as usize % 9);
+        let options = options(last.0, 1 + last.0 as usize % 9, workers(last));
         let mut run = Run::open_at(folder.path(), modules(), options, clock).expect("it opens again");
         for step in &uncut.steps[interrupted..] {
             run.step(step).expect("a step");
@@ -191,6 +197,23 @@ fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
         let result = Result::of(&mut run);
         assert_eq!(result.decisions, uncut.result.decisions, "decisions after a crash behind {last}");
         assert_eq!(result, uncut.result, "after a crash behind {last}");
+    }
+}
+
+#[test]
+fn one_two_and_four_workers_decide_the_same() {
+    let played = |count| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut run = Run::open(folder.path(), modules(), options(3, 4, count)).expect("a host");
+        for (_, step) in Scenario::parse(FLOW).expect("a flow").steps {
+            run.step(&step).expect("a step");
+        }
+        Result::of(&mut run)
+    };
+    let one = played(1);
+    assert!(one.decisions.len() > 8, "the flow is too thin to prove anything");
+    for count in [2, 4] {
+        assert_eq!(played(count), one, "{count} workers");
     }
 }
 

@@ -67,7 +67,7 @@ fn x_01_every_input_runs_on_the_revision_of_its_position() {
                     let (module, configuration) = REVISIONS[rng.usize(..REVISIONS.len())];
                     world.deploy(&Deploy::new("count", module, configuration)).expect("it deploys");
                 }
-                1 => drop(world.host.station.worker.step().expect("the worker works")),
+                1 => drop(world.host.workers.step().expect("the worker works")),
                 2 => world.rest(),
                 _ => {
                     let events: Vec<String> = (0..rng.usize(1..20)).map(|more| line(&mut rng, sent + more)).collect();
@@ -107,8 +107,8 @@ fn x_01_a_swap_races_with_the_worker_and_loses_nothing() {
     let registry = world.host.parts.registry.clone();
     let upload = |name| registry.upload(BUSINESS, &component(name), "test").expect("it is a module").digest.to_string();
     let digests = ["misbehave", "misbehave@0.2.0"].map(upload);
-    let Host { parts, intake, station, .. } = world.host;
-    let shards = Shards::start(station).expect("a thread");
+    let Host { parts, intake, workers, .. } = world.host;
+    let shards = Shards::start(workers).expect("a thread");
     let (limits, swaps, each) = (Limits::default(), 150, 5);
     let mut rng = Rng::with_seed(1);
     for swap in 0..swaps {

@@ -91,8 +91,8 @@ struct Running {
 
 impl Running {
     fn start(plan: &Plan, folder: &std::path::Path) -> anyhow::Result<Running> {
-        let (stage, station, dispatcher) = stage::open(plan, folder)?;
-        let shards = Shards::start(station)?;
+        let (stage, workers, dispatcher) = stage::open(plan, folder)?;
+        let shards = Shards::start(workers)?;
         let dispatching = Dispatching::start(dispatcher)?;
         let watch = Arc::new(Watch::new(stage.parts.log.clone(), plan.events));
         let own = watch.clone();

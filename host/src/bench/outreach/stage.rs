@@ -12,7 +12,7 @@ use crate::model::ports::Watch;
 use crate::model::{DeploymentId, Limits, Lsn, OnError, Start};
 use crate::outreach::{Dispatcher, EntryRequest};
 use crate::registry::DeployRequest;
-use crate::shards::{Board, Intake, Parts, Station};
+use crate::shards::{Board, Intake, Parts, Workers};
 
 /// The deployment that finds something in every event.
 pub const SOURCE: &str = "source";
@@ -45,7 +45,7 @@ pub struct Guest {
     pub calls: u64,
 }
 
-pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Station, Dispatcher)> {
+pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Workers, Dispatcher)> {
     let limits = Limits { dedup_ids: 2 * plan.events, ..Limits::default() };
     let host = open_host(folder, OpenOptions { limits, ..OpenOptions::default() }, |_| {})?;
     deploy(&host, plan, SOURCE, "c2c-blacklist", SOURCE_CONFIGURATION)?;
@@ -62,9 +62,9 @@ pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Station, Dispa
     host.book.set_chain(BUSINESS, ChainPart::Business, entries.into(), "bench")?;
     let source = host.parts.registry.deployment(BUSINESS, SOURCE);
     let source = source.ok_or_else(|| anyhow::anyhow!("the deployment is gone"))?.id;
-    let Host { parts, intake, station, dispatcher, hub, .. } = host;
-    let stage = Stage { parts, intake, hub, board: station.board.clone(), source };
-    Ok((stage, station, dispatcher))
+    let Host { parts, intake, workers, dispatcher, hub, .. } = host;
+    let stage = Stage { parts, intake, hub, board: workers.board.clone(), source };
+    Ok((stage, workers, dispatcher))
 }
 
 fn deploy(host: &Host, plan: &Plan, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {

@@ -100,7 +100,7 @@ impl Run<'_> {
         let host = self.host()?;
         let deployment = host.parts.registry.deployment(target.business, &target.name);
         let id = deployment.with_context(|| format!("there is no deployment `{target}`"))?.id;
-        host.station.worker.hold_back(id, held);
+        host.workers.hold_back(id, held);
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl Run<'_> {
         ask: impl FnOnce(&dyn Ask, Answer<T>),
     ) -> anyhow::Result<Result<T, AskError>> {
         let (send, receive) = channel();
-        let asker = self.host()?.station.asker();
+        let asker = self.host()?.workers.asker();
         ask(&asker, Box::new(move |answer| drop(send.send(answer))));
         self.rest()?;
         Ok(receive.try_recv().unwrap_or_else(|_| Err(AskError::Host(UNANSWERED.to_owned()))))

@@ -45,7 +45,7 @@ impl Default for RunOptions {
 
 /// A scenario writes little: segments of the default size would only cost time.
 pub fn small_limits() -> Limits {
-    Limits { journal_segment_bytes: 8 << 20, ..Limits::default() }
+    Limits { journal_segment_bytes: 8 << 20, workers: 1, ..Limits::default() }
 }
 
 /// A host under a scenario's clock.
@@ -113,7 +113,7 @@ impl<'m> Run<'m> {
             }
         }
         if self.options.singly {
-            host.station.worker.run_singly();
+            host.workers.run_singly();
         }
         self.follower = Some(host.parts.log.follow(host.parts.log.last().next()));
         self.host = Some(host);
@@ -143,7 +143,7 @@ impl<'m> Run<'m> {
             Step::Channel { end } => self.script.set(Channel::Log, *end),
             Step::WhatIf { user, match_name } => self.what_if(user, match_name)?,
             Step::Restart => self.restart()?,
-            Step::Checkpoint => self.host()?.station.checkpoint()?,
+            Step::Checkpoint => self.host()?.workers.checkpoint()?,
         }
         self.rest()
     }
@@ -174,7 +174,7 @@ impl<'m> Run<'m> {
     /// Worker and dispatcher by turns, until neither has anything to do.
     fn rest(&mut self) -> anyhow::Result<()> {
         loop {
-            self.host()?.station.run_to_rest()?;
+            self.host()?.workers.run_to_rest()?;
             if !self.show_frames()? {
                 return Ok(());
             }
@@ -257,9 +257,9 @@ impl<'m> Run<'m> {
             Advance::To(time) => time,
         };
         ensure!(target >= now, "it is {} already", format_time(now));
-        while let Some(next) = self.host()?.station.worker.next_tick().filter(|next| *next <= target) {
+        while let Some(next) = self.host()?.workers.next_tick().filter(|next| *next <= target) {
             self.clock.fetch_max(next, Ordering::Relaxed);
-            ensure!(self.host()?.station.worker.tick()?, "a tick is due at {} and is not written", format_time(next));
+            ensure!(self.host()?.workers.tick()?, "a tick is due at {} and is not written", format_time(next));
             self.rest()?;
         }
         self.clock.fetch_max(target, Ordering::Relaxed);

@@ -156,12 +156,13 @@ impl Shelves<'_> {
 pub fn commit(
     log: &Log,
     round: &Round,
+    shards: ShardSet,
     works: Vec<Done>,
     now: u64,
     mark: Lsn,
     shelves: &mut Shelves<'_>,
 ) -> Result<(), Fatal> {
-    let mut frames = Frames::new(round, now);
+    let mut frames = Frames::new(round, shards, now);
     let mut writes: Vec<(usize, DocumentWrite)> = Vec::new();
     let mut works = works.into_iter().peekable();
     while let Some(mut done) = works.next() {
@@ -187,8 +188,8 @@ struct Frames {
 }
 
 impl Frames {
-    fn new(round: &Round, now: u64) -> Frames {
-        Frames { done: Vec::new(), current: empty(round.position, round.done, now), bytes: 0 }
+    fn new(round: &Round, shards: ShardSet, now: u64) -> Frames {
+        Frames { done: Vec::new(), current: empty(shards, round.position, round.done, now), bytes: 0 }
     }
 
     /// Adds a work and takes its deeds and operations; `next` is what follows it. Answers the number of its frame.
@@ -224,7 +225,7 @@ impl Frames {
     }
 
     fn close(&mut self) {
-        let fresh = empty(self.current.position, self.current.done, self.current.now);
+        let fresh = empty(self.current.shards, self.current.position, self.current.done, self.current.now);
         self.done.push(std::mem::replace(&mut self.current, fresh));
         self.bytes = 0;
     }
@@ -239,9 +240,9 @@ impl Frames {
     }
 }
 
-fn empty(position: Lsn, done: u32, now: u64) -> Outreach {
+fn empty(shards: ShardSet, position: Lsn, done: u32, now: u64) -> Outreach {
     let (deeds, changes, wholes) = (Vec::new(), Vec::new(), Vec::new());
-    Outreach { shards: ShardSet::ALL, position, done, now, deeds, changes, wholes }
+    Outreach { shards, position, done, now, deeds, changes, wholes }
 }
 
 /// Works that changed nothing and decided nothing need no frame.

@@ -20,12 +20,12 @@ use std::sync::Arc;
 
 use super::facts::{self, Wants};
 use super::reader::Reader;
-use super::recovery::RecoveredDesk;
+use super::recovery::{PerShard, Reached, RecoveredDesk};
 use super::shelf::Persons;
-use super::ticks::Times;
+use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::outreach::Deed;
-use crate::model::{DeploymentId, Frame, Lsn, ShardSet};
+use crate::model::{DeploymentId, Frame, Lsn, ShardSet, shard_of};
 use crate::outreach::Rules;
 pub use commit::Shelves;
 
@@ -35,9 +35,12 @@ use work::Work;
 
 pub struct Desk {
     reader: Reader,
-    pub times: Times,
+    /// Those whose persons it serves.
+    shards: ShardSet,
     /// Matches of the reader's next frame that are finished.
     done: u32,
+    /// Where each shard was at the start: some may be ahead of the reader, where another number of workers had them.
+    begun: PerShard<Reached>,
     /// Policies and chains at the reader's position.
     rules: Rules,
     pub persons: Persons,
@@ -60,16 +63,18 @@ struct Pending {
 }
 
 impl Desk {
-    pub fn new(recovered: RecoveredDesk, log: &Log, times: Times) -> Desk {
-        let RecoveredDesk { persons, position, done, now, rules, .. } = recovered;
+    pub fn new(recovered: RecoveredDesk, shards: ShardSet, log: &Log, time: &Timekeeper) -> Desk {
+        let (position, done) = recovered.first(shards);
+        let RecoveredDesk { persons, reached, now, rules } = recovered;
         Desk {
-            reader: Reader::new(log, ShardSet::ALL, position),
-            times,
+            reader: Reader::new(log, shards, position),
+            shards,
             done,
+            begun: reached,
             rules,
             persons,
             pending: None,
-            now: now.max(times.last.now),
+            now: now.max(time.last().now),
             arrivals: Vec::new(),
             filters: Concerns::default(),
             late: HashSet::new(),
@@ -84,6 +89,14 @@ impl Desk {
     /// Everything up to here is finished.
     pub fn position(&self) -> Lsn {
         self.pending.as_ref().map_or(self.reader.position(), |pending| pending.round.start.previous())
+    }
+
+    /// Is this about a person of this desk, and not finished in an earlier life?
+    fn takes(&self, person: &str, lsn: Lsn, ordinal: u32) -> bool {
+        let shard = shard_of(person);
+        let (position, done) = self.begun[usize::from(shard.0)];
+        let finished = lsn <= position || (lsn == position.next() && ordinal < done);
+        self.shards.contains(shard) && !finished
     }
 
     /// Does a chain wait for a filter?

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::person::all_waiting;
 use super::{Desk, person};
 use crate::model::outreach::{ActionId, Channel, Report, Reported, WaitingState};
-use crate::model::{Control, Frame, InputRecord, Lsn, Match, Outcome, ShardSet, Tick};
+use crate::model::{Control, Frame, InputRecord, Lsn, Match, Outcome, Tick};
 use crate::registry::{Deployment, Registry};
 use crate::shards::worker::Fatal;
 
@@ -85,9 +85,6 @@ impl Desk {
         for _ in 0..FRAMES {
             let Some((lsn, frame)) = self.reader.peek()? else { break };
             let (lsn, frame) = (*lsn, frame.clone());
-            if let Frame::Input(event) = &frame {
-                self.times.saw(event);
-            }
             let concerned = self.filters.concern(&frame);
             if concerned && !round.jobs.is_empty() {
                 break;
@@ -150,7 +147,7 @@ impl Desk {
         let mut ordinal = 0;
         for (record, input) in outcome.inputs.iter().enumerate() {
             for (index, found) in input.outcome.matches.iter().enumerate() {
-                if ordinal >= self.done {
+                if ordinal >= self.done && self.takes(&found.person, lsn, ordinal) {
                     let person: Arc<str> = (&*found.person).into();
                     if round.jobs.len() >= most || !round.persons.insert(person.clone()) {
                         return Taken::Part(ordinal);
@@ -170,7 +167,10 @@ impl Desk {
         let now = self.advance(tick.now);
         for (business, shelf) in self.persons.shelves() {
             let room = most.saturating_sub(round.jobs.len());
-            for due in shelf.agenda.due(tick, lsn, ShardSet::ALL, room + 1) {
+            for due in shelf.agenda.due(tick, lsn, self.shards, room + 1) {
+                if !self.takes(&due.key, lsn, 0) {
+                    continue;
+                }
                 if round.jobs.len() >= most || !round.persons.insert(due.key.clone()) {
                     return Taken::Part(0);
                 }
@@ -183,6 +183,9 @@ impl Desk {
     }
 
     fn report(&mut self, lsn: Lsn, report: &Arc<Report>, round: &mut Round) -> Result<Taken, Fatal> {
+        if !self.takes(&report.person, lsn, 0) {
+            return Ok(Taken::Whole);
+        }
         let (business, person): (Arc<str>, Arc<str>) = ((&*report.business).into(), (&*report.person).into());
         if round.persons.contains(&person) {
             // What is judged in this round may change what waits.

@@ -52,9 +52,9 @@ impl Worker {
         }
         let done = commit::drop_empty(done);
         if !done.is_empty() {
-            let now = self.desk.now;
+            let (now, shards) = (self.desk.now, self.desk.shards);
             let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
-            commit::commit(&self.parts.log, &round, done, now, self.checkpoint.mark(), &mut shelves)?;
+            commit::commit(&self.parts.log, &round, shards, done, now, self.checkpoint.mark(), &mut shelves)?;
         }
         self.desk.done = round.done;
         self.end_round(round.control.as_deref());
