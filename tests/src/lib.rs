@@ -22,9 +22,11 @@ pub use hold::{Held, Hold};
 pub use world::{Deploy, Handled, Setup, World, copy_folder, crashed, event, frames, handled, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
-pub const GUESTS: [&str; 10] = [
+pub const GUESTS: [&str; 12] = [
     "c2c-blacklist",
     "rental-browse",
+    "online-status",
+    "reply-behaviour",
     "lists",
     "preference",
     "gray",

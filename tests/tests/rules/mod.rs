@@ -1,6 +1,7 @@
 //! What the shipped rules find, and what they do not: one scenario file for each promise.
 
 mod in_c;
+mod sellers;
 mod traced;
 
 use fishpond::scenario::{Checked, Modules, check_file};
