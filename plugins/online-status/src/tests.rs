@@ -109,6 +109,15 @@ fn s0_01_two_devices_are_online_until_the_last_closes() {
 }
 
 #[test]
+fn a_device_leaves_once() {
+    let mut host = host(json!({}));
+    host.event(device("10:00:00", "connect", "phone")).event(device("10:00:10", "connect", "web"));
+    host.event(device("10:00:20", "disconnect", "phone")).event(device("10:00:50", "disconnect", "phone"));
+    host.event(device("10:00:40", "disconnect", "web"));
+    assert_eq!(status(&host)["since"], at("10:00:40"));
+}
+
+#[test]
 fn one_that_is_silent_does_not_end_the_other() {
     let mut host = host(json!({"timeout_s": 30}));
     host.event(device("10:00:00", "connect", "phone")).event(device("10:00:20", "connect", "web"));

@@ -87,7 +87,8 @@ fn s0_04_interleaved_chats_are_one_match_each() {
 
 #[test]
 fn s0_04_what_has_no_reply_in_time_is_counted() {
-    let mut host = run([opened("10:00:00", "c1").id("e1"), message("10:00:10", "c1").id("e2")]);
+    let early = reply("10:00:05", "c1").id("early");
+    let mut host = run([opened("10:00:00", "c1").id("e1"), early, message("10:00:10", "c1").id("e2")]);
     host.event(reply_by("sam", "10:00:20", "c1")).event(opened("10:00:00", "c2").id("f1"));
     host.advance_event(at("10:30:00") - 1);
     assert_eq!(names(&host), [""; 0]);
@@ -95,7 +96,8 @@ fn s0_04_what_has_no_reply_in_time_is_counted() {
     assert_eq!(names(&host), ["expired_partial", "expired_partial"]);
     let [first, second] = [&host.matches()[0], &host.matches()[1]];
     assert_eq!(first.fields, json!({"conversation": "c1", "reached": "message", "messages": 1}));
-    assert_eq!(first.events[..2], ["e1", "e2"]);
+    let timer = format!("expiry@{}", at("10:30:00"));
+    assert_eq!(first.events, ["e1", "e2", &*timer]);
     assert_eq!(second.fields, json!({"conversation": "c2", "reached": "opened", "messages": 0}));
     let counts = json!({"seller": null, "since": null, "messages": 0, "replied": 0, "expired_partial": 1});
     assert_eq!(shown(&host), counts);
@@ -156,7 +158,8 @@ fn an_opening_behind_the_timeout_counts_the_one_before() {
 
 #[test]
 fn what_waits_is_bounded_and_a_reply_always_fits() {
-    let mut host = run([opened("10:00:00", "c1")]);
+    let strangers = reply_by("sam", "10:00:30", "c1");
+    let mut host = run([opened("10:00:00", "c1"), strangers.clone(), strangers]);
     for second in 0..200 {
         host.event(message("10:01:00", "c1").time_ms(at("10:01:00") + second * 1_000));
     }
