@@ -51,8 +51,13 @@ impl Commit {
         Commit { state: Mutex::new(start.clone()), changed: Condvar::new(), watch: watch::Sender::new(start) }
     }
 
+    /// Nothing is told behind a failure, not even what was synced meanwhile.
     pub(super) fn publish(&self, lsn: Lsn) {
-        self.update(|durable| durable.lsn = lsn);
+        self.update(|durable| {
+            if durable.health == Health::Running {
+                durable.lsn = lsn;
+            }
+        });
     }
 
     /// The first end counts: a failed journal stays failed when it is closed.

@@ -5,10 +5,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{Damage, Error, Fault, Proof};
+use super::failpoints::{Failpoints, Site};
+use super::files;
 use super::group::{self, FRAME_PREFIX_BYTES, GROUP_HEADER_BYTES, GroupHeader, split_frame};
 use super::lock::DirLock;
 use super::open::Cut;
+use super::released;
 use super::segment;
+use super::verify::Files;
 use super::walk::{Position, SegmentFile, Walk};
 use crate::model::Lsn;
 
@@ -21,13 +25,18 @@ use crate::model::Lsn;
 /// holds anything above `last` does not fit the result.
 ///
 /// # Errors
-/// [`Error::Beyond`] if the journal ends below `last`, [`Error::Damaged`] if it
+/// [`Error::Beyond`] if the journal ends below `last`, [`Error::Released`] if it
+/// begins above it, [`Error::Damaged`] if it
 /// cannot be read up to there (nothing is changed then), [`Error::Locked`],
 /// [`Error::Version`], [`Error::Io`].
 pub fn cut(dir: &Path, last: Lsn) -> Result<Cut, Error> {
     let _lock = DirLock::acquire(dir)?;
-    let files = segment::list(dir)?;
-    let mut at = Position::START;
+    let released = released::load(dir)?;
+    let files = Files::list(dir, released)?.kept;
+    let mut at = released.unwrap_or(Position::START);
+    if last.next() < at.next {
+        return Err(Error::Released { asked: last, first: at.next });
+    }
     for (i, (first, path)) in files.iter().enumerate() {
         if *first != at.next {
             break;
@@ -44,6 +53,7 @@ pub fn cut(dir: &Path, last: Lsn) -> Result<Cut, Error> {
         at = walk.at;
         if let Some(rewritten) = stop {
             let removed = remove_behind(dir, &files[i + 1..])?;
+            remove_index(path)?;
             let zeroed = shorten(&segment, header.bytes, walk.offset, &rewritten)?;
             let (segment, offset) = (path.clone(), walk.offset);
             return Ok(Cut { segment, offset, lsn: last.next(), bytes: removed + zeroed });
@@ -101,10 +111,18 @@ fn remove_behind(dir: &Path, files: &[(Lsn, PathBuf)]) -> Result<u64, Error> {
     let mut bytes = 0;
     for (_, path) in files.iter().rev() {
         bytes += fs::metadata(path).map_err(Error::io("read", path))?.len();
+        remove_index(path)?;
         fs::remove_file(path).map_err(Error::io("remove", path))?;
-        segment::sync_dir(dir)?;
+        segment::sync_dir(dir, &Failpoints::default(), Site::RemovedEntry)?;
     }
     Ok(bytes)
+}
+
+/// What an index file said of a segment is not true any more.
+fn remove_index(segment: &Path) -> Result<(), Error> {
+    let index = segment::index_path(segment);
+    files::remove(&index).map_err(Error::io("remove", &index))?;
+    Ok(())
 }
 
 fn shorten(segment: &SegmentFile, full: u64, offset: u64, group: &[u8]) -> Result<u64, Error> {

@@ -38,9 +38,18 @@ pub enum Error {
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,
-    /// A cut was asked for above the end of the journal.
-    #[error("the journal ends at LSN {}, it cannot be cut at LSN {}", end.0, asked.0)]
+    /// A cut or a copy was asked for above the end of the journal.
+    #[error("the journal ends at LSN {}, below LSN {}; ask for at most that", end.0, asked.0)]
     Beyond { asked: Lsn, end: Lsn },
+    /// What was asked for had been removed by retention.
+    #[error(
+        "LSN {} is no longer in the journal: retention released everything below LSN {}. Go on from there, \
+         or read it from a backup", asked.0, first.0
+    )]
+    Released { asked: Lsn, first: Lsn },
+    /// A copy was asked for in a directory that holds a journal already.
+    #[error("{} already holds journal files; copy into an empty directory", dir.display())]
+    Occupied { dir: PathBuf },
     /// The options contradict each other.
     #[error("{0}")]
     Options(String),
@@ -54,6 +63,22 @@ impl Error {
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_path_buf();
         move |source| Error::Io { what, path, source }
+    }
+
+    /// For the reason of a failed journal: what is wrong, where, and what to do.
+    pub(super) fn with_advice(&self) -> String {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let advice = match self {
+            Error::Io { source, .. } => match source.kind() {
+                StorageFull | QuotaExceeded => "make room on that disk (or give it more), then restart",
+                ReadOnlyFilesystem => {
+                    "find out why the file system became read-only (see the kernel's log), then restart"
+                }
+                _ => "check the disk and its file system (see the kernel's log), then restart",
+            },
+            _ => "restart",
+        };
+        format!("{self}; {advice}. Whatever was acknowledged is on disk")
     }
 }
 
@@ -76,6 +101,10 @@ pub struct Damage {
 impl Damage {
     /// What an operator can do about it.
     pub fn remedy(&self) -> String {
+        if matches!(self.fault, Fault::ReleasedFile | Fault::NoSegment) {
+            return "Restore all files of the journal, the file `released` among them, from one backup or standby"
+                .to_owned();
+        }
         format!(
             "Restore the file from a backup or a standby. To accept the loss of LSN {} and all \
              above it, cut a copy of the journal at LSN {} and start with a store that holds \
@@ -107,6 +136,10 @@ impl fmt::Display for Damage {
 pub enum Fault {
     #[error("the segment file is missing")]
     NoSegment,
+    #[error("the file that says where the journal begins is unreadable")]
+    ReleasedFile,
+    #[error("the disk does not give it back")]
+    Unreadable,
     #[error("the segment's header page is unreadable")]
     SegmentHeader,
     #[error("the segment's header does not fit its name or its predecessor")]
@@ -144,6 +177,12 @@ pub enum Proof {
     /// No crash can leave this: header and length are synced before anything else.
     #[error("header and length of a segment are synced before its first group is written")]
     Order,
+    /// The file `released` names the first segment only when that is synced.
+    #[error("the file `released` says that the journal begins with LSN {}", .0.0)]
+    Released(Lsn),
+    /// A file that got its name only when it was synced.
+    #[error("it was synced before it got its name")]
+    Renamed,
     /// It was read or synced by this very process.
     #[error("it was durable when the journal was opened or since")]
     Opened,

@@ -2,6 +2,7 @@
 //! holder dies.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -27,10 +28,25 @@ impl DirLock {
             .truncate(false)
             .open(&path)
             .map_err(Error::io("open", &path))?;
+        DirLock::lock(file, dir, &path)
+    }
+
+    /// As [`Self::acquire`], but changes nothing, so it works on a read-only
+    /// copy: where there is no lock file, nobody ever opened the journal.
+    pub(super) fn acquire_to_read(dir: &Path) -> Result<Option<DirLock>, Error> {
+        let path = dir.join(LOCK_FILE);
+        match File::open(&path) {
+            Ok(file) => DirLock::lock(file, dir, &path).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("open", &path)(e)),
+        }
+    }
+
+    fn lock(file: File, dir: &Path, path: &Path) -> Result<DirLock, Error> {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(DirLock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { dir: dir.to_path_buf() }),
-            Err(other) => Err(Error::io("lock", &path)(other.into())),
+            Err(other) => Err(Error::io("lock", path)(other.into())),
         }
     }
 }

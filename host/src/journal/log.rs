@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::error::Error;
 use super::handle::Journal;
 use super::reader::Reader;
+use super::retain::Release;
 use crate::codec::{CodecError, Interner, decode_frame, encode_frame};
 use crate::model::{Frame, Lsn};
 use crate::tasks::Bell;
@@ -137,6 +138,26 @@ impl Log {
         self.inner.journal.last()
     }
 
+    /// [`Journal::first`]
+    pub fn first(&self) -> Lsn {
+        self.inner.journal.first()
+    }
+
+    /// [`Journal::bytes_from`]
+    pub fn bytes_from(&self, lsn: Lsn) -> u64 {
+        self.inner.journal.bytes_from(lsn)
+    }
+
+    /// [`Journal::written_at`]
+    pub fn written_at(&self, lsn: Lsn) -> Option<u64> {
+        self.inner.journal.written_at(lsn)
+    }
+
+    /// [`Journal::release`]. Frames that are in memory still can be followed.
+    pub fn release(&self, before: Lsn) -> Result<Release, Error> {
+        self.inner.journal.release(before)
+    }
+
     /// Waits until a position is durable.
     pub async fn committed(&self, lsn: Lsn) -> Result<Committed, Error> {
         let mut watch = self.inner.journal.watch();
@@ -218,7 +239,8 @@ impl Follower {
         }
     }
 
-    /// Puts up to `limit` frames into `into`; none if there is nothing new.
+    /// Puts up to `limit` frames into `into`; none if there is nothing new. After
+    /// an error the same position is tried again, until somebody seeks elsewhere.
     pub fn read(&mut self, limit: usize, into: &mut Vec<(Lsn, Frame)>) -> Result<(), ReadError> {
         if self.read_tail(limit, into) {
             self.file = None;
@@ -226,7 +248,13 @@ impl Follower {
         }
         let file = self.file.get_or_insert_with(|| self.log.scan(self.next));
         for item in file.take(limit) {
-            let (lsn, frame) = item?;
+            let (lsn, frame) = match item {
+                Ok(read) => read,
+                Err(error) => {
+                    self.file = None;
+                    return Err(error);
+                }
+            };
             into.push((lsn, frame));
             self.next = lsn.next();
         }

@@ -5,10 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::failpoints::{Failpoints, Site};
+use super::files;
 use super::index::Index;
 use super::options::Options;
+use super::released;
 use super::segment;
-use super::verify::{End, Verified, verify};
+use super::sidecar;
+use super::verify::{End, Known, Verified, verify};
 use super::walk::{Position, SegmentFile};
 use super::writer::Active;
 use crate::model::Lsn;
@@ -16,14 +20,17 @@ use crate::model::Lsn;
 /// What was found and done when the journal was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// First LSN in the journal, `Lsn::ZERO` if it is empty.
+    /// First LSN in the journal, `Lsn::ZERO` if it holds none.
     pub first: Lsn,
-    /// Last LSN in the journal, `Lsn::ZERO` if it is empty.
+    /// Last LSN that was given and is durable, `Lsn::ZERO` if there was none.
     pub last: Lsn,
     /// Bytes of all segments.
     pub bytes: u64,
     /// Number of segments.
     pub segments: usize,
+    /// How many of them were not read, because `verify_from` lies behind them
+    /// and their index files are good.
+    pub unread: usize,
     /// The unfinished write that was removed, if there was one.
     pub cut: Option<Cut>,
 }
@@ -73,20 +80,46 @@ pub(super) fn recover(
     evidence: Lsn,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, Error> {
-    let Verified { mut index, at, end, torn } = verify(dir, evidence, progress)?;
+    let points = &options.failpoints;
+    let known = Known { released: released::load(dir)?, evidence, verify_from: options.verify_from };
+    let Verified { mut index, at, end, torn, covered, unindexed, unread } = verify(dir, known, progress)?;
+    if !covered.is_empty() {
+        // A killed process may have renamed it only in memory.
+        released::sync_entry(dir, points)?;
+    }
+    for path in covered {
+        points.run(Site::SegmentRemove, &path, || fs::remove_file(&path))?;
+    }
     let removed = torn.map(|torn| remove(&torn, at.next)).transpose()?;
-    segment::sync_dir(dir)?;
+    files::remove_leftovers(dir)?;
+    segment::sync_dir(dir, points, Site::RemovedEntry)?;
     let proved = end.as_ref().is_none_or(|end| end.proved) || at.next == Lsn(1);
     let (active, zeroed) = match end {
-        Some(end) => continue_in(end, at.next)?,
+        Some(end) => continue_in(end, at.next, points)?,
         None => {
             let active = Active::create(dir, options, &at)?;
-            index.add_segment(active.place());
+            index.add_segment(active.place(), at);
             (active, None)
         }
     };
-    let opened = report(dir, Lsn(at.next.0 - 1), zeroed.or(removed))?;
-    Ok(Recovered { opened, index, tail: Tail { active, at, proved } })
+    write_indexes(dir, &index, &unindexed, points);
+    let first = if at.next > index.first() { index.first() } else { Lsn::ZERO };
+    let report = Opened { first, last: Lsn(at.next.0 - 1), bytes: 0, segments: 0, unread, cut: zeroed.or(removed) };
+    Ok(Recovered { opened: measured(dir, report)?, index, tail: Tail { active, at, proved } })
+}
+
+/// Index files of segments that had to be read. Without one a segment is only
+/// read again, so an error is no reason not to open.
+fn write_indexes(dir: &Path, index: &Index, firsts: &[Lsn], points: &Failpoints) {
+    let missing = index.sealed().filter(|s| firsts.binary_search(&s.start.next).is_ok());
+    let written = missing.map(|segment| sidecar::store(dir, segment, points)).collect::<Result<Vec<()>, Error>>();
+    let synced = written.and_then(|written| match written.is_empty() {
+        true => Ok(()),
+        false => segment::sync_dir(dir, points, Site::IndexEntry),
+    });
+    if let Err(error) = synced {
+        tracing::warn!(%error, "an index file of the journal was not written; the next open reads its segment again");
+    }
 }
 
 /// Removes a segment whose creation was not finished.
@@ -97,23 +130,23 @@ fn remove(torn: &SegmentFile, lsn: Lsn) -> Result<Cut, Error> {
 
 /// Zeros what is behind the last good group, so that it can never be taken for
 /// a group of what is written next.
-fn continue_in(end: End, lsn: Lsn) -> Result<(Active, Option<Cut>), Error> {
+fn continue_in(end: End, lsn: Lsn, points: &Failpoints) -> Result<(Active, Option<Cut>), Error> {
     let End { segment, header, offset, .. } = end;
+    points.run(Site::TailRepair, &segment.path, || Ok(()))?;
     let zeroed = segment.zero_from(offset)?;
     if segment.len < header.bytes {
         segment::extend(&segment.file, header.bytes).map_err(Error::io("reserve space for", &segment.path))?;
     }
-    segment.file.sync_all().map_err(Error::io("sync", &segment.path))?;
+    points.run(Site::TailSync, &segment.path, || segment.file.sync_all())?;
     let SegmentFile { path, file, .. } = segment;
     let cut = (zeroed > 0).then(|| Cut { segment: path.clone(), offset, lsn, bytes: zeroed });
     Ok((Active { path, file, salt: header.salt, bytes: header.bytes, offset }, cut))
 }
 
-fn report(dir: &Path, last: Lsn, cut: Option<Cut>) -> Result<Opened, Error> {
-    let files = segment::list(dir)?;
-    let mut bytes = 0;
-    for (_, path) in &files {
-        bytes += fs::metadata(path).map_err(Error::io("read", path))?.len();
+fn measured(dir: &Path, mut report: Opened) -> Result<Opened, Error> {
+    for (_, path) in segment::list(dir)? {
+        report.segments += 1;
+        report.bytes += fs::metadata(&path).map_err(Error::io("read", &path))?.len();
     }
-    Ok(Opened { first: last.min(Lsn(1)), last, bytes, segments: files.len(), cut })
+    Ok(report)
 }

@@ -1,12 +1,12 @@
-//! What a journal can be told when it is opened: its limits, its clock and the
-//! failpoints of crash tests.
+//! What a journal can be told when it is opened: its limits, its clock, and how
+//! much of it is read.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
+use super::failpoints::Failpoints;
 use super::group::GROUP_HEADER_BYTES;
 use super::segment::PAGE_BYTES;
 use crate::model::Lsn;
@@ -40,6 +40,9 @@ pub struct Options {
     pub queue_bytes: usize,
     /// See [`IDLE_AFTER`].
     pub idle_after: Duration,
+    /// Sealed segments that lie wholly below it and have a good index file are
+    /// not read by `open`; everything from it on is. `Lsn(1)` reads everything.
+    pub verify_from: Lsn,
     /// Where the time in headers comes from.
     pub clock: Clock,
     /// None by default; see [`Failpoints`].
@@ -54,6 +57,7 @@ impl Default for Options {
             frame_bytes: FRAME_BYTES,
             queue_bytes: QUEUE_BYTES,
             idle_after: IDLE_AFTER,
+            verify_from: Lsn(1),
             clock: Clock::default(),
             failpoints: Failpoints::default(),
         }
@@ -61,11 +65,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Every frame must fit a group, every group a segment.
+    /// Every frame must fit a group, every group a segment, also behind an empty
+    /// group: a segment without frames is never left, for the next one would
+    /// have the same name.
     pub(super) fn validate(&self) -> Result<(), Error> {
         let page = PAGE_BYTES as u64;
         let framed = self.frame_bytes as u64 + 4;
-        let group = (self.group_bytes as u64 + GROUP_HEADER_BYTES as u64).next_multiple_of(page);
+        let group = (self.group_bytes as u64 + GROUP_HEADER_BYTES as u64).next_multiple_of(page) + page;
         let refuse = |why: String| Err(Error::Options(why));
         if !self.segment_bytes.is_multiple_of(page) {
             return refuse(format!("journal.segment_bytes ({}) must be a multiple of {page}", self.segment_bytes));
@@ -79,7 +85,7 @@ impl Options {
         if self.group_bytes > u32::MAX as usize || page + group > self.segment_bytes {
             return refuse(format!(
                 "journal.segment_bytes ({}) must be at least {}, so that a group of \
-                 journal.group_bytes fits, and journal.group_bytes below 4 GiB",
+                 journal.group_bytes and an empty one fit, and journal.group_bytes below 4 GiB",
                 self.segment_bytes,
                 page + group
             ));
@@ -94,8 +100,8 @@ impl Options {
     }
 }
 
-/// Wall-clock milliseconds since 1970 for the headers. Only `position_at` reads
-/// them back; no decision about damage depends on time.
+/// Wall-clock milliseconds since 1970 for the headers. They are read
+/// back to find positions by time and for retention by age; no decision about damage depends on time.
 #[derive(Clone)]
 pub struct Clock(pub Arc<dyn Fn() -> u64 + Send + Sync>);
 
@@ -117,34 +123,5 @@ impl Default for Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
-    }
-}
-
-/// A hook on the writer thread. It may block (hold the write or the sync) or
-/// return an error, which is treated exactly like one of the file system.
-pub type Failpoint = Arc<dyn Fn(Lsn) -> io::Result<()> + Send + Sync>;
-
-/// Hooks for crash tests, called with the last LSN of the group at hand (for an
-/// empty group: the LSN that is durable already).
-#[derive(Clone, Default)]
-pub struct Failpoints {
-    /// Before a group is written; everything before it has been synced.
-    pub before_write: Option<Failpoint>,
-    /// After a group was written, before it is synced.
-    pub before_sync: Option<Failpoint>,
-}
-
-impl Failpoints {
-    pub(super) fn pass(point: &Option<Failpoint>, lsn: Lsn) -> io::Result<()> {
-        point.as_ref().map_or(Ok(()), |hook| hook(lsn))
-    }
-}
-
-impl fmt::Debug for Failpoints {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failpoints")
-            .field("before_write", &self.before_write.is_some())
-            .field("before_sync", &self.before_sync.is_some())
-            .finish()
     }
 }

@@ -50,6 +50,8 @@ pub(super) enum Work {
     Idle,
     /// Closed, and everything queued has been handed out.
     Stop,
+    /// Failed: nothing is written any more.
+    Abandon,
 }
 
 #[derive(Debug)]
@@ -145,8 +147,10 @@ impl Queue {
                 self.room.notify_all();
                 return Work::Write(chunk);
             }
-            if state.health != Health::Running {
-                return Work::Stop;
+            match state.health {
+                Health::Running => {}
+                Health::Closed => return Work::Stop,
+                Health::Failed(_) => return Work::Abandon,
             }
             if proved {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);

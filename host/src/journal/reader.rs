@@ -14,7 +14,7 @@ use crate::model::Lsn;
 /// An iterator over durable frames from a position on. `None` means that the
 /// durable position is reached; calling `next` later goes on from there. Every
 /// group is verified again as it is read; after an error the reader is at its
-/// end for good.
+/// end for good. A position below the journal's first is [`Error::Released`].
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
@@ -40,16 +40,31 @@ impl Reader {
         self.next
     }
 
+    /// Refuses a position that retention has passed.
+    fn check_kept(&self) -> Result<(), Error> {
+        let (asked, first) = (self.next, self.shared.index().first());
+        if asked < first { Err(Error::Released { asked, first }) } else { Ok(()) }
+    }
+
+    fn file(&mut self, segment: &Arc<SegmentPlace>) -> Result<File, Error> {
+        match self.open.take() {
+            Some((current, file)) if Arc::ptr_eq(&current, segment) => Ok(file),
+            _ => File::open(&segment.path).or_else(|error| {
+                // It may have been released since it was located.
+                self.check_kept()?;
+                Err(Error::io("open", &segment.path)(error))
+            }),
+        }
+    }
+
     /// Loads the group of `self.next`; false if that is not durable yet.
     fn load(&mut self) -> Result<bool, Error> {
+        self.check_kept()?;
         let Some(place) = self.shared.index().locate(self.next) else {
             return Ok(false);
         };
         let segment = &place.segment;
-        let file = match self.open.take() {
-            Some((current, file)) if Arc::ptr_eq(&current, segment) => file,
-            _ => File::open(&segment.path).map_err(Error::io("open", &segment.path))?,
-        };
+        let file = self.file(segment)?;
         let at = Position { next: place.first, chain: place.previous, wall_ms: 0 };
         let len = file.metadata().map_err(Error::io("read", &segment.path))?.len();
         let len = len.min(segment.bytes);

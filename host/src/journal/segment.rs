@@ -9,6 +9,7 @@ use rustix::fs::FallocateFlags;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::Error;
+use super::failpoints::{Failpoints, Site};
 use crate::model::Lsn;
 
 /// Groups and the header start at multiples of this.
@@ -18,6 +19,7 @@ pub(super) const FORMAT_VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"fishpond";
 const EXTENSION: &str = ".seg";
+const INDEX_EXTENSION: &str = ".index";
 const NAME_DIGITS: usize = 20;
 
 /// The header page. Magic, version (byte 8) and checksum (byte 16, over the
@@ -89,10 +91,25 @@ pub(super) fn path(dir: &Path, first: Lsn) -> PathBuf {
     dir.join(name(first))
 }
 
-fn first_of(name: &str) -> Option<Lsn> {
-    let digits = name.strip_suffix(EXTENSION)?;
+/// The index file beside a segment.
+pub(super) fn index_path(segment: &Path) -> PathBuf {
+    segment.with_extension(&INDEX_EXTENSION[1..])
+}
+
+fn first_of(name: &str, extension: &str) -> Option<Lsn> {
+    let digits = name.strip_suffix(extension)?;
     let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
     if plain { digits.parse().ok().map(Lsn) } else { None }
+}
+
+/// Whether a segment or its index file has this name.
+pub(super) fn is_name(name: &str) -> bool {
+    first_of(name, EXTENSION).or(first_of_index(name)).is_some()
+}
+
+/// The segment's first LSN by the name of its index file.
+pub(super) fn first_of_index(name: &str) -> Option<Lsn> {
+    first_of(name, INDEX_EXTENSION)
 }
 
 /// All segment files in LSN order; other files are none of the journal's business.
@@ -100,7 +117,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(Lsn, PathBuf)>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let entry = entry.map_err(Error::io("list", dir))?;
-        if let Some(first) = entry.file_name().to_str().and_then(first_of) {
+        if let Some(first) = entry.file_name().to_str().and_then(|name| first_of(name, EXTENSION)) {
             found.push((first, entry.path()));
         }
     }
@@ -113,14 +130,14 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(Lsn, PathBuf)>, Error> {
 ///
 /// # Errors
 /// The file exists, the disk is full, or anything else of the file system.
-pub(super) fn create(dir: &Path, header: &SegmentHeader) -> Result<File, Error> {
+pub(super) fn create(dir: &Path, header: &SegmentHeader, points: &Failpoints) -> Result<File, Error> {
     let path = path(dir, header.first);
-    let file =
-        OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(Error::io("create", &path))?;
-    extend(&file, header.bytes).map_err(Error::io("reserve space for", &path))?;
-    file.write_all_at(&header.encode(), 0).map_err(Error::io("write the header of", &path))?;
-    file.sync_all().map_err(Error::io("sync", &path))?;
-    sync_dir(dir)?;
+    let file = points
+        .run(Site::SegmentCreate, &path, || OpenOptions::new().read(true).write(true).create_new(true).open(&path))?;
+    points.run(Site::SegmentReserve, &path, || extend(&file, header.bytes))?;
+    points.run(Site::SegmentHeader, &path, || file.write_all_at(&header.encode(), 0))?;
+    points.run(Site::SegmentSync, &path, || file.sync_all())?;
+    sync_dir(dir, points, Site::SegmentEntry)?;
     Ok(file)
 }
 
@@ -134,8 +151,8 @@ pub(super) fn extend(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 /// Syncs the directory entries.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(Error::io("sync", dir))
+pub(super) fn sync_dir(dir: &Path, points: &Failpoints, site: Site) -> Result<(), Error> {
+    points.run(site, dir, || File::open(dir)?.sync_all())
 }
 
 /// A new salt.

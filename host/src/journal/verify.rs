@@ -14,9 +14,10 @@ use rustix::fs::{Advice, fadvise};
 
 use super::error::{Damage, Error, Fault, Proof};
 use super::group::GroupHeader;
-use super::index::{Index, SegmentPlace};
+use super::index::{Index, Segment, SegmentPlace};
 use super::open::Progress;
 use super::segment::{self, PAGE_BYTES, SegmentHeader};
+use super::sidecar;
 use super::walk::{Position, SegmentFile, Walk};
 use crate::model::Lsn;
 
@@ -32,6 +33,17 @@ pub(super) struct End {
     pub(super) proved: bool,
 }
 
+/// What is known before anything is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Where the file `released` says that the journal begins.
+    pub(super) released: Option<Position>,
+    /// What is known from elsewhere to have been durable.
+    pub(super) evidence: Lsn,
+    /// Sealed segments wholly below it need not be read.
+    pub(super) verify_from: Lsn,
+}
+
 /// A journal without damage.
 pub(super) struct Verified {
     pub(super) index: Index,
@@ -40,30 +52,56 @@ pub(super) struct Verified {
     pub(super) end: Option<End>,
     /// A last segment whose creation was not finished.
     pub(super) torn: Option<SegmentFile>,
+    /// Segments below what `released` names: their removal was not finished.
+    pub(super) covered: Vec<PathBuf>,
+    /// First LSNs of segments that were read and whose index file is missing or
+    /// bad.
+    pub(super) unindexed: Vec<Lsn>,
+    /// Number of segments that were not read.
+    pub(super) unread: usize,
 }
 
-/// Reads and verifies all segments in `dir`.
+/// Reads and verifies the segments in `dir`.
 ///
 /// # Errors
 /// [`Error::Damaged`], [`Error::Version`], [`Error::Io`].
-pub(super) fn verify(dir: &Path, evidence: Lsn, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
-    let files = segment::list(dir)?;
+pub(super) fn verify(dir: &Path, known: Known, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
+    let Files { covered, kept: files } = Files::list(dir, known.released)?;
     let mut bytes_total = 0;
     for (_, path) in &files {
         bytes_total += fs::metadata(path).map_err(Error::io("read", path))?.len();
     }
-    let found = Verified { index: Index::default(), at: Position::START, end: None, torn: None };
+    let at = known.released.unwrap_or(Position::START);
+    let (index, unindexed) = (Index::new(at), Vec::new());
+    let found = Verified { index, at, end: None, torn: None, covered, unindexed, unread: 0 };
     let done = Progress { bytes_done: 0, bytes_total };
-    let mut scan = Scan { files: &files, progress, done, found };
+    let mut scan = Scan { files: &files, known, progress, done, found };
     for i in 0..files.len() {
         scan.segment(i)?;
     }
-    scan.found.judge(dir, evidence)?;
+    scan.found.judge(dir, known)?;
     Ok(scan.found)
+}
+
+/// The segment files of a directory, oldest first.
+pub(super) struct Files {
+    /// What `released` covers: it is no part of the journal any more.
+    pub(super) covered: Vec<PathBuf>,
+    pub(super) kept: Vec<(Lsn, PathBuf)>,
+}
+
+impl Files {
+    pub(super) fn list(dir: &Path, released: Option<Position>) -> Result<Files, Error> {
+        let mut files = segment::list(dir)?;
+        let first = released.map_or(Lsn(1), |r| r.next);
+        let kept = files.split_off(files.partition_point(|(lsn, _)| *lsn < first));
+        Ok(Files { covered: files.into_iter().map(|(_, path)| path).collect(), kept })
+    }
 }
 
 struct Scan<'a> {
     files: &'a [(Lsn, PathBuf)],
+    known: Known,
     progress: &'a mut dyn FnMut(Progress),
     done: Progress,
     found: Verified,
@@ -74,7 +112,7 @@ impl Scan<'_> {
         let (first, path) = &self.files[i];
         let segment = SegmentFile::open(path)?;
         if *first != self.found.at.next {
-            return Err(self.found.gap(*first, path));
+            return Err(self.found.gap(*first, path, self.known.released));
         }
         if i + 1 == self.files.len() {
             read_from_disk(&segment)?;
@@ -82,9 +120,37 @@ impl Scan<'_> {
         match segment.header.clone() {
             None => self.bad_header(i, segment),
             Some(header) if header.first != *first => Err(damage(path, 0, *first, Fault::SegmentOrder, Proof::Order)),
-            Some(header) if header.chain != self.found.at.chain => Err(self.found.gap(*first, path)),
-            Some(header) => self.groups(segment, header),
+            Some(header) if header.chain != self.found.at.chain => {
+                Err(self.found.gap(*first, path, self.known.released))
+            }
+            Some(header) => match self.trusted(i, &segment, &header)? {
+                Some(known) => self.skip(&segment, known),
+                None => self.groups(i, segment, header),
+            },
         }
+    }
+
+    /// What the index file of a sealed segment says, if that is good, fits its
+    /// neighbours, and the segment need not be read.
+    fn trusted(&self, i: usize, segment: &SegmentFile, header: &SegmentHeader) -> Result<Option<Segment>, Error> {
+        let Some((next, later)) = self.files.get(i + 1) else { return Ok(None) };
+        if *next > self.known.verify_from || segment.len != header.bytes {
+            return Ok(None);
+        }
+        let Some(known) = sidecar::load(&segment.path, header, &self.found.at) else { return Ok(None) };
+        let later = SegmentFile::open(later)?.header;
+        let fits = later.is_some_and(|l| l.first == *next && l.first == known.end.next && l.chain == known.end.chain);
+        Ok(fits.then_some(known))
+    }
+
+    fn skip(&mut self, segment: &SegmentFile, known: Segment) -> Result<(), Error> {
+        self.found.at = known.end;
+        self.found.end = None;
+        self.found.unread += 1;
+        self.found.index.add_sealed(known);
+        self.done.bytes_done += segment.len;
+        (self.progress)(self.done);
+        Ok(())
     }
 
     /// Only the last segment's creation can be unfinished, and only if nothing
@@ -93,7 +159,10 @@ impl Scan<'_> {
         let (first, path) = &self.files[i];
         let proof = match self.files.get(i + 1) {
             Some((_, later)) => Some(Proof::LaterSegment(later.clone())),
-            None => segment.scan(PAGE_BYTES as u64, |_, _| Some(Proof::Order))?,
+            None => match self.known.released {
+                Some(released) if released.next == *first => Some(Proof::Released(*first)),
+                _ => segment.scan(PAGE_BYTES as u64, |_, _| Some(Proof::Order))?,
+            },
         };
         if let Some(proof) = proof {
             return Err(damage(path, 0, *first, Fault::SegmentHeader, proof));
@@ -102,19 +171,19 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn groups(&mut self, segment: SegmentFile, header: SegmentHeader) -> Result<(), Error> {
+    fn groups(&mut self, i: usize, segment: SegmentFile, header: SegmentHeader) -> Result<(), Error> {
         let found = &mut self.found;
         let (salt, bytes) = (header.salt, header.bytes);
-        found.index.add_segment(SegmentPlace { path: segment.path.clone(), salt, bytes });
+        found.index.add_segment(SegmentPlace { path: segment.path.clone(), salt, bytes }, found.at);
         let (base, mut proved) = (self.done.bytes_done, false);
         let mut walk = Walk::new(&segment, &header, found.at);
         let fault = loop {
-            let (offset, previous) = (walk.offset, walk.at.chain);
+            let offset = walk.offset;
             match walk.step()? {
                 Err(fault) => break fault,
                 Ok(group) => {
                     proved = group.count == 0;
-                    found.index.add_group(&group, offset, previous);
+                    found.index.add_group(&group, offset);
                     self.done.bytes_done = base + walk.offset;
                     (self.progress)(self.done);
                 }
@@ -122,6 +191,9 @@ impl Scan<'_> {
         };
         let offset = walk.offset;
         found.at = walk.at;
+        if i + 1 < self.files.len() && !found.index.active().is_some_and(sidecar::is_current) {
+            found.unindexed.push(header.first);
+        }
         self.done.bytes_done = base + segment.len;
         (self.progress)(self.done);
         found.end = Some(End { segment, header, offset, fault, proved });
@@ -131,9 +203,12 @@ impl Scan<'_> {
 
 impl Verified {
     /// The segment at `path` exists, but what should lie before it does not.
-    fn gap(&self, first: Lsn, path: &Path) -> Error {
+    fn gap(&self, first: Lsn, path: &Path, released: Option<Position>) -> Error {
         let next = self.at.next;
-        let proof = Proof::LaterSegment(path.to_path_buf());
+        let proof = match released {
+            Some(released) if released.next == next => Proof::Released(next),
+            _ => Proof::LaterSegment(path.to_path_buf()),
+        };
         match &self.end {
             Some(end) if first >= next => damage(&end.segment.path, end.offset, next, end.fault, proof),
             None if first > next => {
@@ -145,15 +220,16 @@ impl Verified {
     }
 
     /// Refuses if anything proves that more had been synced than was found.
-    fn judge(&self, dir: &Path, evidence: Lsn) -> Result<(), Error> {
-        let lsn = self.at.next;
+    fn judge(&self, dir: &Path, known: Known) -> Result<(), Error> {
+        let (lsn, evidence) = (self.at.next, known.evidence);
         let by_store = (evidence >= lsn).then_some(Proof::Store(evidence));
         if let (Some(torn), Some(proof)) = (&self.torn, &by_store) {
             return Err(damage(&torn.path, 0, lsn, Fault::SegmentHeader, proof.clone()));
         }
         let Some(end) = &self.end else {
             let missing = segment::path(dir, lsn);
-            return by_store.map_or(Ok(()), |proof| Err(damage(&missing, 0, lsn, Fault::NoSegment, proof)));
+            let proof = by_store.or(known.released.map(|_| Proof::Released(lsn)));
+            return proof.map_or(Ok(()), |proof| Err(damage(&missing, 0, lsn, Fault::NoSegment, proof)));
         };
         match end.later_group(lsn)?.or(by_store).or(end.shortened()?) {
             Some(proof) => Err(damage(&end.segment.path, end.offset, lsn, end.fault, proof)),
@@ -164,7 +240,7 @@ impl Verified {
 
 impl End {
     /// A group further on that was written when `lsn` was durable.
-    fn later_group(&self, lsn: Lsn) -> Result<Option<Proof>, Error> {
+    pub(super) fn later_group(&self, lsn: Lsn) -> Result<Option<Proof>, Error> {
         self.segment.scan(self.offset, |offset, page| {
             let durable = GroupHeader::decode(page, self.header.salt)?.durable;
             (durable >= lsn).then_some(Proof::LaterGroup { offset, durable })
@@ -172,7 +248,7 @@ impl End {
     }
 
     /// The full length is synced with the header, before any group is written.
-    fn shortened(&self) -> Result<Option<Proof>, Error> {
+    pub(super) fn shortened(&self) -> Result<Option<Proof>, Error> {
         let groups = self.offset > PAGE_BYTES as u64;
         let used = groups || self.segment.scan(self.offset, |_, _| Some(()))?.is_some();
         Ok((self.segment.len < self.header.bytes && used).then_some(Proof::Order))
@@ -183,11 +259,16 @@ impl End {
 /// they are dropped. A restart after a failed sync must see what the disk has.
 fn read_from_disk(segment: &SegmentFile) -> Result<(), Error> {
     segment.file.sync_data().map_err(Error::io("sync", &segment.path))?;
+    drop_cached(segment)
+}
+
+/// What is read next comes from the disk, as far as it has been written there.
+pub(super) fn drop_cached(segment: &SegmentFile) -> Result<(), Error> {
     fadvise(&segment.file, 0, None, Advice::DontNeed)
         .map_err(|e| Error::io("drop cached pages of", &segment.path)(e.into()))
 }
 
-fn damage(segment: &Path, offset: u64, lsn: Lsn, fault: Fault, proof: Proof) -> Error {
+pub(super) fn damage(segment: &Path, offset: u64, lsn: Lsn, fault: Fault, proof: Proof) -> Error {
     let segment = segment.to_path_buf();
     Error::Damaged(Box::new(Damage { segment, offset, lsn, fault, proof }))
 }

@@ -14,7 +14,7 @@ use crate::model::Lsn;
 const SCAN_BYTES: usize = 256 * PAGE_BYTES;
 
 /// How far the walk through the whole journal has come.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     /// The LSN that the next frame must have.
     pub(super) next: Lsn,
@@ -42,7 +42,15 @@ impl SegmentFile {
     /// [`Error::Version`]; an unreadable header is no error but `None`.
     pub(super) fn open(path: &Path) -> Result<SegmentFile, Error> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(Error::io("open", path))?;
+        SegmentFile::with(file.map_err(Error::io("open", path))?, path)
+    }
+
+    /// As [`Self::open`], for a check that changes nothing.
+    pub(super) fn open_to_read(path: &Path) -> Result<SegmentFile, Error> {
+        SegmentFile::with(File::open(path).map_err(Error::io("open", path))?, path)
+    }
+
+    fn with(file: File, path: &Path) -> Result<SegmentFile, Error> {
         let len = file.metadata().map_err(Error::io("read", path))?.len();
         let mut page = [0; PAGE_BYTES];
         let header = if len < PAGE_BYTES as u64 {

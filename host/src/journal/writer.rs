@@ -7,14 +7,15 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
 
-use super::commit::Health;
 use super::error::Error;
+use super::failpoints::{Failpoints, Site};
 use super::group::{self, GroupHeader};
 use super::handle::Shared;
-use super::index::SegmentPlace;
+use super::index::{Segment, SegmentPlace};
 use super::open::Tail;
-use super::options::{Failpoints, Options};
+use super::options::Options;
 use super::queue::{Chunk, Work};
 use super::segment::{self, PAGE_BYTES, SegmentHeader};
 use super::walk::Position;
@@ -41,7 +42,7 @@ impl Active {
             chain: at.chain,
             bytes: options.segment_bytes,
         };
-        let file = segment::create(dir, &header)?;
+        let file = segment::create(dir, &header, &options.failpoints)?;
         Ok(Active {
             path: segment::path(dir, at.next),
             file,
@@ -65,12 +66,15 @@ pub(super) struct Writer {
     at: Position,
     /// Whether something on disk says that the last group was synced.
     proved: bool,
+    /// Takes the segments that were sealed.
+    sealed: Sender<Arc<Segment>>,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, dir: &Path, options: Options, tail: Tail) -> Writer {
+    pub(super) fn new(shared: Arc<Shared>, tail: Tail, sealed: Sender<Arc<Segment>>) -> Writer {
         let Tail { active, at, proved } = tail;
-        Writer { shared, dir: dir.to_path_buf(), options, active, at, proved }
+        let (dir, options) = (shared.dir.clone(), shared.options.clone());
+        Writer { shared, dir, options, active, at, proved, sealed }
     }
 
     /// Runs until the journal is closed or has failed.
@@ -79,11 +83,10 @@ impl Writer {
         let result = panic::catch_unwind(AssertUnwindSafe(|| self.write_all()));
         let reason: Arc<str> = match result {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string().into(),
+            Ok(Err(error)) => error.with_advice().into(),
             Err(_) => "the writer thread panicked".into(),
         };
-        tracing::error!(%reason, "the journal failed; nothing is accepted until a restart");
-        shared.end(Health::Failed(reason));
+        shared.fail(reason);
     }
 
     fn write_all(&mut self) -> Result<(), Error> {
@@ -91,6 +94,7 @@ impl Writer {
             match self.shared.queue.take(self.proved) {
                 Work::Write(chunk) => self.commit(chunk)?,
                 Work::Idle => self.prove()?,
+                Work::Abandon => return Ok(()),
                 Work::Stop if self.proved => return Ok(()),
                 Work::Stop => self.prove()?,
             }
@@ -128,9 +132,9 @@ impl Writer {
         }
         let header = self.seal(chunk);
         let Active { path, file, offset, .. } = &self.active;
-        file.write_all_at(&chunk.buffer, *offset).map_err(Error::io("write", path))?;
+        points.run(Site::GroupWrite, path, || file.write_all_at(&chunk.buffer, *offset))?;
         Failpoints::pass(&points.before_sync, last).map_err(Error::io("sync", path))?;
-        file.sync_data().map_err(Error::io("sync", path))?;
+        points.run(Site::GroupSync, path, || file.sync_data())?;
         self.synced(&header);
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Writer {
     }
 
     fn synced(&mut self, header: &GroupHeader) {
-        self.shared.index_mut().add_group(header, self.active.offset, self.at.chain);
+        self.shared.index_mut().add_group(header, self.active.offset);
         self.active.offset += header.total_bytes();
         self.at = Position { next: header.end(), chain: header.chain, wall_ms: header.wall_ms };
         self.shared.counters.syncs.fetch_add(1, Relaxed);
@@ -159,7 +163,9 @@ impl Writer {
     /// Goes on in a new segment.
     fn roll(&mut self) -> Result<(), Error> {
         self.active = Active::create(&self.dir, &self.options, &self.at)?;
-        self.shared.index_mut().add_segment(self.active.place());
+        let sealed = self.shared.index_mut().add_segment(self.active.place(), self.at);
+        // Nobody there to take it: the next open reads the segment.
+        sealed.map(|segment| self.sealed.send(segment));
         Ok(())
     }
 }

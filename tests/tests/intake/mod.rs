@@ -60,7 +60,7 @@ fn crash_while_held(points: impl FnOnce(&Hold) -> Failpoints, lose: impl FnOnce(
 
 #[test]
 fn x_28_no_one_holds_an_answer_for_what_was_never_written() {
-    crash_while_held(|hold| Failpoints { before_write: Some(hold.failpoint()), before_sync: None }, |_| {});
+    crash_while_held(|hold| Failpoints { before_write: Some(hold.failpoint()), ..Failpoints::default() }, |_| {});
 }
 
 #[test]
@@ -69,14 +69,14 @@ fn x_28_no_one_holds_an_answer_for_what_was_written_and_not_synced() {
         let segment = fishpond_tests::damage::last_segment(journal);
         fishpond_tests::damage::flip_in_last_group(&segment);
     };
-    crash_while_held(|hold| Failpoints { before_write: None, before_sync: Some(hold.failpoint()) }, tear);
+    crash_while_held(|hold| Failpoints { before_sync: Some(hold.failpoint()), ..Failpoints::default() }, tear);
 }
 
 /// DECISIONS 50: after a failed sync nothing is accepted and nothing is tried again.
 #[test]
 fn a_failed_sync_ends_intake_for_the_life_of_the_process() {
     let (folder, hold) = (tempfile::tempdir().expect("a folder"), Hold::default());
-    let points = Failpoints { before_write: None, before_sync: Some(hold.failpoint()) };
+    let points = Failpoints { before_sync: Some(hold.failpoint()), ..Failpoints::default() };
     let mut world = World::open(folder.path(), &Setup { failpoints: points, ..Setup::seed(1, 1) }).expect("a world");
     world.deploy(&Deploy::new("count", "misbehave", "{}")).expect("it deploys");
     world.events(&["10:00:00 do id=e0 actor=ann"]);

@@ -49,7 +49,7 @@ fn a_bit_flipped_below_the_durable_mark_is_refused_with_place_and_remedy() {
 fn a_bit_flipped_above_the_durable_mark_is_cut() {
     let (folder, image) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let hold = Hold::default();
-    let points = Failpoints { before_write: None, before_sync: Some(hold.failpoint()) };
+    let points = Failpoints { before_sync: Some(hold.failpoint()), ..Failpoints::default() };
     let world = played(folder.path(), &Setup { failpoints: points, ..Setup::default() });
     let durable = world.host.parts.log.last();
     let held = hold.begin();

@@ -148,7 +148,7 @@ fn documents_that_were_evicted_are_read_back_and_nobody_can_tell() {
 #[test]
 fn a_checkpoint_is_never_ahead_of_the_durable_journal() {
     let (folder, hold) = (tempfile::tempdir().expect("a folder"), Hold::default());
-    let points = Failpoints { before_write: None, before_sync: Some(hold.failpoint()) };
+    let points = Failpoints { before_sync: Some(hold.failpoint()), ..Failpoints::default() };
     let mut world = World::open(folder.path(), &Setup { failpoints: points, ..Setup::default() }).expect("a world");
     deploy(&world);
     send(&mut world, &flow::lines(24, 20));

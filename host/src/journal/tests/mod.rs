@@ -4,10 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod basics;
+mod checking;
+mod copying;
 mod crash;
 mod cutting;
 mod damage;
 mod failing;
+mod lag;
+mod retaining;
+mod sites;
+mod starting;
 mod torn;
 
 use std::collections::BTreeMap;
@@ -69,13 +75,23 @@ fn written(dir: &Path, sizes: &[u64]) {
 
 /// All durable frames; their LSNs must be without a gap from 1.
 fn read_all(journal: &Journal) -> Vec<Vec<u8>> {
-    let read: Result<Vec<_>, _> = journal.read_from(Lsn::ZERO).collect();
+    read_kept(journal, Lsn(1))
+}
+
+/// As [`read_all`], from `first` on, which must be where the journal begins.
+fn read_kept(journal: &Journal, first: Lsn) -> Vec<Vec<u8>> {
+    assert_eq!(journal.first(), first);
+    let read: Result<Vec<_>, _> = journal.read_from(first).collect();
     let mut frames = Vec::new();
     for (lsn, frame) in read.expect("readable") {
+        assert_eq!(lsn, Lsn(first.0 + frames.len() as u64));
         frames.push(frame);
-        assert_eq!(lsn, Lsn(frames.len() as u64));
     }
     frames
+}
+
+fn firsts(journal: &Journal) -> Vec<Lsn> {
+    journal.segments().iter().map(|s| s.first).collect()
 }
 
 fn frames(life: u64, last: u64) -> Vec<Vec<u8>> {
@@ -101,6 +117,13 @@ fn restore(dir: &Path, image: &Image) {
     }
 }
 
+/// Every file of a directory but the lock.
+fn all_files(dir: &Path) -> Image {
+    let paths = fs::read_dir(dir).expect("list").map(|e| e.expect("entry").path());
+    let files = paths.filter(|p| p.is_file() && !p.ends_with("LOCK"));
+    files.map(|path| (path.clone(), fs::read(path).expect("read"))).collect()
+}
+
 /// A group on disk.
 #[derive(Debug, Clone)]
 struct Found {
@@ -117,8 +140,17 @@ impl Found {
 
 /// All groups of an undamaged journal.
 fn groups(dir: &Path) -> Vec<Found> {
+    groups_from(dir, Position::START)
+}
+
+/// Where the journal begins.
+fn released_start(dir: &Path) -> Position {
+    super::released::load(dir).expect("readable").unwrap_or(Position::START)
+}
+
+fn groups_from(dir: &Path, start: Position) -> Vec<Found> {
     let mut found = Vec::new();
-    let mut at = Position::START;
+    let mut at = start;
     for (_, path) in segment::list(dir).expect("list") {
         let segment = SegmentFile::open(&path).expect("open");
         let header = segment.header.clone().expect("header");
@@ -148,10 +180,14 @@ fn remove_proof(dir: &Path) -> Found {
 
 /// Opening must be refused as damage, and must not change a byte.
 fn refused(dir: &Path, evidence: u64) -> Damage {
-    let before = image(dir);
-    match try_open(dir, small(), evidence) {
+    refused_with(dir, small(), evidence)
+}
+
+fn refused_with(dir: &Path, options: Options, evidence: u64) -> Damage {
+    let before = all_files(dir);
+    match try_open(dir, options, evidence) {
         Err(Error::Damaged(damage)) => {
-            assert!(before == image(dir), "a refused open changed the files");
+            assert!(before == all_files(dir), "a refused open changed the files");
             *damage
         }
         other => panic!("not refused as damaged: {other:?}"),
