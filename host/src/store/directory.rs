@@ -73,7 +73,8 @@ impl Directory {
         let file = folder.join(DATABASE);
         let file = File::open(&file).map_err(Error::io("open", &file))?;
         let (marks, synced) = (Mutex::default(), Mutex::default());
-        let directory = Directory { folder: folder.to_owned(), number, db, rows, meta, file, marks, synced, failpoints };
+        let directory =
+            Directory { folder: folder.to_owned(), number, db, rows, meta, file, marks, synced, failpoints };
         *directory.marks() = directory.read_marks()?;
         directory.sync_files(&mut directory.synced()).map_err(|error| directory.unsynced(error))?;
         Ok(directory)

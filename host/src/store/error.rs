@@ -9,7 +9,9 @@ pub enum Error {
     #[error("the store {folder} cannot be used: {error}")]
     Sled { folder: PathBuf, error: sled::Error },
     /// What sled reads is not what it wrote.
-    #[error("the store {folder} is damaged: {reason}. Stop the host, keep a copy, and run `fishpond doctor`: it rebuilds the store from the base copy and the journal")]
+    #[error(
+        "the store {folder} is damaged: {reason}. Stop the host, keep a copy, and run `fishpond doctor`: it rebuilds the store from the base copy and the journal"
+    )]
     Corrupt { folder: PathBuf, reason: String },
     #[error(
         "the store {folder} is in use by another process: stop that host first, or give this one another data folder (--data)"
@@ -27,15 +29,21 @@ pub enum Error {
     )]
     Header { folder: PathBuf, found: String, expected: String },
     /// A store as no release has made it: one database in the folder itself.
-    #[error("the store {folder} is of an older layout (one database, no numbered directories): remove the folder, it is rebuilt from the journal")]
+    #[error(
+        "the store {folder} is of an older layout (one database, no numbered directories): remove the folder, it is rebuilt from the journal"
+    )]
     OldLayout { folder: PathBuf },
     #[error("store_directories is {asked}: a store has between 1 and {most} directories")]
     Directories { asked: usize, most: u16 },
-    #[error("the store {folder} has {count} directories, and `{number}` is missing: put it back where it was, or run `fishpond doctor`, which rebuilds the store")]
+    #[error(
+        "the store {folder} has {count} directories, and `{number}` is missing: put it back where it was, or run `fishpond doctor`, which rebuilds the store"
+    )]
     Missing { folder: PathBuf, number: usize, count: usize },
     #[error("the store {folder} has {count} directories, and `{name}` is none of them: move it out of the folder")]
     Surplus { folder: PathBuf, name: String, count: usize },
-    #[error("directory {folder} says `{found}` and should say `{expected}`: it belongs elsewhere. Put the right one in its place, or run `fishpond doctor`, which rebuilds the store")]
+    #[error(
+        "directory {folder} says `{found}` and should say `{expected}`: it belongs elsewhere. Put the right one in its place, or run `fishpond doctor`, which rebuilds the store"
+    )]
     Foreign { folder: PathBuf, found: String, expected: String },
     /// A crash or an error ended a load; there is no telling what is in it.
     #[error("loading a base copy into the store {folder} was not finished: remove the folder and load it again")]

@@ -48,7 +48,8 @@ pub(super) fn open(folder: &Path, options: &Options) -> Result<(Vec<Directory>, 
 
 pub(super) fn lock(folder: &Path) -> Result<Lock, Error> {
     let path = folder.join(LOCK);
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
+    let file =
+        File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: folder.to_owned() }),
@@ -163,7 +164,8 @@ pub(super) fn make(folder: &Path, options: &Options, marker: &str) -> Result<Vec
     File::create(&path).and_then(|file| file.sync_all()).map_err(Error::io("write", &path))?;
     sync_folder(folder)?;
     let mut store = [0; 16];
-    getrandom::fill(&mut store).map_err(|error| Error::io("name a store in", folder)(std::io::Error::other(error.to_string())))?;
+    getrandom::fill(&mut store)
+        .map_err(|error| Error::io("name a store in", folder)(std::io::Error::other(error.to_string())))?;
     let numbers: Vec<usize> = (0..count).collect();
     let directories = open_all(folder, &numbers, options)?;
     for (number, directory) in &directories {

@@ -30,7 +30,9 @@ pub fn load_dump(
     }
     let lock = layout::lock(folder)?;
     let loaded = load(from, folder, options, progress);
-    if loaded.is_err() && let Err(error) = layout::abandon(folder, LOADING, lock) {
+    if loaded.is_err()
+        && let Err(error) = layout::abandon(folder, LOADING, lock)
+    {
         tracing::warn!(%error, "what was loaded cannot be removed");
     }
     loaded

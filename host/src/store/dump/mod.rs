@@ -76,9 +76,13 @@ pub enum DumpError {
     Read { offset: u64, error: io::Error },
     #[error("this is no base copy: it does not begin as one")]
     NotADump,
-    #[error("the base copy has format version {found}, this program supports version {supported}: use the fishpond that made it")]
+    #[error(
+        "the base copy has format version {found}, this program supports version {supported}: use the fishpond that made it"
+    )]
     Version { found: u32, supported: u32 },
-    #[error("the base copy was made with {found}, this host uses {expected}: rows cannot be found under other keys. Use the fishpond that made it")]
+    #[error(
+        "the base copy was made with {found}, this host uses {expected}: rows cannot be found under other keys. Use the fishpond that made it"
+    )]
     Layout { found: String, expected: String },
     /// It was cut or altered.
     #[error("the base copy is damaged in chunk {chunk} at byte {offset}: {what}. Use another base copy")]

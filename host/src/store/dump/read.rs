@@ -129,13 +129,15 @@ impl<R: Read> Dump<R> {
 
     /// `whole` sums up what came before the trailer.
     fn close(&mut self, payload: &[u8], whole: u64) -> Result<Summary, DumpError> {
-        let trailer = Trailer::decode(payload).ok_or_else(|| self.chunks.damaged("the trailer is not of its length"))?;
+        let trailer =
+            Trailer::decode(payload).ok_or_else(|| self.chunks.damaged("the trailer is not of its length"))?;
         if trailer.whole != whole {
             return Err(self.chunks.damaged("the chunks are not those that the trailer sums up"));
         }
         if (trailer.rows, trailer.blocks) != (self.rows, self.blocks) {
             let found = format!("{} rows and {} blocks", self.rows, self.blocks);
-            let what = format!("the trailer counts {} rows and {} blocks, there are {found}", trailer.rows, trailer.blocks);
+            let what =
+                format!("the trailer counts {} rows and {} blocks, there are {found}", trailer.rows, trailer.blocks);
             return Err(self.chunks.damaged(&what));
         }
         let bytes = self.chunks.offset;

@@ -43,8 +43,7 @@ impl Store {
             let directory = &self.directories[self.directory_of(shard)];
             for item in directory.rows().scan_prefix(shard.0.to_be_bytes()) {
                 let (key, bytes) = item.map_err(|error| directory.failed(error))?;
-                RowKey::parse(&key)
-                    .map_err(|error| DumpError::Row { key: key.escape_ascii().to_string(), error })?;
+                RowKey::parse(&key).map_err(|error| DumpError::Row { key: key.escape_ascii().to_string(), error })?;
                 chunks.rows += 1;
                 chunks.entry(Kind::Rows, &key, &bytes)?;
             }
@@ -105,7 +104,8 @@ impl<'a, W: Write, P: FnMut(Progress)> Chunks<'a, W, P> {
     }
 
     fn chunk(&mut self, kind: Kind, payload: &[u8]) -> Result<(), DumpError> {
-        let header = ChunkHeader { kind, number: self.number, length: payload.len() as u32, checksum: xxh3_64(payload) };
+        let header =
+            ChunkHeader { kind, number: self.number, length: payload.len() as u32, checksum: xxh3_64(payload) };
         self.put(&header.encode())?;
         self.put(payload)?;
         self.number += 1;
