@@ -19,7 +19,7 @@ use anyhow::Context;
 use fishpond::scenario::{Checked, Modules, check_file};
 
 pub use hold::{Held, Hold};
-pub use world::{Deploy, Handled, Setup, World, copy_folder, crashed, event, frames, handled, parts_equal};
+pub use world::{Deploy, Handled, Setup, World, copy_folder, crashed, event, frames, handled, highest, parts_equal};
 
 /// Everything that is built for tests: the shipped modules under their own names, and those of `tests/guests`.
 pub const GUESTS: [&str; 12] = [

@@ -13,6 +13,7 @@ use fishpond::model::{Document, Event, Frame, InputRecord, Limits, Lsn, OnError,
 use fishpond::registry::{self, DeployRequest};
 use fishpond::scenario::{BUSINESS, Scenario, Step, small_limits};
 use fishpond::shards::{Batching, Parts};
+use fishpond::store::Store;
 
 use crate::{component, native};
 
@@ -88,6 +89,7 @@ impl World {
             batching: setup.batching,
             native: Some(native()),
             script: None,
+            ..OpenOptions::default()
         };
         let mut host = open(folder, options, |_| {})?;
         if setup.singly {
@@ -142,7 +144,7 @@ impl World {
 
     /// Everything up to here is in the store.
     pub fn stored(&self) -> Lsn {
-        let checkpoints = self.host.parts.store.checkpoints().expect("positions");
+        let checkpoints = self.host.parts.store.checkpoints();
         checkpoints.into_iter().min().expect("some shards")
     }
 
@@ -271,6 +273,11 @@ pub fn crashed(from: &Path, stores: &[(Lsn, tempfile::TempDir)], last: Lsn, into
     let (_, store) = stores.iter().rfind(|(highest, _)| *highest <= last).expect("the empty one always fits");
     copy_folder(store.path(), &into.join("store")).expect("a copy");
     fishpond::journal::cut(&into.join("journal"), last).expect("it can be cut there");
+}
+
+/// The highest position in a copy of a store.
+pub fn highest(store: &Path) -> Lsn {
+    Store::open(store, 1, 1 << 20).expect("a copy of a store is one").highest()
 }
 
 /// Copies a folder with everything in it.

@@ -12,7 +12,7 @@ use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
 use crate::shards::{Batching, Intake, Parts, Timekeeper, Workers, recover};
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
 /// How a folder is opened.
@@ -21,6 +21,7 @@ pub struct OpenOptions {
     /// Wall clock, milliseconds.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub failpoints: Failpoints,
+    pub store_failpoints: store::Failpoints,
     pub batching: Batching,
     /// Cache of native code; None = in the data folder. Only this user may write it.
     pub native: Option<PathBuf>,
@@ -34,6 +35,7 @@ impl Default for OpenOptions {
             limits: Limits::default(),
             clock: Clock::default().0,
             failpoints: Failpoints::default(),
+            store_failpoints: store::Failpoints::default(),
             batching: Batching::ByTime,
             native: None,
             script: None,
@@ -93,8 +95,13 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         ..Options::default()
     };
     // The store first: its highest row proves how far the journal must reach.
-    let store = Arc::new(Store::open(&data.join("store"))?);
-    let evidence = store.highest()?;
+    let store_options = store::Options {
+        directories: limits.store_directories as usize,
+        cache_bytes: limits.store_cache_bytes,
+        failpoints: options.store_failpoints,
+    };
+    let store = Arc::new(Store::open_with(&data.join("store"), &store_options)?);
+    let evidence = store.highest();
     let (journal, opened) =
         Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
     let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);

@@ -101,6 +101,8 @@ limits! {
     streams = 512, "streams", "open streams of actions, per host; each is one of the connections";
     streams_per_person = 8, "streams", "open streams of one person";
     user_token_ms = 24 * 3_600_000, "ms", "the longest life of an end user's token";
+    store_directories = 4, "directories", "databases that the store is spread over, 1 to 64; read when a store is made, fixed from then on";
+    store_cache_bytes = 64 << 20, "bytes", "what the store keeps in memory of its files, beside documents_memory_bytes";
     documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
     write_back_rows = 2_000, "rows", "one batch of the write-back";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";

@@ -152,7 +152,7 @@ impl Documents {
         let document = &cached.document;
         Some(Row {
             key: row_key(&self.business, &self.deployment, key),
-            bytes: encode_document(document),
+            bytes: Some(encode_document(document)),
             lsn: document.lsn(),
         })
     }

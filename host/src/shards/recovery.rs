@@ -16,7 +16,7 @@ use crate::model::outreach::{Changed, Outreach, Owner};
 use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardSet, shard_of};
 use crate::outreach::{Book, Index, Rules};
 use crate::registry::{self, Registry};
-use crate::store::{self, Store};
+use crate::store::Store;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,8 +28,6 @@ pub enum Error {
     UnknownDeployment { lsn: Lsn },
     #[error(transparent)]
     Documents(#[from] documents::Error),
-    #[error(transparent)]
-    Store(#[from] store::Error),
 }
 
 /// Something for each shard.
@@ -89,7 +87,7 @@ pub fn recover(
     workers: usize,
     mut progress: impl FnMut(Lsn),
 ) -> Result<Recovery, Error> {
-    let checkpoints = store.checkpoints()?;
+    let checkpoints = store.checkpoints();
     let part = |index| Part::new(ShardSet::part(index, workers), store.clone(), checkpoints);
     let mut recovery = Recovery {
         parts: (0..workers).map(part).collect(),

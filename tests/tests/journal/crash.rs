@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fishpond::model::{Document, Frame, Lsn};
-use fishpond::store::Store;
-use fishpond_tests::{Deploy, Setup, World, copy_folder, crashed, flow, parts_equal};
+use fishpond_tests::{Deploy, Setup, World, copy_folder, crashed, flow, highest, parts_equal};
 
 /// What happens to the host, in order. Each is followed by everything running to rest.
 enum Act {
@@ -80,8 +79,7 @@ fn uncut(acts: &[Act], setup: &Setup) -> Uncut {
         if matches!(next, Act::Checkpoint) {
             let copy = tempfile::tempdir().expect("a folder");
             copy_folder(&folder.path().join("store"), copy.path()).expect("a copy");
-            let highest = Store::open(copy.path()).expect("a copy of a store is one").highest().expect("a position");
-            stores.push((highest, copy));
+            stores.push((highest(copy.path()), copy));
         }
     }
     let result = Result::of(&mut world);

@@ -7,8 +7,7 @@ use fishpond::model::outreach::{ActionId, Answered, Deed, Outreach};
 use fishpond::model::{Frame, Limits, Lsn};
 use fishpond::scenario::{Run, RunOptions, Scenario, Step, small_limits};
 use fishpond::shards::Batching;
-use fishpond::store::Store;
-use fishpond_tests::{copy_folder, crashed, frames, modules};
+use fishpond_tests::{copy_folder, crashed, frames, highest, modules};
 
 const PEOPLE: [&str; 4] = ["ann", "bob", "cid", "dan"];
 
@@ -168,8 +167,7 @@ fn uncut() -> Uncut {
         if matches!(step, Step::Checkpoint) {
             let copy = tempfile::tempdir().expect("a folder");
             copy_folder(&folder.path().join("store"), copy.path()).expect("a copy");
-            let highest = Store::open(copy.path()).expect("a store").highest().expect("a position");
-            stores.push((highest, copy));
+            stores.push((highest(copy.path()), copy));
         }
     }
     let result = Result::of(&mut run);
