@@ -55,7 +55,7 @@ pub struct Dump<R> {
 }
 
 enum End {
-    Whole(Summary),
+    Whole(Box<Summary>),
     Broken,
 }
 
@@ -81,7 +81,7 @@ impl<R: Read> Dump<R> {
             entry?;
         }
         match self.end {
-            Some(End::Whole(summary)) => Ok(summary),
+            Some(End::Whole(summary)) => Ok(*summary),
             _ => Err(self.chunks.damaged("it was given up before its end")),
         }
     }
@@ -94,7 +94,7 @@ impl<R: Read> Dump<R> {
                 return Err(self.chunks.damaged("chunks are out of order"));
             }
             if kind == Kind::Trailer {
-                self.end = Some(End::Whole(self.close(&payload, whole)?));
+                self.end = Some(End::Whole(Box::new(self.close(&payload, whole)?)));
                 return Ok(None);
             }
             if kind != self.chunk.kind {

@@ -40,7 +40,7 @@ fn rows_that_do_not_fit_are_named() {
     let mut faults: Vec<(usize, &str)> = checked.faults.iter().map(|fault| (fault.directory, &*fault.what)).collect();
     faults.sort_unstable();
     let shard = crate::model::shard_of(&format!("user:{user}")).0;
-    let mut expected = vec![
+    let mut expected = [
         (0, "the key ends inside its deployment".to_owned()),
         (1, format!("the key says shard {}, its text belongs to shard {shard}", (shard + 4) % 64)),
         (2, format!("a row of shard {shard} belongs to directory 1")),

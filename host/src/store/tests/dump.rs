@@ -33,8 +33,10 @@ fn sample() -> Vec<u8> {
     dumped(&store).0
 }
 
-/// Everything in a store.
-fn content(store: &Store) -> (BTreeMap<Vec<u8>, Vec<u8>>, Vec<(u64, Vec<u8>)>) {
+/// Everything in a store: rows, blocks.
+type Content = (BTreeMap<Vec<u8>, Vec<u8>>, Vec<(u64, Vec<u8>)>);
+
+fn content(store: &Store) -> Content {
     let mut rows = BTreeMap::new();
     store
         .check(|key, bytes| {

@@ -170,3 +170,15 @@ fn a_store_has_one_process() {
     drop(store);
     open(folder.path(), 2);
 }
+
+#[test]
+fn a_store_that_another_process_is_making_is_not_touched() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("0")).expect("made");
+    std::fs::write(folder.path().join(MAKING), "").expect("a marker");
+    let lock = crate::store::layout::lock(folder.path()).expect("nobody has it");
+    assert!(matches!(refused(folder.path()), Error::InUse { .. }));
+    assert!(folder.path().join("0").exists() && folder.path().join(MAKING).exists());
+    drop(lock);
+    open(folder.path(), 2);
+}

@@ -67,6 +67,8 @@ fn a_directory_that_waits_for_its_disk_holds_nobody_else() {
     let store = store.expect("a store");
     let (slow, fast) = (user_in(&store, 0), user_in(&store, 1));
     thread::scope(|scope| {
+        // Dropped with this closure, so that a failure here releases the thread as well.
+        let release = release;
         let slow_write = scope.spawn(|| store.write_directory(0, &[row(slow, 1)]));
         is_held.recv().expect("it is held");
         store.write_directory(1, &[row(fast, 2)]).expect("written");
