@@ -18,6 +18,7 @@ fn a_copy_taken_while_frames_are_appended_opens_and_goes_on() {
     let (journal, _) = open(dir.path());
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stopping = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::SeqCst) {
                 let lsn = journal.last().0 + 1;
@@ -41,8 +42,17 @@ fn a_copy_taken_while_frames_are_appended_opens_and_goes_on() {
             append_groups(&copied, 0, &[20, 20]);
             assert_eq!(read_all(&copied), frames(0, opened.last.0 + 40));
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(stopping);
     });
+}
+
+/// A failed test must not append for ever.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]
