@@ -104,28 +104,26 @@ fn a_call_over_the_watchdog_is_tried_again_and_then_its_shards_pause() {
     world.rest();
     let lasted = begun.elapsed().as_millis();
     assert_eq!(world.ends("bad"), [], "a host failure is no verdict");
-    let paused = world.host.parts.registry.deployment(BUSINESS, "bad").expect("it").paused;
+    let paused = world.host.parts.registry.deployment(BUSINESS, "bad").expect("it").paused.clone();
     assert!(paused.reason.contains("longer than 1 ms"), "{}", paused.reason);
     names(&paused.reason, "watchdog_ms");
     assert!(lasted >= 200, "it was tried once only: {lasted} ms");
 }
 
 #[test]
-fn so_many_bytes_of_journal_begin_a_checkpoint_and_it_is_written_in_portions() {
+fn so_many_bytes_of_journal_begin_a_checkpoint() {
     let marks = |bytes| {
-        let (_folder, mut world) = World::temporary(&lowered(|limits| {
-            (limits.checkpoint_bytes, limits.write_back_rows) = (bytes, 1);
-        }));
+        let (_folder, mut world) = World::temporary(&lowered(|limits| limits.checkpoint_bytes = bytes));
         world.deploy(&misbehave()).expect("it deploys");
         for actor in ["ann", "bo", "cy"] {
             world.events(&[&format!("10:00:00 do id={actor} actor={actor}")]);
             world.rest();
+            let log = &world.host.parts.log;
+            log.wait_committed(log.last()).expect("the disk works");
         }
-        world.checkpoint();
-        let rows = world.host.parts.metrics.write_back_rows.with_label_values(&[] as &[&str]).get();
-        assert!(rows >= 3, "every document is written, one in a portion: {rows}");
+        world.rest();
         world.frames().iter().filter(|(_, frame)| matches!(frame, Frame::Mark(_))).count()
     };
-    let (seldom, often) = (marks(1 << 30), marks(1));
-    assert!(often > seldom, "{seldom} and {often} marks");
+    assert_eq!(marks(1 << 30), 0);
+    assert!(marks(1) > 0);
 }
