@@ -8,6 +8,7 @@ mod model;
 mod producer;
 mod program;
 mod stream;
+mod wire;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use foreign::{Foreign, NODE, PYTHON, node, python, script};
 pub use model::{Found, Model, Rule};
 pub use producer::{Pace, Producer, Record};
 pub use stream::{Came, Stream};
+pub use wire::{Answer, Wire};
 
 /// How long a host may take for what a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,6 +41,8 @@ pub struct Settings {
     pub limits: Vec<(&'static str, u64)>,
     /// Variables beside those of this process.
     pub environment: Vec<(&'static str, &'static str)>,
+    /// Files and sockets that it may have open, if that is less than usual.
+    pub open_files: Option<u32>,
 }
 
 impl Settings {
@@ -88,7 +92,7 @@ impl Service {
     }
 
     pub fn try_start(folder: &Path, settings: &Settings, listen: &str) -> Result<Service, Ended> {
-        let mut command = program::fishpond();
+        let mut command = settings.open_files.map_or_else(program::fishpond, program::with_open_files);
         command
             .args(["serve", "--log-format", "json", "--listen", listen, "--data"])
             .arg(folder)
@@ -156,13 +160,18 @@ impl Service {
 
     /// A signal, and the wait for the end.
     pub fn end(mut self, signal: &str) -> Ended {
-        // The shell's own command is there where no program of that name is.
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.child.id())]).status();
-        assert!(sent.expect("a shell").success(), "SIG{signal} was not sent");
+        self.signal(signal);
         self.ended()
     }
 
-    fn ended(&mut self) -> Ended {
+    pub fn signal(&self, signal: &str) {
+        // The shell's own command is there where no program of that name is.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.child.id())]).status();
+        assert!(sent.expect("a shell").success(), "SIG{signal} was not sent");
+    }
+
+    /// The wait for the end of a host that has had its signal.
+    pub fn ended(&mut self) -> Ended {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => self.log.push(line),

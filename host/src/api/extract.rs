@@ -1,5 +1,6 @@
 //! What handlers take out of a request, with refusals in the one form.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::auth::{Caller, Visitor};
 use super::cloudevents::parse_time;
 use super::refusal::Refusal;
+use super::serve::Broken;
 use crate::model::check_name;
 
 /// The largest body of a route: which bound it is, and its value in bytes.
@@ -45,9 +47,20 @@ impl<S: Send + Sync> FromRequest<S> for Content {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Content(bytes)),
             Err(BytesRejection::FailedToBufferBody(LengthLimitError(_))) => Err(limit.refusal()),
-            Err(rejection) => Err(Refusal::bad_request("bad_request", format!("the body ended early: {rejection}"))),
+            Err(rejection) => Err(broken(&rejection)),
         }
     }
+}
+
+fn broken(rejection: &BytesRejection) -> Refusal {
+    let mut cause = rejection.source();
+    while let Some(error) = cause {
+        if let Some(stalled @ Broken::Stalled { .. }) = error.downcast_ref() {
+            return Refusal::limit(StatusCode::REQUEST_TIMEOUT, "http_body_ms", stalled.to_string());
+        }
+        cause = error.source();
+    }
+    Refusal::bad_request("bad_request", format!("the body ended early: {rejection}"))
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

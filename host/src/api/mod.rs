@@ -7,7 +7,7 @@
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
-//! - `serve`: the listener
+//! - `bounds`: of every request; `serve`: from the listener to the routes
 //!
 //! Nothing is acknowledged, and nothing that was asked for is shown, before its position is durable.
 
@@ -15,6 +15,7 @@ mod actions;
 mod answer;
 mod auth;
 pub mod body;
+mod bounds;
 mod chains;
 mod cloudevents;
 mod cors;
@@ -103,6 +104,8 @@ pub struct Parts {
 /// The parts and what bounds their use.
 struct Api {
     parts: Parts,
+    /// Requests that are worked on.
+    requests: Arc<Semaphore>,
     compilations: Arc<Semaphore>,
     traces: Arc<Semaphore>,
     pages: Arc<Semaphore>,
@@ -112,6 +115,7 @@ struct Api {
 impl Api {
     fn new(parts: Parts) -> Api {
         Api {
+            requests: bounds::places(&parts.limits),
             parts,
             compilations: Arc::new(Semaphore::new(COMPILATIONS)),
             traces: Arc::new(Semaphore::new(TRACES)),

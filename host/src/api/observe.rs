@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::auth::Visitor;
 use super::extract::BodyLimit;
 use super::refusal::Refusal;
-use super::{Api, cors};
+use super::{Api, bounds, cors};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +42,8 @@ pub struct Route {
     pub timeout: Duration,
     /// Successes are logged at `debug`: there are many of them.
     pub frequent: bool,
+    /// Also a host that has no place for another request answers: it is asked how it is.
+    pub always: bool,
 }
 
 /// Runs a request: authentication, time limit, metrics, log, request id.
@@ -69,6 +71,7 @@ pub async fn observe(State((api, route)): State<(Arc<Api>, Route)>, request: Req
 }
 
 async fn guarded(api: &Api, route: Route, mut request: Request, next: Next) -> Result<Response, Refusal> {
+    bounds::head(&request, &api.parts.limits)?;
     match route.access {
         Access::Open => {}
         Access::Service => {
@@ -80,6 +83,8 @@ async fn guarded(api: &Api, route: Route, mut request: Request, next: Next) -> R
             request.extensions_mut().insert(visitor);
         }
     }
+    // Behind the token: strangers take nobody's place. It is given back with the head of the answer, so streams have none.
+    let _place = if route.always { None } else { Some(bounds::place(api)?) };
     request.extensions_mut().insert(route.body);
     let answer = tokio::time::timeout(route.timeout, next.run(request)).await;
     answer.map_err(|_| {

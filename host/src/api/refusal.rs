@@ -14,7 +14,7 @@ use crate::{channels, journal, outreach, registry, trace};
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Seconds after which a refused request may come again.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A request that was not fulfilled.
 #[derive(Debug)]

@@ -32,14 +32,16 @@ pub(super) fn table(parts: Parts) -> Table {
         body: BodyLimit { name: "request_bytes", bytes: limits.request_bytes },
         timeout: Duration::from_millis(limits.request_ms),
         frequent: true,
+        always: false,
     };
     let change = Route { frequent: false, ..base };
     let compile = Route { timeout: COMPILE, ..change };
     let upload = Route { body: BodyLimit { name: "module_bytes", bytes: limits.module_bytes }, ..compile };
     let policy = Route { body: BodyLimit { name: "policy_bytes", bytes: limits.policy_bytes }, ..change };
     let person = Route { access: Access::Person, ..base };
-    let open = Route { access: Access::Open, ..base };
-    let none = Route { path: "none", access: Access::Open, ..change };
+    let look = Route { always: true, ..base };
+    let open = Route { access: Access::Open, ..look };
+    let none = Route { path: "none", frequent: false, ..open };
     let mut table = Table { api: Arc::new(Api::new(parts)), router: axum::Router::new(), paths: Vec::new(), none };
     table.add("/v1/{business}/events", base, post(events::submit));
     table.add("/v1/{business}/modules", upload, post(modules::upload).get(modules::list));
@@ -68,7 +70,7 @@ pub(super) fn table(parts: Parts) -> Table {
     table.add("/v1/{business}/failed-events", base, get(records::failed));
     table.add("/v1/openapi.json", base, get(openapi::document));
     table.add("/v1/limits", base, get(host::limits));
-    table.add("/metrics", base, get(host::metrics));
+    table.add("/metrics", look, get(host::metrics));
     table.add("/healthz", open, get(host::healthz));
     table.add("/readyz", open, get(host::readyz));
     table

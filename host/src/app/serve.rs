@@ -36,7 +36,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let host = open(&config.data, options, progress())?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
-    let connections = config.limits.connections;
+    let metrics = host.parts.metrics.clone();
     let hub = host.hub.clone();
     let (router, shards, dispatching) = start(host, Secrets { tokens, keys, cors_origins: config.cors_origins })?;
     let mut signals = Signals::new()?;
@@ -53,7 +53,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         // The receiver waits for as long as there is something to serve.
         let _ = ended.send(());
     };
-    let served = tokio::spawn(api::serve(listener, router, connections, stop));
+    let limits = config.limits.clone();
+    let served = tokio::spawn(async move { api::serve(listener, router, &limits, metrics, stop).await });
     drain(served, end).await?;
     close(shards, dispatching, log).await
 }

@@ -103,6 +103,22 @@ pub(super) fn violation(error: &wasmtime::Error, limits: &Limits) -> Option<Viol
     (error.root_cause().to_string() == TEXT).then(|| Violation { code: "host_call_bytes", message: message() })
 }
 
+/// Why an instance could not be made, or did not answer while it was described or configured: by the limit if it is one.
+/// Some are known by wasmtime's texts alone; `tests/modules/limits.rs` fails if a later one says it otherwise.
+pub(super) fn why(error: &wasmtime::Error) -> String {
+    let text = describe_error(error);
+    let limit = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => "fuel_configure",
+        Some(Trap::Interrupt) => "watchdog_ms",
+        Some(Trap::StackOverflow) => "guest_stack_bytes",
+        _ if text.contains("exceeds memory limits") => "guest_memory_bytes",
+        _ if text.contains("exceeds table limits") => "guest_table_elements",
+        _ if text.contains("resource limit exceeded") => "guest_instances",
+        _ => return text,
+    };
+    format!("{text} (`{limit}`)")
+}
+
 /// The reason, without the frames: those differ between builds of the host, and the reason is journalled.
 pub(super) fn describe_error(error: &wasmtime::Error) -> String {
     let text = error.root_cause().to_string();

@@ -138,7 +138,7 @@ impl Module {
         instance::arm(store, &self.engine, self.engine.limits.fuel_configure);
         let exports = self.exports.lifecycle.load(&mut *store, instance).map_err(|error| format!("{error:#}"))?;
         let answer = exports.fishpond_plugin_lifecycle().call_configure(&mut *store, envelope);
-        let answer = answer.map_err(|error| instance::describe_error(&error))?;
+        let answer = answer.map_err(|error| instance::why(&error))?;
         let (Ok(text) | Err(text)) = &answer;
         check_answer(text, self.engine.limits.description_bytes)?;
         Ok(answer)
@@ -207,7 +207,7 @@ fn remedy(name: &str) -> String {
 fn describe(engine: &Arc<Engine>, pre: &InstancePre<HostState>, exports: &Exports) -> Result<Description, UploadError> {
     let mut store = instance::new_store(engine);
     instance::arm(&mut store, engine, engine.limits.fuel_configure);
-    let failed = |error: wasmtime::Error| UploadError::Describe(instance::describe_error(&error));
+    let failed = |error: wasmtime::Error| UploadError::Describe(instance::why(&error));
     let instance = pre.instantiate(&mut store).map_err(failed)?;
     let guest = exports.lifecycle.load(&mut store, &instance).map_err(failed)?;
     let json = guest.fishpond_plugin_lifecycle().call_describe(&mut store).map_err(failed)?;

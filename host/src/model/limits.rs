@@ -33,7 +33,13 @@ macro_rules! limits {
 limits! {
     request_bytes = 8 << 20, "bytes", "body of one HTTP request (uploads have module_bytes)";
     request_ms = 30_000, "ms", "one HTTP request, from its first byte to its answer";
-    connections = 1_024, "connections", "open HTTP connections; more wait in the listener's queue";
+    connections = 1_024, "connections", "open HTTP connections; one more is answered 503 and closed";
+    requests_in_flight = 512, "requests", "HTTP requests that are worked on at a time; one more is answered 503. An open stream is none";
+    http_header_bytes = 32 << 10, "bytes", "head of one HTTP request: its line and its headers";
+    http_headers = 100, "headers", "headers of one HTTP request";
+    http_header_ms = 10_000, "ms", "the head of a request, from its first byte; also the first byte of a connection";
+    http_body_ms = 10_000, "ms", "between two pieces of a request's body";
+    http_idle_ms = 75_000, "ms", "a connection without a request; then it is closed";
     batch_events = 10_000, "events", "one batch of events";
     event_bytes = 256 << 10, "bytes", "one event with all attributes";
     data_bytes = 64 << 10, "bytes", "an event's data";

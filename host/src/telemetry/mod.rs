@@ -51,6 +51,10 @@ pub struct Metrics {
     pub decisions_indexed: IntGauge,
     /// By HTTP route and status.
     pub requests: HistogramVec,
+    /// Open HTTP connections.
+    pub connections: IntGauge,
+    /// What the HTTP door turned away, by the limit.
+    pub shed: IntCounterVec,
 }
 
 impl Metrics {
@@ -124,6 +128,8 @@ impl Metrics {
             decisions_indexed: gauge("fishpond_decisions_indexed", "Decisions and delivery ends that can be found")?,
             swap_pause,
             requests,
+            connections: gauge("fishpond_http_connections", "Open HTTP connections")?,
+            shed: counter("fishpond_http_shed_total", "Connections and requests turned away, by limit", &["limit"])?,
             registry,
         })
     }

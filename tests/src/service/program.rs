@@ -12,8 +12,22 @@ const REMEDY: &str = "build it: `cargo build -p fishpond` (`cargo xtask test` do
 /// # Panics
 /// If it is not built, or is older than its sources: a test of yesterday's program would say nothing.
 pub fn fishpond() -> Command {
+    without_settings(Command::new(program()))
+}
+
+/// The same, with so many open files and sockets at most.
+pub fn with_open_files(most: u32) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(program());
+    without_settings(command)
+}
+
+fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PROGRAM.get_or_init(find));
+    PROGRAM.get_or_init(find)
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FISHPOND_") {
             command.env_remove(name);

@@ -106,7 +106,7 @@ impl Stream {
 }
 
 /// Status line and headers, names in lower case.
-fn head(input: &mut impl BufRead) -> Vec<String> {
+pub(super) fn head(input: &mut impl BufRead) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

@@ -1,8 +1,9 @@
-//! What we say is proved: docs/ACCEPTANCE.md names tests that exist, every scenario is played by a test, every guest
-//! that we ship has one.
+//! What we say is proved: docs/ACCEPTANCE.md names tests that exist, every limit has a test that hits it, every scenario is
+//! played by a test, every guest that we ship has one.
 
 use std::collections::BTreeSet;
 
+use fishpond::model::Limits;
 use fishpond_tests::GUESTS;
 use fishpond_tests::house::{root, sources};
 
@@ -53,6 +54,53 @@ fn every_promise_names_tests_that_exist() {
         );
     }
     nobody("docs/ACCEPTANCE.md names tests by their functions", offenders);
+}
+
+/// What docs/limits.md says of one limit: the tests that hit it, or why nothing can.
+enum Proof {
+    Tests(Vec<String>),
+    ByConstruction(String),
+}
+
+/// The rows `| `limit` | test |`.
+fn limits(page: &str) -> Vec<(String, Proof)> {
+    let table = page.lines().skip_while(|line| !line.starts_with("| limit | test |")).skip(2);
+    let rows = table.take_while(|line| line.starts_with('|')).map(|line| {
+        let (limit, proof) = line.trim_matches(['|', ' ']).split_once(" | ").unwrap_or((line, ""));
+        let proof = match proof.strip_prefix("by construction:") {
+            Some(reason) => Proof::ByConstruction(reason.trim().to_owned()),
+            None => Proof::Tests(proof.split('`').skip(1).step_by(2).map(str::to_owned).collect()),
+        };
+        (limit.trim_matches('`').to_owned(), proof)
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_limit_has_a_test_that_hits_it() {
+    let page = std::fs::read_to_string(root().join("docs/limits.md")).expect("docs/limits.md");
+    let (rows, tests) = (limits(&page), tests());
+    let named: Vec<&str> = rows.iter().map(|(limit, _)| &**limit).collect();
+    let known = Limits::default().table();
+    let known: Vec<&str> = known.iter().map(|(name, ..)| *name).collect();
+    let mut offenders = Vec::new();
+    offenders.extend(known.iter().filter(|name| !named.contains(name)).map(|name| format!("`{name}` has no row")));
+    offenders.extend(named.iter().filter(|name| !known.contains(name)).map(|name| format!("`{name}` is no limit")));
+    if offenders.is_empty() && named != known {
+        offenders.push("the rows are not in the order of `model/limits.rs`, or one is there twice".to_owned());
+    }
+    for (limit, proof) in &rows {
+        match proof {
+            Proof::ByConstruction(reason) if reason.len() < 20 => offenders.push(format!("`{limit}`: why?")),
+            Proof::Tests(named) if named.is_empty() => offenders.push(format!("`{limit}` names no test")),
+            Proof::Tests(named) => {
+                let missing = named.iter().filter(|name| !tests.contains(*name));
+                offenders.extend(missing.map(|name| format!("`{limit}`: there is no test `{name}`")));
+            }
+            Proof::ByConstruction(_) => {}
+        }
+    }
+    nobody("docs/limits.md names a test for every limit", offenders);
 }
 
 #[test]

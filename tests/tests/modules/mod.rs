@@ -2,6 +2,7 @@
 
 mod equal;
 mod kinds;
+mod limits;
 mod misuse;
 mod pause;
 mod upload;

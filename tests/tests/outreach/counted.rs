@@ -10,7 +10,7 @@ fn played(folder: &tempfile::TempDir, text: &str) -> Run<'static> {
     played_in(folder, text, RunOptions::default())
 }
 
-fn played_in(folder: &tempfile::TempDir, text: &str, options: RunOptions) -> Run<'static> {
+pub(super) fn played_in(folder: &tempfile::TempDir, text: &str, options: RunOptions) -> Run<'static> {
     let scenario = Scenario::parse(text).expect("a scenario");
     let mut run = Run::open(folder.path(), modules(), options).expect("a host");
     for (line, step) in &scenario.steps {

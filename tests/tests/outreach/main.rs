@@ -3,6 +3,7 @@
 
 mod counted;
 mod cut;
+mod limits;
 mod shipped;
 
 use fishpond_tests::scenario;

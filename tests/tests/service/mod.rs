@@ -1,5 +1,6 @@
 //! The service as it is run: the real program in a process of its own, over HTTP, killed and ended.
 
+mod bounds;
 mod clients;
 mod delivery;
 mod duplicate;

@@ -1,7 +1,4 @@
-//! Who may ask, in which form refusals come, and what bounds a connection.
-
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+//! Who may ask, and in which form refusals come.
 
 use super::*;
 
@@ -144,52 +141,4 @@ async fn limits_are_listed_by_name() {
     let list: body::LimitList = harness.get("/v1/limits").await.parse();
     let found = list.limits.iter().find(|limit| limit.name == "batch_events").expect("it");
     assert_eq!((found.value, found.default, &*found.unit), (7, 10_000, "events"));
-}
-
-/// Sends a short request and answers the head of what comes back.
-async fn talk(stream: &mut TcpStream, text: &str) -> String {
-    stream.writable().await.expect("open");
-    assert_eq!(stream.try_write(text.as_bytes()).expect("written"), text.len());
-    let mut answer = vec![0; 64 << 10];
-    let mut length = 0;
-    while !answer[..length].windows(4).any(|bytes| bytes == b"\r\n\r\n") {
-        stream.readable().await.expect("open");
-        match stream.try_read(&mut answer[length..]) {
-            Ok(0) => panic!("closed: {}", String::from_utf8_lossy(&answer[..length])),
-            Ok(read) => length += read,
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
-        }
-    }
-    String::from_utf8_lossy(&answer[..length]).into_owned()
-}
-
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-
-#[tokio::test]
-async fn connections_are_bounded_and_finished_at_the_end() {
-    let limits = Limits { request_bytes: 100, ..Limits::default() };
-    let harness = Harness::with(Past::new(), limits);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(listener, harness.router.clone(), 1, async { drop(stopped.await) }));
-    let mut first = TcpStream::connect(address).await.expect("connected");
-    assert!(talk(&mut first, HEALTH).await.starts_with("HTTP/1.1 200"));
-    let mut second = TcpStream::connect(address).await.expect("waits in the listener's queue");
-    let mut waiting = Box::pin(talk(&mut second, HEALTH));
-    // The first is answered again and again, the second is not: it has no place yet.
-    for _ in 0..50 {
-        assert!(is_waiting(waiting.as_mut()).await);
-        assert!(talk(&mut first, HEALTH).await.starts_with("HTTP/1.1 200"));
-    }
-    drop(first);
-    assert!(waiting.await.starts_with("HTTP/1.1 200"));
-    let chunk = "y".repeat(0x80);
-    let chunked = format!(
-        "POST /v1/demo/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
-         content-type: application/cloudevents+json\r\ntransfer-encoding: chunked\r\n\r\n80\r\n{chunk}\r\n0\r\n\r\n"
-    );
-    assert!(talk(&mut second, &chunked).await.starts_with("HTTP/1.1 413"), "also a body of unknown length has a bound");
-    stop.send(()).expect("running");
-    server.await.expect("no panic").expect("a clean end");
 }

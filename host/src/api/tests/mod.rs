@@ -4,6 +4,7 @@ mod access;
 mod acknowledgement;
 mod decisions;
 mod deployments;
+mod door;
 mod events;
 mod openapi;
 mod persons;
@@ -41,6 +42,7 @@ pub(super) struct Harness {
     pub router: axum::Router,
     pub shards: Arc<Shards>,
     pub metrics: Arc<Metrics>,
+    pub limits: Arc<Limits>,
     pub decisions: Arc<Index>,
     pub hub: Arc<Hub>,
     /// Of all routes.
@@ -250,7 +252,17 @@ impl Harness {
         };
         let table = routes::table(parts);
         let paths = table.paths.clone();
-        Harness { router: table.finish(), past, shards, metrics, decisions, hub, paths }
+        Harness { router: table.finish(), past, shards, metrics, limits, decisions, hub, paths }
+    }
+
+    /// Serves on a listener until something ends.
+    pub fn serve(
+        &self,
+        listener: tokio::net::TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<std::io::Result<()>> {
+        let (router, limits, metrics) = (self.router.clone(), self.limits.clone(), self.metrics.clone());
+        tokio::spawn(async move { serve(listener, router, &limits, metrics, shutdown).await })
     }
 
     pub async fn send(&self, request: Request<Body>) -> Told {

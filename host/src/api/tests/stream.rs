@@ -189,7 +189,7 @@ async fn the_end_of_the_host_does_not_wait_for_streams() {
         drop(stopped.await);
         hub.close();
     };
-    let server = tokio::spawn(serve(listener, harness.router.clone(), 4, ending));
+    let server = harness.serve(listener, ending);
     let client = TcpStream::connect(address).await.expect("connected");
     let asked = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
     client.writable().await.expect("open");

@@ -9,6 +9,7 @@ use crate::engine::settings::Settings;
 use crate::model::outcome::HOST_CODES;
 use crate::model::{Document, Entry, Event, EventRef, Lsn, Op, Value};
 
+mod bounds;
 mod kinds;
 mod telling;
 

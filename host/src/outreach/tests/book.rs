@@ -93,6 +93,17 @@ fn a_long_event_type_and_one_policy_too_many_are_refused() {
     book.set_policy("demo", "b", hello(), "ops").expect("there is room again");
 }
 
+#[test]
+fn one_policy_too_many_for_a_match_is_refused_by_the_limit() {
+    let past = Past::with(Limits { policies_per_match: 1, ..Limits::default() });
+    let book = book(&past);
+    book.set_policy("demo", "a", hello(), "ops").expect("set");
+    refused(book.set_policy("demo", "b", hello(), "ops"), "`policies_per_match`");
+    book.set_policy("demo", "a", policy(publish("t")), "ops").expect("a new revision of the one");
+    book.set_policy("demo", "b", Policy { match_name: "other".into(), ..hello() }, "ops").expect("another match");
+    book.set_policy("other", "b", hello(), "ops").expect("of another business");
+}
+
 /// Filters `f1` and `f2`, a downgrading one `d`, a rule `rule`; filter `p` of the platform.
 fn filters() -> Past {
     let past = Past::with(Limits { chain_entries: 3, ..Limits::default() });
