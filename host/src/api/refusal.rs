@@ -14,7 +14,7 @@ use crate::{channels, journal, outreach, registry, trace};
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Seconds after which a refused request may come again.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A request that was not fulfilled.
 #[derive(Debug)]
@@ -109,7 +109,6 @@ impl From<AskError> for Refusal {
             AskError::NoQuery { .. } => Refusal::new(StatusCode::NOT_FOUND, "no_query", message),
             AskError::Refused { code, .. } => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &code, message),
             AskError::Host(_) => Refusal::host(message),
-            AskError::NotPaused => Refusal::new(StatusCode::CONFLICT, "not_paused", message),
         }
     }
 }
@@ -211,6 +210,9 @@ impl From<registry::Error> for Refusal {
             Error::ConfigurationBytes { .. } => {
                 Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "configuration_bytes", message)
             }
+            Error::Gap { .. } => conflict("gap", message),
+            Error::StartInFuture => unprocessable("start_in_future", message),
+            Error::HasBegun(_) => conflict("has_begun", message),
             Error::Permission(_) => unprocessable("unknown_permission", message),
             Error::StateVersion { .. } => conflict("state_version", message),
             Error::Limit { name: "module_bytes", .. } => {
