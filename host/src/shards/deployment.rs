@@ -267,6 +267,11 @@ fn run_by_export(
         all.guest_time += ran.guest_time;
         all.fuel += ran.fuel;
         all.calls += ran.calls;
+        if ran.stopped.is_some() {
+            // What other exports did was for earlier positions.
+            all.stopped = ran.stopped;
+            break;
+        }
         if let Some(fault) = ran.fault {
             // Nothing of the failing position may stand, also not what another export did there.
             documents.clone_from(&before);

@@ -275,7 +275,7 @@ impl Worker {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
         active.credit -= self.batching.cost(&ran, batch.inputs.len());
-        let stop = ran.fault.as_ref().map(|fault| fault.lsn);
+        let stop = ran.fault.as_ref().map(|fault| fault.lsn).or(ran.stopped);
         let position = stop.map_or(batch.position, Lsn::previous);
         let records = batch.records(ran.outcomes, stop);
         let (largest, limit) = (largest_position(&records), self.parts.limits.journal_frame_bytes);
@@ -296,6 +296,9 @@ impl Worker {
                 active.put_back(&batch, documents, &vec![never; batch.keys.len()]);
                 return Err(fatal);
             }
+        }
+        if let (Some(next), Some(active)) = (ran.stopped, self.active.get_mut(&id)) {
+            active.readers[index].seek(next);
         }
         if let Some(fault) = ran.fault {
             self.pause_at(id, index, &fault)?;

@@ -168,6 +168,8 @@ impl Worker {
             if let Some(Err(error)) = stopped {
                 tracing::error!(filter = filter.0, %error, "a filter could not be quarantined");
             }
+            // Those who are still to be judged are not asked any more.
+            self.follow_registry();
         }
         Ok(())
     }
