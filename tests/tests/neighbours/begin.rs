@@ -27,7 +27,7 @@ fn release(world: &World) -> Lsn {
 }
 
 #[test]
-fn s0_21_a_new_deployment_begins_with_what_was_written_at_a_time_or_after_it() {
+fn a_new_deployment_begins_with_what_was_written_at_a_time_or_after_it() {
     let (_folder, mut world) = World::temporary(&setup());
     for time in ["10:00:00", "10:00:05", "10:00:10"] {
         world.events(&[&format!("{time} do id=e{time} actor=ann")]);
