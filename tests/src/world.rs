@@ -9,7 +9,7 @@ use anyhow::Context;
 use fishpond::app::{Host, OpenOptions, open};
 use fishpond::journal::Failpoints;
 use fishpond::model::ports::{Answer, Ask, AskError, DocumentView, Question, Submit, SubmitError, Submitted, Watch};
-use fishpond::model::{Document, Event, Frame, InputRecord, Limits, Lsn, OnError, Start};
+use fishpond::model::{Change, Document, Event, Frame, Guard, InputRecord, Limits, Lsn, OnError, ShardSet, Start};
 use fishpond::registry::{self, DeployRequest};
 use fishpond::scenario::{BUSINESS, Scenario, Step, small_limits};
 use fishpond::shards::{Batching, Parts};
@@ -49,12 +49,14 @@ pub struct Deploy {
     pub configuration: &'static str,
     pub permissions: Option<Vec<String>>,
     pub on_error: OnError,
+    pub guard: Guard,
     pub start: Start,
 }
 
 impl Deploy {
     pub fn new(name: &'static str, module: &'static str, configuration: &'static str) -> Deploy {
-        Deploy { name, module, configuration, permissions: None, on_error: OnError::Skip, start: Start::Latest }
+        let (on_error, guard, start) = (OnError::Skip, Guard::default(), Start::Latest);
+        Deploy { name, module, configuration, permissions: None, on_error, guard, start }
     }
 
     pub fn pausing(self) -> Deploy {
@@ -113,7 +115,9 @@ impl World {
             configuration: deploy.configuration.to_owned(),
             permissions: deploy.permissions.clone(),
             on_error: deploy.on_error,
+            guard: deploy.guard,
             start: deploy.start,
+            accept_gap: false,
         };
         registry.deploy(BUSINESS, deploy.name, request, "test").map(|(lsn, _)| lsn)
     }
@@ -124,6 +128,34 @@ impl World {
 
     pub fn resume(&self, name: &str) -> Lsn {
         self.host.parts.registry.resume(BUSINESS, name, "test").expect("it resumes")
+    }
+
+    /// Where the shards of a deployment that stand still do so.
+    pub fn standing(&mut self, name: &str) -> Vec<(ShardSet, Lsn)> {
+        let id = self.host.parts.registry.deployment(BUSINESS, name).expect("a deployment").id;
+        let (send, receive) = channel();
+        self.host.workers.asker().standing(id, Box::new(move |places| drop(send.send(places))));
+        self.rest();
+        receive.try_recv().expect("an answer").expect("places")
+    }
+
+    /// Names and subjects of the alerts that are open.
+    pub fn alerts(&self) -> Vec<(String, String)> {
+        let alerts = self.host.parts.registry.alerts(None);
+        alerts.into_iter().map(|alert| (alert.key.name.into(), alert.key.subject.into())).collect()
+    }
+
+    /// Every alert so far: its name and whether it began.
+    pub fn alerted(&self) -> Vec<(String, bool)> {
+        let frames = self.frames().into_iter();
+        let alerts = frames.filter_map(|(_, frame)| match frame {
+            Frame::Control(control) => match &control.change {
+                Change::Alert { name, raised, .. } => Some((name.to_string(), *raised)),
+                _ => None,
+            },
+            _ => None,
+        });
+        alerts.collect()
     }
 
     /// Submits events in one batch, each received at its own time.

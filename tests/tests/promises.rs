@@ -5,6 +5,7 @@ mod house;
 mod intake;
 mod journal;
 mod modules;
+mod neighbours;
 mod rules;
 mod service;
 mod swap;

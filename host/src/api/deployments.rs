@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::Json;
 use super::auth::Caller;
-use super::body::{Deploy, DeploymentList, DeploymentView, Pause, Rollback};
+use super::body::{Deploy, DeploymentList, DeploymentView, Pause, Resume, Rollback};
 use super::extract::{Content, NoParameters, Parameters, Place, json};
 use super::refusal::Refusal;
-use super::view::{self, activated_at};
+use super::view::{self, Known, activated_at};
 use super::{Api, Parts, answered};
-use crate::model::{Lsn, OnError, ShardSet, Start};
+use crate::model::{Guard, Lsn, OnError, OnLag, OnQuarantine, ShardSet, Start};
 use crate::registry::{self, DeployRequest, Deployment};
 
 type Named = Place<(String, String)>;
@@ -34,7 +34,8 @@ pub async fn deploy(
     let standing = match body.from.as_deref() {
         None => None,
         Some("backlog") => Some(standing(&api, &business, &name).await?),
-        Some(other) => return Err(unknown("from", other, "backlog")),
+        // A time: where a new deployment begins.
+        Some(_) => None,
     };
     let request = request(body)?;
     let author = by.clone();
@@ -121,8 +122,31 @@ fn request(body: Deploy) -> Result<DeployRequest, Refusal> {
         Some("earliest") => Start::Earliest,
         Some(other) => return Err(unknown("start", other, "latest or earliest")),
     };
-    let configuration = body.configuration.get().to_owned();
-    Ok(DeployRequest { module: body.module, configuration, permissions: body.permissions, on_error, start })
+    let start = match body.from.as_deref() {
+        None | Some("backlog") => start,
+        Some(time) => start_at(time)?,
+    };
+    let (configuration, guard) = (body.configuration.get().to_owned(), guard(&body)?);
+    let Deploy { module, permissions, accept_gap, .. } = body;
+    Ok(DeployRequest { module, configuration, permissions, on_error, guard, start, accept_gap })
+}
+
+fn start_at(time: &str) -> Result<Start, Refusal> {
+    let parsed = time.parse::<jiff::Timestamp>().ok();
+    let ms = parsed.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    ms.map(Start::At).ok_or_else(|| unknown("from", time, "backlog or a time as 2026-11-20T10:00:00Z"))
+}
+
+fn guard(body: &Deploy) -> Result<Guard, Refusal> {
+    let on_quarantine = match body.on_quarantine.as_deref() {
+        None => OnQuarantine::default(),
+        Some(text) => OnQuarantine::parse(text).ok_or_else(|| unknown("on_quarantine", text, "stop or rollback"))?,
+    };
+    let on_lag = match body.on_lag.as_deref() {
+        None => OnLag::default(),
+        Some(text) => OnLag::parse(text).ok_or_else(|| unknown("on_lag", text, "park or block"))?,
+    };
+    Ok(Guard { on_quarantine, on_lag })
 }
 
 fn unknown(member: &str, value: &str, known: &str) -> Refusal {
@@ -185,16 +209,25 @@ pub async fn pause(
 }
 
 #[utoipa::path(post, path = "/v1/{business}/deployments/{name}/resume", tag = "deployments",
-    summary = "Let a deployment go on where it stopped",
+    summary = "Let a deployment go on where it stopped", request_body = Option<Resume>,
     responses((status = 200, description = "The deployment", body = DeploymentView)))]
 pub async fn resume(
     State(api): State<Arc<Api>>,
     Place((business, name)): Named,
     Parameters(NoParameters {}): Unparametrised,
     Caller(by): Caller,
+    Content(body): Content,
 ) -> Result<Json<DeploymentView>, Refusal> {
+    let Resume { accept_gap } = if body.is_empty() { Resume::default() } else { json(&body)? };
+    // While retention has released nothing there can be no gap.
+    let standing = match api.parts.log.first() {
+        first if first <= Lsn(1) => Vec::new(),
+        _ => standing(&api, &business, &name).await?,
+    };
     let author = by.clone();
-    let change = move |parts: &Parts, business: &str, name: &str| parts.registry.resume(business, name, &author);
+    let change = move |parts: &Parts, business: &str, name: &str| {
+        parts.registry.resume_from(business, name, &standing, accept_gap, &author)
+    };
     let (lsn, view) = changed(&api, &business, name, change).await?;
     tracing::info!(business, deployment = view.name, %by, position = lsn.0, "deployment resumed");
     Ok(Json(view))
@@ -229,5 +262,10 @@ fn find(parts: &Parts, business: &str, name: &str) -> Result<(Lsn, DeploymentVie
 fn view_of(parts: &Parts, deployment: &Deployment) -> DeploymentView {
     let modules = parts.registry.modules(&deployment.business);
     let module = modules.iter().find(|module| module.digest == deployment.newest().digest);
-    view::deployment(deployment, module.map(|module| &**module), parts.watch.progress(deployment.id))
+    let known = Known {
+        progress: parts.watch.progress(deployment.id),
+        usage: parts.metrics.usage(&deployment.business, &deployment.name),
+        faults: parts.watch.faults(deployment.id),
+    };
+    view::deployment(deployment, module.map(|module| &**module), known)
 }

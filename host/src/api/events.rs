@@ -11,13 +11,16 @@ use super::answer::Json;
 use super::body::{EventsAnswer, Rejected};
 use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
 use super::extract::{Content, NoParameters, Parameters, Place};
-use super::refusal::Refusal;
+use super::refusal::{RETRY_AFTER, Refusal};
 use super::{Api, Parts};
-use crate::model::Lsn;
 use crate::model::ports::Submitted;
+use crate::model::{DeploymentId, Lsn};
 
 /// Bodies up to this size are read on the spot, larger ones on a thread of their own.
 const INLINE_BYTES: usize = 64 << 10;
+
+/// The limit that a deployment is beyond which blocks intake.
+const LAG: &str = "lag_max_bytes";
 
 /// How events come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +141,7 @@ async fn acknowledge(api: &Api, business: &str, taken: Taken) -> Result<Response
             Submitted::Accepted(_) => accepted += 1,
             Submitted::Duplicate(_) => duplicates += 1,
             Submitted::IdReused(lsn) => rejected.push(id_reused(*item, *lsn)),
+            Submitted::Blocked(lagging) => rejected.push(blocked(api, *item, *lagging)),
         }
     }
     rejected.sort_by_key(|rejected| rejected.item);
@@ -153,6 +157,18 @@ async fn acknowledge(api: &Api, business: &str, taken: Taken) -> Result<Response
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
+/// The code is the limit's name: whoever sends again later is let in.
+fn blocked(api: &Api, item: usize, lagging: DeploymentId) -> Rejected {
+    let name = api.parts.registry.by_id(lagging).map(|deployment| deployment.name.clone()).unwrap_or_default();
+    let lag = api.parts.watch.progress(lagging).unwrap_or_default();
+    let reason = format!(
+        "the deployment `{name}` is {} bytes of the journal ({} positions) behind, more than it may be, and blocks its event \
+         types until it has caught up (`lag_max_bytes`, `on_lag: block`): send again later",
+        lag.lag_bytes, lag.lag
+    );
+    Rejected { item, path: String::new(), code: LAG.to_owned(), reason }
+}
+
 fn id_reused(item: usize, original: Lsn) -> Rejected {
     let reason = format!(
         "an event with this source and id but with other content was accepted before, at position {original}: give every event \
@@ -164,9 +180,13 @@ fn id_reused(item: usize, original: Lsn) -> Rejected {
 /// A single event's code is the answer's code.
 fn nothing_accepted(rejected: Vec<Rejected>, batch: bool) -> Refusal {
     let refusal = match &rejected[..] {
-        [only] if !batch => {
+        [only] if !batch && only.code != LAG => {
             let status = if only.code == "id_reused" { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
             Refusal::new(status, &only.code, only.reason.clone())
+        }
+        all if let Some(lag) = all.iter().find(|rejected| rejected.code == LAG) => {
+            let refusal = Refusal::limit(StatusCode::TOO_MANY_REQUESTS, LAG, lag.reason.clone());
+            refusal.with_header(header::RETRY_AFTER, RETRY_AFTER)
         }
         all => Refusal::bad_request("nothing_accepted", format!("none of the {} events was accepted", all.len())),
     };

@@ -10,6 +10,7 @@ use super::answer::Json;
 use super::body::LimitList;
 use super::refusal::Refusal;
 use super::{Api, Parts};
+use crate::registry::AlertKey;
 
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -55,7 +56,18 @@ fn render(parts: &Parts) -> Result<String, prometheus::Error> {
         metrics.paused_shards.with_label_values(&labels).set(i64::from(deployment.paused.shards.len()));
         if let Some(progress) = parts.watch.progress(deployment.id) {
             metrics.lag_events.with_label_values(&labels).set(progress.lag as i64);
+            metrics.lag_bytes.with_label_values(&labels).set(progress.lag_bytes as i64);
+            metrics.lag_ms.with_label_values(&labels).set(progress.lag_ms as i64);
+            metrics.state_bytes.with_label_values(&labels).set(progress.state_bytes as i64);
         }
+        let counted = parts.watch.faults(deployment.id).counted;
+        metrics.faults.with_label_values(&labels).set(counted as i64);
+    }
+    // What is over is gone.
+    metrics.alerts.reset();
+    for alert in parts.registry.alerts(None) {
+        let AlertKey { business, name, subject } = &alert.key;
+        metrics.alerts.with_label_values(&[&**business, &**name, &**subject]).set(1);
     }
     metrics.render()
 }

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
-//! - `events` (with `cloudevents`), `modules`, `deployments`, `queries`, `records`, `traces`, `host`: the handlers
+//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `traces`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -12,6 +12,7 @@
 //! Nothing is acknowledged, and nothing that was asked for is shown, before its position is durable.
 
 mod actions;
+mod alerts;
 mod answer;
 mod auth;
 pub mod body;

@@ -14,7 +14,7 @@ use super::answer::line;
 use super::body::Problem;
 use super::refusal::Refusal;
 use super::{
-    actions, chains, decisions, deployments, events, host, modules, persons, policies, queries, records, traces,
+    actions, alerts, chains, decisions, deployments, events, host, modules, persons, policies, queries, records, traces,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -44,7 +44,7 @@ const PATH_PARTS: [(&str, &str); 8] = [
     ),
     paths(
         events::submit, modules::upload, modules::list, deployments::list, deployments::deploy, deployments::show,
-        deployments::pause, deployments::resume, deployments::rollback, deployments::retire, queries::ask,
+        deployments::pause, deployments::resume, deployments::rollback, deployments::retire, alerts::list, queries::ask,
         policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
         chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
         persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace,

@@ -109,7 +109,6 @@ impl From<AskError> for Refusal {
             AskError::NoQuery { .. } => Refusal::new(StatusCode::NOT_FOUND, "no_query", message),
             AskError::Refused { code, .. } => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &code, message),
             AskError::Host(_) => Refusal::host(message),
-            AskError::NotPaused => Refusal::new(StatusCode::CONFLICT, "not_paused", message),
         }
     }
 }
@@ -211,6 +210,9 @@ impl From<registry::Error> for Refusal {
             Error::ConfigurationBytes { .. } => {
                 Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "configuration_bytes", message)
             }
+            Error::Gap { .. } => conflict("gap", message),
+            Error::StartInFuture => unprocessable("start_in_future", message),
+            Error::HasBegun(_) => conflict("has_begun", message),
             Error::Permission(_) => unprocessable("unknown_permission", message),
             Error::StateVersion { .. } => conflict("state_version", message),
             Error::Limit { name: "module_bytes", .. } => {

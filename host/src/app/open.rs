@@ -11,7 +11,7 @@ use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress}
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Intake, Parts, Timekeeper, Workers, recover};
+use crate::shards::{Batching, Blocking, Faults, Intake, Parts, Timekeeper, Workers, recover};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
@@ -132,6 +132,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         metrics: metrics.clone(),
         limits: limits.clone(),
         clock: options.clock.clone(),
+        faults: Arc::new(Faults::new(limits.clone())),
+        blocking: Arc::new(Blocking::default()),
         presence: hub.clone(),
     };
     let ways = Ways { hub: hub.clone(), script: options.script };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::app::{Host, OpenOptions, open};
-use crate::model::{Limits, OnError, Start};
+use crate::model::{Guard, Limits, OnError, Start};
 use crate::registry::DeployRequest;
 
 /// The business that a bench plays in.
@@ -84,6 +84,8 @@ fn host(folder: &Path, component: &[u8], dedup_ids: u64) -> anyhow::Result<Host>
         permissions: None,
         on_error: OnError::Skip,
         start: Start::Latest,
+        guard: Guard::default(),
+        accept_gap: false,
     };
     host.parts.registry.deploy(BUSINESS, "measured", request, "bench")?;
     Ok(host)

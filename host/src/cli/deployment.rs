@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{Client, Content};
 use super::{Global, deployment_name, output};
-use crate::api::body::{DeploymentView, Pause, Rollback};
+use crate::api::body::{DeploymentView, Pause, Resume, Rollback};
 
 #[derive(Subcommand, Debug)]
 pub enum DeploymentCommand {
@@ -35,15 +35,7 @@ pub enum DeploymentCommand {
     )]
     Show(Named),
     Pause(PauseArgs),
-    /// Let a paused deployment go on where it stopped
-    ///
-    /// Every event that came meanwhile is still handled, in order.
-    ///
-    /// Example:
-    ///
-    ///     fishpond deployment resume c2c
-    #[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment show NAME` shows it catching up (lag).")]
-    Resume(Named),
+    Resume(ResumeArgs),
     Rollback(RollbackArgs),
     /// End a deployment for good
     ///
@@ -81,6 +73,24 @@ pub struct PauseArgs {
     reason: Option<String>,
 }
 
+/// Let a paused or quarantined deployment go on where it stopped
+///
+/// Every event that came meanwhile is still handled, in order. Where retention has released some of them, it is refused
+/// unless that is accepted.
+///
+/// Example:
+///
+///     fishpond deployment resume c2c
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, after_help = "Next: `fishpond deployment show NAME` shows it catching up (lag).")]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    named: Named,
+    /// Go on behind what retention has released before it was read
+    #[arg(long)]
+    accept_gap: bool,
+}
+
 /// Go back to an older revision
 ///
 /// Its module, configuration, permissions and on-error become a new revision, by the same checks as any other.
@@ -104,7 +114,7 @@ pub fn run(command: DeploymentCommand, global: &Global) -> anyhow::Result<ExitCo
         DeploymentCommand::List => show::list(global)?,
         DeploymentCommand::Show(named) => show::one(&named.name, global)?,
         DeploymentCommand::Pause(arguments) => pause(arguments, global)?,
-        DeploymentCommand::Resume(named) => resume(&named.name, global)?,
+        DeploymentCommand::Resume(arguments) => resume(&arguments, global)?,
         DeploymentCommand::Rollback(RollbackArgs { named, to }) => rollback(&named.name, to, global)?,
         DeploymentCommand::Retire(named) => change(&named.name, "retire", "", global)?,
         DeploymentCommand::Query(arguments) => query::run(&arguments, global)?,
@@ -117,8 +127,9 @@ fn pause(arguments: PauseArgs, global: &Global) -> anyhow::Result<()> {
     change(&arguments.named.name, "pause", &body, global)
 }
 
-fn resume(name: &str, global: &Global) -> anyhow::Result<()> {
-    change(name, "resume", "{}", global)
+fn resume(arguments: &ResumeArgs, global: &Global) -> anyhow::Result<()> {
+    let body = serde_json::to_string(&Resume { accept_gap: arguments.accept_gap })?;
+    change(&arguments.named.name, "resume", &body, global)
 }
 
 fn rollback(name: &str, to: Option<u32>, global: &Global) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Commands print answers on standard output and everything else on
 //! standard error; they end with 0, with 1 after a failure, with 2 after a mistake in the command itself.
 
+mod alert;
 mod bench;
 mod chain;
 mod client;
@@ -88,6 +89,9 @@ enum Command {
     /// Run modules with configurations, look at them, stop them
     #[command(subcommand)]
     Deployment(deployment::DeploymentCommand),
+    /// See what needs an operator
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Say what is done about a match
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -131,6 +135,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(DemoArgs { data: global.data, json: global.json, ..arguments }),
         Command::Module(command) => module::run(command, &global),
         Command::Deployment(command) => deployment::run(command, &global),
+        Command::Alert(command) => alert::run(command, &global),
         Command::Policy(command) => policy::run(command, &global),
         Command::Chain(command) => chain::run(command, &global),
         Command::Decision(command) => decision::run(command, &global),

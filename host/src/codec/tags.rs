@@ -3,7 +3,7 @@
 use super::frame::Kind;
 use super::wire::{Read, Reader, Writer};
 use crate::model::outreach::{CandidateFate, Cause, Class, DeliveryEnd, Fail};
-use crate::model::{OnError, Start, TimerClock};
+use crate::model::{OnError, OnLag, OnQuarantine, PauseCause, TimerClock};
 
 /// An enum that is stored as one byte.
 pub trait Tagged: Copy {
@@ -50,7 +50,9 @@ macro_rules! tags {
 
 tags!(Kind, "frame kind": Input = 0, Control = 1, Outcome = 2, Mark = 3, Tick = 4, Report = 5, Outreach = 6);
 tags!(OnError, "on_error": Skip = 0, Pause = 1);
-tags!(Start, "start": Latest = 0, Earliest = 1);
+tags!(OnQuarantine, "on_quarantine": Stop = 0, Rollback = 1);
+tags!(OnLag, "on_lag": Park = 0, Block = 1);
+tags!(PauseCause, "cause of a pause": Operator = 0, Lag = 1, Host = 2, Fault = 3, Gap = 4, Quarantine = 5);
 tags!(TimerClock, "timer clock": Receive = 0, Event = 1);
 tags!(Class, "class": Critical = 0, Transactional = 1, Marketing = 2);
 tags!(Fail, "filter's on_error": Open = 0, Closed = 1);
@@ -74,7 +76,9 @@ mod tests {
     fn every_variant_has_its_own_number() {
         assert_eq!(variants::<Kind>(), 7);
         assert_eq!(variants::<OnError>(), 2);
-        assert_eq!(variants::<Start>(), 2);
+        assert_eq!(variants::<OnQuarantine>(), OnQuarantine::ALL.len());
+        assert_eq!(variants::<OnLag>(), OnLag::ALL.len());
+        assert_eq!(variants::<PauseCause>(), PauseCause::ALL.len());
         assert_eq!(variants::<TimerClock>(), 2);
         assert_eq!(variants::<Class>(), Class::ALL.len());
         assert_eq!(variants::<Fail>(), 2);

@@ -21,10 +21,12 @@ use crate::model::{Document, End, InputOutcome, Lsn, Reply};
 /// What a batch came to. Documents are where they were put, changed or not.
 #[derive(Default)]
 pub struct Ran {
-    /// Of all inputs, or of those before the position at which `stop_at_fault` stopped.
+    /// Of all inputs, or of those before the position at which it stopped.
     pub outcomes: Vec<InputOutcome>,
     /// The fault that stopped the batch.
     pub fault: Option<Fault>,
+    /// The first position that was not run: there were `quarantine_faults` faults before it, and others wait.
+    pub stopped: Option<Lsn>,
     /// Guest time of all calls, failed ones included.
     pub guest_time: Duration,
     pub fuel: u64,
@@ -103,7 +105,8 @@ impl Runner {
     /// A timer that is handled is gone from its document, however handling it ended.
     ///
     /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
-    /// fresh instance: what fails again is that input's outcome. With `stop_at_fault` a trap or spent fuel ends the
+    /// fresh instance: what fails again is that input's outcome; after `quarantine_faults` of them it stops before the next
+    /// position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends the
     /// batch before the journal position that it belongs to.
     pub fn run(
         &mut self,
@@ -145,8 +148,16 @@ impl Runner {
         let before = documents.clone();
         // Where the current journal position began, so that a fault can undo all of it.
         let mut begun: (Lsn, usize, Vec<(usize, Document)>) = (Lsn::ZERO, 0, Vec::new());
+        let mut patience = self.module.engine.limits.quarantine_faults;
+        let mut last = None;
         for input in inputs {
             let (lsn, key, index) = (input.lsn, input.key.clone(), input.document);
+            // Actions of one position are each for themselves.
+            if patience == 0 && (last != Some(lsn) || matches!(input.what, What::Action(_))) {
+                ran.stopped = Some(lsn);
+                return Ok(());
+            }
+            last = Some(lsn);
             if stop_at_fault {
                 if begun.0 != lsn {
                     begun = (lsn, ran.outcomes.len(), Vec::new());
@@ -160,7 +171,10 @@ impl Runner {
                     ran.fault = Some(Fault { lsn, key, end: outcome.end });
                     return Ok(());
                 }
-                Ok(outcome) => ran.outcomes.push(outcome),
+                Ok(outcome) => {
+                    patience = patience.saturating_sub(u64::from(outcome.end.is_fault()));
+                    ran.outcomes.push(outcome);
+                }
                 Err(failure) => {
                     *documents = before;
                     return Err(failure);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::outreach::{ChainEntry, ChainPart, Outreach, Policy, Report};
-use super::{DeploymentId, Digest, Event, InputOutcome, Lsn, ShardSet};
+use super::{DeploymentId, Digest, Event, Gap, Guard, InputOutcome, Lsn, PauseCause, ShardSet};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Frame {
@@ -58,8 +58,11 @@ pub enum Change {
         plan: Box<str>,
         permissions: Vec<Box<str>>,
         on_error: OnError,
-        /// Where revision 1 begins to read.
+        guard: Guard,
+        /// Where revision 1 begins to read, as it was asked for,
         start: Start,
+        /// and as it was found: it has read everything up to here. Zero: up to this frame.
+        begins: Lsn,
         /// Repair: in these shards it handles everything behind these positions, where they stood paused, and goes on.
         /// Empty for an ordinary revision.
         backlog: Vec<(ShardSet, Lsn)>,
@@ -68,7 +71,30 @@ pub enum Change {
     Paused {
         deployment: DeploymentId,
         shards: ShardSet,
+        cause: PauseCause,
         reason: Box<str>,
+    },
+    /// All shards stop, each at its reader's own position at once: the newest revision has failed too often.
+    Quarantined {
+        deployment: DeploymentId,
+        revision: u32,
+        reason: Box<str>,
+    },
+    /// Shards that stand still go on behind what retention has released before they have read it.
+    GapAccepted {
+        deployment: DeploymentId,
+        gap: Gap,
+    },
+    /// Something that an operator should know of begins or is over. Which alerts are open is told by these frames alone.
+    Alert {
+        business: Box<str>,
+        /// Of the alert: `quarantined`.
+        name: Box<str>,
+        /// The deployment that it is about, or `host`.
+        subject: Box<str>,
+        /// False: it is over.
+        raised: bool,
+        message: Box<str>,
     },
     Resumed {
         deployment: DeploymentId,
@@ -115,6 +141,8 @@ pub enum Start {
     Latest,
     /// Everything that the journal still has.
     Earliest,
+    /// What the journal still has of what was written at or after a time, milliseconds.
+    At(u64),
 }
 
 /// One atomic unit: inputs consumed, what they changed, what they found, and how far the reader is.

@@ -70,6 +70,10 @@ limits! {
     fuel_configure = 500_000_000, "fuel", "describe or configure";
     watchdog_ms = 10_000, "ms", "one call by the wall clock: a host failure, retried, never a verdict";
     host_retries = 3, "tries", "after host failures, with back-off; then the deployment pauses";
+    quarantine_faults = 5, "faults", "traps and spent fuel of the newest revision within quarantine_ms; then the deployment is quarantined";
+    quarantine_ms = 10 * 60_000, "ms", "how long a fault counts";
+    fault_samples = 10, "inputs", "last faults of a deployment that are shown";
+    lag_max_bytes = 1 << 30, "bytes", "of the journal that a live deployment may be behind; then it is parked, or blocks intake (on_lag)";
     instance_calls = 1_000_000, "calls", "an instance is replaced after about this many calls";
     instance_memory_bytes = 32 << 20, "bytes", "an instance that has grown beyond it is replaced";
     workers = 0, "threads", "workers that run modules, each for its part of the shards; 0 is one for each core";

@@ -3,6 +3,7 @@
 pub mod document;
 pub mod event;
 pub mod frame;
+pub mod guard;
 pub mod ids;
 pub mod limits;
 pub mod outcome;
@@ -14,6 +15,7 @@ pub mod window;
 pub use document::{Document, Op, Timer, Value};
 pub use event::{Event, EventRef};
 pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Tick, Via, Whole};
+pub use guard::{Gap, Guard, OnLag, OnQuarantine, PauseCause};
 pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};

@@ -20,12 +20,15 @@ pub enum Submitted {
     Duplicate(Lsn),
     /// Same identity, other content: nothing was changed.
     IdReused(Lsn),
+    /// Refused until this deployment has caught up (`on_lag: block`).
+    Blocked(super::DeploymentId),
 }
 
 impl Submitted {
     pub fn lsn(self) -> Lsn {
         match self {
             Submitted::Accepted(lsn) | Submitted::Duplicate(lsn) | Submitted::IdReused(lsn) => lsn,
+            Submitted::Blocked(_) => Lsn::ZERO,
         }
     }
 }
@@ -57,7 +60,7 @@ pub trait Ask: Send + Sync {
     /// Which verdicts would an action's chain reach now, every filter asked, nothing kept? For actions that the
     /// person's document still holds, and for those of a decision that is given.
     fn what_if(&self, look: WhatIf, answer: Answering<Vec<Reached>>);
-    /// Where a paused deployment's shards stand.
+    /// Where the shards of a deployment that stand still do so.
     fn standing(&self, deployment: super::DeploymentId, answer: Answering<Vec<(ShardSet, Lsn)>>);
 }
 
@@ -135,8 +138,6 @@ pub enum AskError {
     Refused { code: Box<str>, message: Box<str> },
     #[error("the host could not run the query: {0}")]
     Host(String),
-    #[error("the deployment is not paused in all its shards: `fishpond deployment pause` first")]
-    NotPaused,
 }
 
 /// One deployment's document of a key.
@@ -149,18 +150,47 @@ pub struct DocumentView {
 }
 
 /// How far a deployment has read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {
     /// Of the slowest shard.
     pub position: Lsn,
-    /// Positions that shard still has to read.
+    /// Positions that shard still has to read,
     pub lag: u64,
+    /// their bytes in the journal,
+    pub lag_bytes: u64,
+    /// and how long ago the first of them was written, milliseconds.
+    pub lag_ms: u64,
+    /// Documents in memory, and their bytes.
+    pub documents: u64,
+    pub state_bytes: u64,
+}
+
+/// Traps and spent fuel of a deployment since the start of the host.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Faulty {
+    /// Those that count toward quarantine now.
+    pub counted: u64,
+    /// The last ones, newest first.
+    pub samples: Vec<Sample>,
+}
+
+/// An input that ended with a fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sample {
+    pub lsn: Lsn,
+    pub revision: u32,
+    pub key: Box<str>,
+    pub code: Box<str>,
+    pub message: Box<str>,
+    /// Receive clock, milliseconds.
+    pub at: u64,
 }
 
 /// Looks at the shards from outside.
 pub trait Watch: Send + Sync {
     /// None for a deployment that no worker has met yet.
     fn progress(&self, deployment: super::DeploymentId) -> Option<Progress>;
+    fn faults(&self, deployment: super::DeploymentId) -> Faulty;
     /// The reason why the host cannot do its work, if there is one.
     fn unhealthy(&self) -> Option<String>;
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::Error;
+use super::guard::describe;
 use crate::engine::{Configured, Scope};
-use crate::model::{Change, Control, DeploymentId, Digest, Lsn, OnError, ShardId, ShardSet, Start};
+use crate::model::{
+    Change, Control, DeploymentId, Digest, Gap, Guard, Lsn, OnError, PauseCause, ShardId, ShardSet, Start,
+};
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]
@@ -16,8 +19,11 @@ pub struct DeployRequest {
     /// None = what the plan asks for.
     pub permissions: Option<Vec<String>>,
     pub on_error: OnError,
+    pub guard: Guard,
     /// Only for the first revision.
     pub start: Start,
+    /// Of a repair: shards may go on behind what retention has released before they have read it.
+    pub accept_gap: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +38,10 @@ pub struct Deployment {
     pub start: Lsn,
     /// Inputs below this control frame are handled, none from it on. Final.
     pub retired: Option<Lsn>,
+    /// Numbers of the revisions that were quarantined.
+    pub quarantined: Vec<u32>,
+    /// What its shards have gone on behind, unread.
+    pub gaps: Vec<Gap>,
 }
 
 /// One module with one configuration. Handles inputs from `from` on, or behind its `backlog`.
@@ -46,6 +56,7 @@ pub struct Revision {
     pub envelope: Box<str>,
     pub permissions: Vec<Box<str>>,
     pub on_error: OnError,
+    pub guard: Guard,
     /// Wall clock, milliseconds.
     pub at: u64,
     pub by: Box<str>,
@@ -54,6 +65,8 @@ pub struct Revision {
     /// Whose identities its modules make.
     pub(super) scope: Scope,
     start: Start,
+    /// Where the first one began: it has read everything up to here.
+    begins: Lsn,
 }
 
 impl Revision {
@@ -66,20 +79,34 @@ impl Revision {
     pub fn is_filter(&self) -> bool {
         self.configured.plan.filter.is_some()
     }
+
+    /// What makes it behave as it does.
+    pub(super) fn content(&self) -> (Digest, &str, &[Box<str>]) {
+        (self.digest, &self.configuration, &self.permissions)
+    }
 }
 
 /// Which shards stand still, and why the last of them was stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paused {
     pub shards: ShardSet,
+    /// The gravest of those that stopped any of them.
+    pub cause: PauseCause,
     pub reason: Box<str>,
     /// Wall clock, milliseconds.
     pub since: u64,
+    /// What is gone of what some of them would read next.
+    pub gap: Option<Box<str>>,
 }
 
 impl Paused {
-    pub(super) fn add(&mut self, shards: ShardSet, reason: &str, at: u64) {
-        *self = Paused { shards: self.shards.union(shards), reason: reason.into(), since: at };
+    pub(super) fn add(&mut self, shards: ShardSet, cause: PauseCause, reason: &str, at: u64) {
+        self.shards = self.shards.union(shards);
+        self.cause = self.cause.max(cause);
+        (self.reason, self.since) = (reason.into(), at);
+        if cause == PauseCause::Gap {
+            self.gap = Some(reason.into());
+        }
     }
 
     pub(super) fn remove(&mut self, shards: ShardSet) {
@@ -94,7 +121,7 @@ impl Deployment {
     pub(super) fn first(lsn: Lsn, business: &str, name: &str, revision: Arc<Revision>) -> Deployment {
         let start = match revision.start {
             Start::Latest => lsn,
-            Start::Earliest => Lsn::ZERO,
+            Start::Earliest | Start::At(_) => revision.begins,
         };
         let id = DeploymentId(lsn.0);
         Deployment {
@@ -105,16 +132,29 @@ impl Deployment {
             paused: Paused::default(),
             start,
             retired: None,
+            quarantined: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 
     pub(super) fn with_revision(&self, revision: Arc<Revision>) -> Deployment {
         let mut next = self.clone();
-        if !revision.backlog.is_empty() {
+        if !revision.backlog.is_empty() || self.is_quarantined() {
             next.paused = Paused::default();
         }
         next.revisions.push(revision);
         next
+    }
+
+    pub(super) fn quarantine(&mut self, revision: u32, reason: &str, at: u64) {
+        self.paused.add(ShardSet::ALL, PauseCause::Quarantine, reason, at);
+        self.quarantined.push(revision);
+    }
+
+    /// Shards that stand still are behind a gap now.
+    pub(super) fn pass(&mut self, gap: Gap) {
+        self.paused.gap = Some(describe(&gap));
+        self.gaps.push(gap);
     }
 
     /// The revision that handles this position in a shard: the newest that begins at or below it.
@@ -154,7 +194,9 @@ pub(super) fn revision_from(lsn: Lsn, control: &Control) -> Result<Revision, Err
         plan,
         permissions,
         on_error,
+        guard,
         start,
+        begins,
         backlog,
     } = &control.change
     else {
@@ -170,10 +212,12 @@ pub(super) fn revision_from(lsn: Lsn, control: &Control) -> Result<Revision, Err
         configured,
         permissions: permissions.clone(),
         on_error: *on_error,
+        guard: *guard,
         at: control.at,
         by: control.by.clone(),
         backlog: backlog.clone(),
         scope: Scope { business: business.clone(), deployment: name.clone() },
         start: *start,
+        begins: *begins,
     })
 }

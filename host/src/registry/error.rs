@@ -2,7 +2,7 @@
 
 use crate::engine::{ConfigureError, UploadError};
 use crate::journal;
-use crate::model::{NameError, SHARD_COUNT, ShardId};
+use crate::model::{Gap, NameError, SHARD_COUNT, ShardId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,6 +40,15 @@ pub enum Error {
     NotStanding { name: String, shards: u32 },
     #[error("a repair needs the position of each shard once, but shard {} is named {times} times: ask again where the deployment stands", shard.0)]
     Standing { shard: ShardId, times: usize },
+    #[error(
+        "retention has released what `{name}` has not read: in {shards} shards up to {} frames, positions {} to {}. To go on behind \
+         them, accept that (`--accept-gap`); to read them, restore a backup", gap.positions(), gap.from, gap.to
+    )]
+    Gap { name: String, gap: Gap, shards: u32 },
+    #[error("a start at a time in the future is not possible: use `latest`, or deploy it then")]
+    StartInFuture,
+    #[error("the deployment `{0}` has begun already: only a new one begins at a time")]
+    HasBegun(String),
     #[error("the configuration is not JSON: {0}")]
     ConfigurationJson(String),
     #[error("the configuration has {bytes} bytes, at most {limit} are allowed (`configuration_bytes`)")]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Clock, Registry};
 use crate::engine::Engine;
 use crate::journal::{Failpoints, Journal, Log, Options};
-use crate::model::{Change, Control, DeploymentId, Digest, Frame, Limits, Lsn, OnError, Start};
+use crate::model::{Change, Control, DeploymentId, Digest, Frame, Guard, Limits, Lsn, OnError, Start};
 
 pub(crate) struct Past {
     _folder: tempfile::TempDir,
@@ -70,7 +70,9 @@ impl Past {
             plan: plan.into(),
             permissions: vec!["matches".into()],
             on_error: OnError::Skip,
+            guard: Guard::default(),
             start: Start::Latest,
+            begins: Lsn::ZERO,
             backlog: Vec::new(),
         };
         let control = Arc::new(Control { at: (self.clock())(), by: "ops".into(), change });

@@ -3,11 +3,13 @@
 //! Everything here is derived from control frames; module files are written and synced before the frame that names
 //! them. Changes are appended under the registry's lock, so whoever reads a control frame finds it applied.
 
+mod alerts;
 mod deployment;
 mod error;
 mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod guard;
 mod revise;
 mod upload;
 
@@ -19,13 +21,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use alerts::{AlertKey, HOST, OpenAlert, PLATFORM, advice};
 pub use deployment::{DeployRequest, Deployment, Paused, Revision};
 pub use error::Error;
 pub use upload::Uploaded;
 
 use crate::engine::{Engine, Module, Runner};
 use crate::journal::Log;
-use crate::model::{Change, Control, DeploymentId, Digest, Frame, Limits, Lsn, ShardSet};
+use crate::model::{Change, Control, DeploymentId, Digest, Frame, Limits, Lsn, PauseCause, ShardSet};
 use deployment::revision_from;
 use files::ModuleFiles;
 
@@ -50,6 +53,7 @@ struct State {
     /// Native code, loaded at first use and kept.
     loaded: BTreeMap<Digest, Arc<Module>>,
     deployments: BTreeMap<DeploymentId, Arc<Deployment>>,
+    alerts: alerts::Open,
 }
 
 impl Registry {
@@ -104,7 +108,8 @@ impl Registry {
             if deployment.paused.shards == ShardSet::ALL {
                 return Err(Error::AlreadyPaused(deployment.name.to_string()));
             }
-            Ok(Change::Paused { deployment: deployment.id, shards: ShardSet::ALL, reason: reason.into() })
+            let (cause, reason) = (PauseCause::Operator, reason.into());
+            Ok(Change::Paused { deployment: deployment.id, shards: ShardSet::ALL, cause, reason })
         })
     }
 
@@ -126,12 +131,6 @@ impl Registry {
             still_there(deployment)?;
             Ok(Change::Retired { deployment: deployment.id })
         })
-    }
-
-    /// The host stops shards by itself: `on_error: pause`, or a failure of its own that retrying did not mend.
-    pub fn pause_shards(&self, id: DeploymentId, shards: ShardSet, reason: &str) -> Result<Lsn, Error> {
-        let mut state = self.write();
-        self.commit(&mut state, "host", Change::Paused { deployment: id, shards, reason: reason.into() })
     }
 
     fn change_named(
@@ -167,7 +166,14 @@ impl Registry {
         Runner::new(module, &revision.scope, &revision.envelope, configured, permissions).map_err(Error::Configure)
     }
 
+    /// Appends a change and the alerts that follow from it. Answers the change's position.
     fn commit(&self, state: &mut State, by: &str, change: Change) -> Result<Lsn, Error> {
+        let lsn = self.append(state, by, change)?;
+        self.settle(state)?;
+        Ok(lsn)
+    }
+
+    fn append(&self, state: &mut State, by: &str, change: Change) -> Result<Lsn, Error> {
         let control = Arc::new(Control { at: (self.clock)(), by: by.into(), change });
         let lsn = self.log.append(Frame::Control(control.clone()))?;
         self.apply(state, lsn, &control)?;
@@ -188,9 +194,16 @@ impl Registry {
                 };
                 state.deployments.insert(deployment.id, Arc::new(deployment));
             }
-            Change::Paused { deployment, shards, reason } => {
-                state.update(*deployment, |deployment| deployment.paused.add(*shards, reason, control.at));
+            Change::Paused { deployment, shards, cause, reason } => {
+                state.update(*deployment, |deployment| deployment.paused.add(*shards, *cause, reason, control.at));
             }
+            Change::Quarantined { deployment, revision, reason } => {
+                state.update(*deployment, |deployment| deployment.quarantine(*revision, reason, control.at));
+            }
+            Change::GapAccepted { deployment, gap } => {
+                state.update(*deployment, |deployment| deployment.pass(*gap));
+            }
+            Change::Alert { .. } => alerts::apply(&mut state.alerts, lsn, control),
             Change::Resumed { deployment, shards } => {
                 state.update(*deployment, |deployment| deployment.paused.remove(*shards));
             }

@@ -75,23 +75,45 @@ impl Registry {
         by: &str,
     ) -> Result<Revised, Error> {
         let mut state = self.write();
-        let revision = match state.find(business, name) {
+        let mut backlog = backlog;
+        let begins = self.begins(request.start)?;
+        let present = state.find(business, name).cloned();
+        let revision = match &present {
             Some(deployment) => {
                 still_there(deployment)?;
+                if matches!(request.start, Start::At(_)) {
+                    return Err(Error::HasBegun(name.to_owned()));
+                }
+                let revision = deployment.check_successor(&tried)?;
                 if !backlog.is_empty() {
                     check_standing(deployment, &backlog)?;
+                    let gone = self.pass_gaps(&mut state, deployment, &backlog, request.accept_gap, by)?;
+                    backlog.iter_mut().for_each(|(_, position)| *position = (*position).max(gone));
                 }
-                deployment.check_successor(&tried)?
+                revision
             }
             None if state.deployments.len() as u64 >= self.limits.deployments => {
                 return Err(Error::Limit { name: "deployments", limit: self.limits.deployments });
             }
             None => 1,
         };
-        let change = tried.into_change(business, name, revision, digest, request, backlog);
+        let change = tried.into_change(business, name, revision, digest, request, begins, backlog);
         let lsn = self.commit(&mut state, by, change)?;
         let deployment = state.find(business, name).cloned().ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
         Ok((lsn, deployment))
+    }
+}
+
+impl Registry {
+    /// The position up to which a new deployment has nothing to read. Nothing below it is in the journal, or asked for.
+    fn begins(&self, start: Start) -> Result<Lsn, Error> {
+        let first = self.log.first();
+        Ok(match start {
+            Start::Latest => Lsn::ZERO,
+            Start::Earliest => first.previous(),
+            Start::At(time) if time > (self.clock)() => return Err(Error::StartInFuture),
+            Start::At(time) => self.log.journal().position_at(time).max(first).previous(),
+        })
     }
 }
 
@@ -109,7 +131,7 @@ fn check_standing(deployment: &Deployment, standing: &[(ShardSet, Lsn)]) -> Resu
 
 impl Deployment {
     /// What an older revision was asked for, to be asked for again.
-    fn going_back(&self, to: Option<u32>) -> Result<DeployRequest, Error> {
+    pub(super) fn going_back(&self, to: Option<u32>) -> Result<DeployRequest, Error> {
         let newest = self.newest().number;
         let name = || self.name.to_string();
         let wanted = match to {
@@ -124,7 +146,10 @@ impl Deployment {
             configuration: revision.configuration.to_string(),
             permissions: Some(revision.permissions.iter().map(|name| name.to_string()).collect()),
             on_error: revision.on_error,
+            // What is chosen for the deployment stays.
+            guard: self.newest().guard,
             start: Start::Latest,
+            accept_gap: false,
         })
     }
 
@@ -181,6 +206,7 @@ impl Tried {
         revision: u32,
         digest: Digest,
         request: DeployRequest,
+        begins: Lsn,
         backlog: Vec<(ShardSet, Lsn)>,
     ) -> Change {
         Change::DeploymentRevised {
@@ -193,7 +219,9 @@ impl Tried {
             plan: self.configured.json.into(),
             permissions: self.permissions,
             on_error: request.on_error,
+            guard: request.guard,
             start: request.start,
+            begins,
             backlog,
         }
     }
@@ -202,12 +230,20 @@ impl Tried {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::OnError;
+    use crate::model::{Guard, OnError, PauseCause};
     use crate::registry::fixture::{Past, plan};
 
     fn request() -> DeployRequest {
         let (module, configuration) = (String::new(), "{}".to_owned());
-        DeployRequest { module, configuration, permissions: None, on_error: OnError::Skip, start: Start::Latest }
+        DeployRequest {
+            module,
+            configuration,
+            permissions: None,
+            on_error: OnError::Skip,
+            guard: Guard::default(),
+            start: Start::Latest,
+            accept_gap: false,
+        }
     }
 
     /// As if a module had answered this plan.
@@ -239,7 +275,7 @@ mod tests {
     fn a_repair_needs_a_pause_and_the_place_of_each_shard_once() {
         let past = Past::new();
         let id = past.deploy("b", "d", &plan(""));
-        past.registry.pause_shards(id, ShardSet(0b11), "trap").expect("paused");
+        past.registry.pause_shards(id, ShardSet(0b11), PauseCause::Fault, "trap").expect("paused");
         let error = activate(&past, &plan(""), standing()).expect_err("two shards only");
         assert!(matches!(error, Error::NotStanding { shards: 2, .. }), "{error}");
         past.registry.pause("b", "d", "look", "ops").expect("paused");

@@ -2,7 +2,7 @@
 
 use super::fixture::{Past, plan};
 use super::*;
-use crate::model::{OnError, ShardId, Start};
+use crate::model::{Guard, OnError, PauseCause, ShardId, Start};
 
 fn revision(number: u32, lsn: u64, backlog: Vec<(ShardSet, Lsn)>) -> Arc<Revision> {
     let change = Change::DeploymentRevised {
@@ -15,7 +15,9 @@ fn revision(number: u32, lsn: u64, backlog: Vec<(ShardSet, Lsn)>) -> Arc<Revisio
         plan: plan("").into(),
         permissions: Vec::new(),
         on_error: OnError::Skip,
+        guard: Guard::default(),
         start: Start::Latest,
+        begins: Lsn::ZERO,
         backlog,
     };
     Arc::new(revision_from(Lsn(lsn), &Control { at: 0, by: "ops".into(), change }).expect("a revision"))
@@ -58,7 +60,7 @@ fn retired_is_final_for_operators_and_the_host_may_still_stop_a_shard() {
     };
     refused(past.registry.retire("b", "d", "ops"));
     refused(past.registry.pause("b", "d", "look", "ops"));
-    past.registry.pause_shards(id, ShardSet(1), "trap").expect("paused by the host");
+    past.registry.pause_shards(id, ShardSet(1), PauseCause::Fault, "trap").expect("paused by the host");
     assert_eq!(retired().paused.shards, ShardSet(1));
     refused(past.registry.resume("b", "d", "ops"));
     assert_eq!(past.log.last(), lsn.next(), "what is refused writes nothing");

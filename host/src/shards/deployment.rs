@@ -6,14 +6,14 @@ use std::time::Instant;
 use super::batch::Batch;
 use super::meters::Meters;
 use super::parts::Parts;
-use super::progress::Board;
+use super::progress::{Board, Place};
 use super::reader::Reader;
 use super::recovery::Recovered;
 use super::shelf::Shelf;
 use super::worker::Stamp;
 use crate::engine::{HostFailure, Input, Ran, Runner};
 use crate::journal::Log;
-use crate::model::{Document, Lsn, OnError, ShardId, ShardSet};
+use crate::model::{Document, Gap, Lsn, OnError, ShardId, ShardSet};
 use crate::registry::{Deployment, Revision};
 use crate::router::Router;
 
@@ -86,7 +86,20 @@ impl Active {
         for reader in &mut self.readers {
             reader.paused = reader.shards.intersects(paused);
         }
+        self.pass_gaps(&deployment.gaps);
         self.deployment = deployment;
+    }
+
+    /// Readers whose shards may all go on behind what is gone do so.
+    fn pass_gaps(&mut self, gaps: &[Gap]) {
+        for reader in &mut self.readers {
+            let ahead = gaps.iter().filter(|gap| gap.to >= reader.next());
+            let may = ahead.clone().fold(ShardSet::EMPTY, |all, gap| all.union(gap.shards));
+            let behind = ahead.map(|gap| gap.to.next()).max();
+            if let Some(behind) = behind.filter(|_| reader.shards.without(may).is_empty()) {
+                reader.seek(behind);
+            }
+        }
     }
 
     /// Readers that are at the same place become one again.
@@ -222,7 +235,9 @@ impl Active {
         // A retired deployment has nothing more to read.
         let position = self.position();
         let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
-        board.publish(worker, self.deployment.id, position, over);
+        let live = self.readers.iter().filter(|reader| !reader.paused).map(Reader::position).min();
+        let (documents, state_bytes) = (self.shelf.documents.len() as u64, self.shelf.documents.bytes() as u64);
+        board.publish(worker, self.deployment.id, Place { position, live, over, documents, state_bytes });
         self.meters.paused(self.deployment.paused.shards.len());
     }
 
@@ -252,6 +267,11 @@ fn run_by_export(
         all.guest_time += ran.guest_time;
         all.fuel += ran.fuel;
         all.calls += ran.calls;
+        if ran.stopped.is_some() {
+            // What other exports did was for earlier positions.
+            all.stopped = ran.stopped;
+            break;
+        }
         if let Some(fault) = ran.fault {
             // Nothing of the failing position may stand, also not what another export did there.
             documents.clone_from(&before);

@@ -13,8 +13,11 @@ use crate::registry::{Deployment, Registry};
 pub const MATCH: &str = "fishpond.match";
 pub const DECISION: &str = "fishpond.decision";
 pub const DELIVERY: &str = "fishpond.delivery";
-/// Followed by what happened: `activated`, `paused`, `resumed`, `retired`.
+/// Followed by what happened: `activated`, `paused`, `quarantined`, `gap_accepted`, `resumed`, `retired`.
 pub const DEPLOYMENT: &str = "fishpond.deployment.";
+
+/// Followed by the alert's name. A fact for its beginning, another for its end.
+pub const ALERT: &str = "fishpond.alert.";
 
 /// Which derived events somebody wants.
 pub trait Wants {
@@ -125,9 +128,20 @@ pub fn of_control(lsn: Lsn, control: &Control, registry: &Registry, mut found: i
             let named = Some((Arc::from(&**business), Arc::from(&**name)));
             (named, "activated", json!({"revision": revision, "digest": digest.to_string()}))
         }
-        Change::Paused { deployment: id, shards, reason } => {
-            (deployment(*id), "paused", json!({"shards": shards.len(), "reason": reason}))
+        Change::Paused { deployment: id, shards, cause, reason } => {
+            let data = json!({"shards": shards.len(), "cause": cause.name(), "reason": reason});
+            (deployment(*id), "paused", data)
         }
+        Change::Quarantined { deployment: id, revision, reason } => {
+            (deployment(*id), "quarantined", json!({"revision": revision, "reason": reason}))
+        }
+        Change::GapAccepted { deployment: id, gap } => {
+            let data = json!({
+                "shards": gap.shards.len(), "from": gap.from.0, "to": gap.to.0, "positions": gap.positions(),
+            });
+            (deployment(*id), "gap_accepted", data)
+        }
+        Change::Alert { .. } => return of_alert(lsn, control, found),
         Change::Resumed { deployment: id, shards } => (deployment(*id), "resumed", json!({"shards": shards.len()})),
         Change::Retired { deployment: id } => (deployment(*id), "retired", json!({})),
         Change::ModuleUploaded { .. } | Change::PolicyRevised { .. } | Change::ChainRevised { .. } => return,
@@ -146,6 +160,23 @@ pub fn of_control(lsn: Lsn, control: &Control, registry: &Registry, mut found: i
         hops: 1,
     };
     found(&business, event(&business, &"fishpond/host".into(), &fact, control.at));
+}
+
+/// An alert begins or is over: about its subject, in its business.
+fn of_alert(lsn: Lsn, control: &Control, mut found: impl FnMut(&str, Event)) {
+    let Change::Alert { business, name, subject, raised, message } = &control.change else { return };
+    let state = if *raised { "raised" } else { "resolved" };
+    let data = json!({"alert": name, "subject": subject, "state": state, "message": message});
+    let fact = Published {
+        id: fact_id(&["control", &lsn.to_string()]),
+        event_type: format!("{ALERT}{name}").into(),
+        subject: subject.clone(),
+        actor: "".into(),
+        data: data.to_string().into(),
+        time: control.at,
+        hops: 1,
+    };
+    found(business, event(business, &"fishpond/host".into(), &fact, control.at));
 }
 
 fn event(business: &str, source: &Arc<str>, published: &Published, received: u64) -> Event {

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::blocking::Blocking;
 use super::dedup::{Dedup, Known};
 use super::parts::Parts;
 use super::ticks::Timekeeper;
 use crate::codec::Interner;
 use crate::journal::{Encoded, Error, Log};
 use crate::model::ports::{Submit, SubmitError, Submitted};
-use crate::model::{Event, Frame, Lsn};
+use crate::model::{DeploymentId, Event, Frame, Lsn};
 use crate::telemetry::Metrics;
 
 pub struct Intake {
@@ -19,6 +20,7 @@ pub struct Intake {
     interner: Mutex<Interner>,
     metrics: Arc<Metrics>,
     time: Arc<Timekeeper>,
+    blocking: Arc<Blocking>,
 }
 
 /// An event ready to be appended: hashing and encoding need no lock.
@@ -32,10 +34,10 @@ struct Prepared {
 impl Intake {
     /// `dedup` as recovery has rebuilt it.
     pub fn new(parts: &Parts, dedup: Dedup) -> Intake {
-        let Parts { log, limits, metrics, time, .. } = parts.clone();
+        let Parts { log, limits, metrics, time, blocking, .. } = parts.clone();
         let interner = Mutex::new(Interner::new(limits.sources as usize));
         measure(&metrics, &dedup);
-        Intake { log, dedup: Mutex::new(dedup), interner, metrics, time }
+        Intake { log, dedup: Mutex::new(dedup), interner, metrics, time, blocking }
     }
 
     fn prepare(&self, events: Vec<Event>) -> Vec<Prepared> {
@@ -71,18 +73,28 @@ impl Submit for Intake {
                 earlier.or_else(|| fresh.get(&item.identity).map(|(index, content)| (Place::Fresh(*index), *content)));
             found.push(match earlier {
                 Some((place, content)) => (place, Some(content == item.content)),
-                None => {
-                    let index = frames.len() as u64;
-                    fresh.insert(item.identity, (index, item.content));
-                    frames.extend(item.encoded.take());
-                    (Place::Fresh(index), None)
-                }
+                None => match self.blocking.who(&item.event) {
+                    Some(lagging) => (Place::Nowhere(lagging), None),
+                    None => {
+                        let index = frames.len() as u64;
+                        fresh.insert(item.identity, (index, item.content));
+                        frames.extend(item.encoded.take());
+                        (Place::Fresh(index), None)
+                    }
+                },
             });
         }
         let first = if frames.is_empty() { Lsn::ZERO } else { self.log.try_append_all(frames).map_err(refused)? };
         let mut answers = Vec::with_capacity(found.len());
         for (item, (place, earlier)) in prepared.iter().zip(found) {
-            let lsn = place.lsn(first);
+            let lsn = match place {
+                Place::Known(lsn) => lsn,
+                Place::Fresh(index) => Lsn(first.0 + index),
+                Place::Nowhere(lagging) => {
+                    answers.push(Submitted::Blocked(lagging));
+                    continue;
+                }
+            };
             answers.push(match earlier {
                 None => {
                     dedup.insert(&item.event, item.identity, Known { lsn, content: item.content });
@@ -109,15 +121,8 @@ enum Place {
     Known(Lsn),
     /// Index among this batch's frames.
     Fresh(u64),
-}
-
-impl Place {
-    fn lsn(&self, first: Lsn) -> Lsn {
-        match self {
-            Place::Known(lsn) => *lsn,
-            Place::Fresh(index) => Lsn(first.0 + index),
-        }
-    }
+    /// It may not come in before this deployment has caught up.
+    Nowhere(DeploymentId),
 }
 
 fn refused(error: Error) -> SubmitError {

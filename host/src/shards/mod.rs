@@ -5,12 +5,14 @@
 //! documents to the store; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
 //! to; `ticks` let time pass for the timers of the `agenda`; `recovery` rebuilds all of it from the journal. `questions`
 //! are answered in between, `progress` says how far everybody is. There are several `workers`, each at a `station` with
-//! its own part of the shards, and nothing passes between them but frames.
+//! its own part of the shards, and nothing passes between them but frames. The `guardian` looks after deployments that fail
+//! (`faults`) or lag (`blocking`).
 
 mod agenda;
 mod append;
 mod asker;
 mod batch;
+mod blocking;
 mod checkpoint;
 mod commit;
 mod dedup;
@@ -18,6 +20,8 @@ mod deployment;
 mod desk;
 mod documents;
 mod facts;
+mod faults;
+mod guardian;
 mod intake;
 mod meters;
 mod parts;
@@ -35,6 +39,9 @@ mod workers;
 mod writeback;
 
 pub use asker::Asker;
+pub use blocking::Blocking;
+pub use faults::Faults;
+pub use guardian::Guardian;
 pub use intake::Intake;
 pub use parts::Parts;
 pub use progress::Board;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::blocking::Blocking;
+use super::faults::Faults;
 use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::Limits;
@@ -22,6 +24,10 @@ pub struct Parts {
     pub clock: Clock,
     /// Who writes ticks.
     pub time: Arc<Timekeeper>,
+    /// Those of all workers.
+    pub faults: Arc<Faults>,
+    /// What intake refuses for now.
+    pub blocking: Arc<Blocking>,
     /// Who is connected.
     pub presence: Arc<dyn Presence>,
 }

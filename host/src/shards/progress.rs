@@ -1,30 +1,70 @@
 //! How far each deployment is, for those who ask from outside the worker.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::faults::Faults;
 use crate::journal::{Health, Log};
-use crate::model::ports::{Progress, Watch};
+use crate::model::ports::{Faulty, Progress, Watch};
 use crate::model::{DeploymentId, Lsn};
+use crate::registry::Clock;
 
 pub struct Board {
     log: Log,
-    /// By deployment and worker, with whether there is nothing more to read.
-    positions: Mutex<BTreeMap<DeploymentId, Vec<(Lsn, bool)>>>,
+    clock: Clock,
+    faults: Arc<Faults>,
+    /// By deployment and worker.
+    places: Mutex<BTreeMap<DeploymentId, Vec<Option<Place>>>>,
     workers: usize,
     fatal: Mutex<Option<String>>,
 }
 
+/// Where a deployment is in one worker's shards, and what it has there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Of the slowest shard.
+    pub position: Lsn,
+    /// Of the slowest shard that does not stand still.
+    pub live: Option<Lsn>,
+    /// It has read all that it will ever read.
+    pub over: bool,
+    /// Documents in memory,
+    pub documents: u64,
+    /// and their bytes.
+    pub state_bytes: u64,
+}
+
 impl Board {
-    pub fn new(log: Log, workers: usize) -> Board {
-        Board { log, positions: Mutex::default(), workers, fatal: Mutex::default() }
+    pub fn new(log: Log, clock: Clock, faults: Arc<Faults>, workers: usize) -> Board {
+        Board { log, clock, faults, places: Mutex::default(), workers, fatal: Mutex::default() }
     }
 
-    /// Where a deployment is in one worker's shards. `over`: it has read all that it will ever read.
-    pub fn publish(&self, worker: usize, deployment: DeploymentId, position: Lsn, over: bool) {
-        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = positions.entry(deployment).or_insert_with(|| vec![(Lsn::ZERO, false); self.workers]);
-        places[worker] = (position, over);
+    fn places(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Vec<Option<Place>>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn publish(&self, worker: usize, deployment: DeploymentId, place: Place) {
+        self.places().entry(deployment).or_insert_with(|| vec![None; self.workers])[worker] = Some(place);
+    }
+
+    /// The slowest shard that does not stand still; None within if all do. None for a deployment that some worker has not met
+    /// yet.
+    pub fn live(&self, deployment: DeploymentId) -> Option<Option<Lsn>> {
+        let places = self.places();
+        let places: Vec<Place> = places.get(&deployment)?.iter().copied().collect::<Option<_>>()?;
+        Some(places.iter().filter(|place| !place.over).filter_map(|place| place.live).min())
+    }
+
+    /// What is behind a position: frames, bytes of the journal, and the age of the oldest of them in milliseconds. Bytes and
+    /// age are known of what is durable.
+    pub fn behind(&self, position: Lsn) -> (u64, u64, u64) {
+        let frames = self.log.last().0.saturating_sub(position.0);
+        if frames == 0 {
+            return (0, 0, 0);
+        }
+        let next = position.next().max(self.log.first());
+        let age = self.log.written_at(next).map_or(0, |written| (self.clock)().saturating_sub(written));
+        (frames, self.log.bytes_from(next), age)
     }
 
     /// The first reason counts: what follows is a consequence.
@@ -35,12 +75,18 @@ impl Board {
 
 impl Watch for Board {
     fn progress(&self, deployment: DeploymentId) -> Option<Progress> {
-        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = positions.get(&deployment)?;
-        let position = places.iter().map(|(position, _)| *position).min()?;
-        let over = places.iter().all(|(_, over)| *over);
-        let lag = if over { 0 } else { self.log.last().0.saturating_sub(position.0) };
-        Some(Progress { position, lag })
+        let places: Vec<Place> =
+            self.places().get(&deployment)?.iter().map(|place| place.unwrap_or_default()).collect();
+        let position = places.iter().map(|place| place.position).min()?;
+        let over = places.iter().all(|place| place.over);
+        let (lag, lag_bytes, lag_ms) = if over { (0, 0, 0) } else { self.behind(position) };
+        let documents = places.iter().map(|place| place.documents).sum();
+        let state_bytes = places.iter().map(|place| place.state_bytes).sum();
+        Some(Progress { position, lag, lag_bytes, lag_ms, documents, state_bytes })
+    }
+
+    fn faults(&self, deployment: DeploymentId) -> Faulty {
+        self.faults.of(deployment, (self.clock)())
     }
 
     fn unhealthy(&self) -> Option<String> {

@@ -185,9 +185,16 @@ impl Part {
         Ok(shards.iter().any(|shard| lsn > checkpoints[usize::from(shard.0)]))
     }
 
-    /// A repair goes on where each shard stood when it was paused, also where that was never part of an outcome: a reader
+    /// Shards that went on behind a gap have finished what is gone. A repair goes on where each shard stood when it was paused, also where that was never part of an outcome: a reader
     /// that skips writes nothing.
     fn repaired(&mut self, control: &Control, registry: &Registry) {
+        if let Change::GapAccepted { deployment, gap } = &control.change {
+            let own = self.shards;
+            if let Some(recovered) = self.deployment(*deployment, registry) {
+                recovered.finish(gap.shards.intersection(own), gap.to);
+            }
+            return;
+        }
         let Change::DeploymentRevised { business, name, backlog, .. } = &control.change else { return };
         if backlog.is_empty() {
             return;

@@ -4,9 +4,23 @@
 use super::desk::Shelves;
 use super::worker::{Fatal, Worker};
 use super::writeback::Done;
-use crate::model::SHARD_COUNT;
+use crate::model::{DeploymentId, Lsn, PauseCause, SHARD_COUNT};
 
 impl Worker {
+    /// Retention has released what a reader would take next: its shards stop, and nobody else.
+    pub(super) fn pause_before_gap(&mut self, id: DeploymentId, index: usize, first: Lsn) -> Result<(), Fatal> {
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        let reader = &active.readers[index];
+        let (shards, next) = (reader.shards, reader.next());
+        let reason = format!(
+            "position {next} is next, but retention has released everything below position {first}: resume it with \
+             `--accept-gap` to go on there, or restore a backup"
+        );
+        tracing::error!(deployment = %active.deployment.name, reason, "paused before a gap");
+        self.parts.registry.pause_shards(id, shards, PauseCause::Gap, &reason)?;
+        Ok(())
+    }
+
     /// Keeps documents within their memory: clean ones leave; if too few are clean, a checkpoint makes them so.
     pub(super) fn make_room(&mut self) {
         // Shards are spread evenly, so are documents.

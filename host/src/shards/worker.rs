@@ -13,6 +13,7 @@ use super::checkpoint::Checkpointer;
 use super::commit::largest_position;
 use super::deployment::{Active, Loaded};
 use super::desk::Desk;
+use super::faults::Faulted;
 use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
@@ -21,7 +22,7 @@ use super::ticks::Timekeeper;
 use super::turns::Batching;
 use crate::engine::{Fault, HostFailure, Ran};
 use crate::journal::{self, ReadError};
-use crate::model::{DeploymentId, Document, Limits, Lsn, ShardId, ShardSet, shard_of};
+use crate::model::{DeploymentId, Document, Limits, Lsn, PauseCause, ShardId, ShardSet, shard_of};
 use crate::registry;
 
 /// First wait after a host failure; doubles with each further one.
@@ -165,7 +166,10 @@ impl Worker {
         self.generation = generation;
         for deployment in self.parts.registry.snapshot() {
             match self.active.get_mut(&deployment.id) {
-                Some(active) => active.follow(deployment, &self.parts.log),
+                Some(active) => {
+                    active.follow(deployment, &self.parts.log);
+                    active.publish(self.index, &self.board);
+                }
                 None => {
                     let mut active = Active::new(deployment.clone(), self.shards, &self.parts);
                     if self.singly {
@@ -214,7 +218,12 @@ impl Worker {
             hops: self.parts.limits.hops,
             end,
         };
-        let mut batch = Batch::collect(reader, &wanted, size)?;
+        let mut batch = match Batch::collect(reader, &wanted, size) {
+            Err(ReadError::Journal(journal::Error::Released { first, .. })) => {
+                return self.pause_before_gap(id, index, first);
+            }
+            read => read?,
+        };
         if batch.control {
             // The registry holds its lock while it appends and applies a change, so looking again waits for it.
             self.generation = 0;
@@ -247,7 +256,7 @@ impl Worker {
         active.readers[index].succeeded();
         let reason = format!("host failure at position {next}: {failure}");
         let shards = active.readers[index].shards;
-        self.parts.registry.pause_shards(id, shards, &reason)?;
+        self.parts.registry.pause_shards(id, shards, PauseCause::Host, &reason)?;
         Ok(())
     }
 
@@ -266,7 +275,7 @@ impl Worker {
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         active.meters.ran(&ran, batch.inputs.len());
         active.credit -= self.batching.cost(&ran, batch.inputs.len());
-        let stop = ran.fault.as_ref().map(|fault| fault.lsn);
+        let stop = ran.fault.as_ref().map(|fault| fault.lsn).or(ran.stopped);
         let position = stop.map_or(batch.position, Lsn::previous);
         let records = batch.records(ran.outcomes, stop);
         let (largest, limit) = (largest_position(&records), self.parts.limits.journal_frame_bytes);
@@ -275,6 +284,9 @@ impl Worker {
             return self.pause_too_large(id, index, next, largest, limit);
         }
         active.meters.records(&records);
+        let (deployment, revision) = (active.deployment.clone(), active.loaded[loaded].revision.number);
+        let faults = Faulted::of(&records, ran.fault.as_ref());
+        let too_many = self.parts.count_faults(&deployment, revision, faults);
         let head = active.outcome_head(loaded, index, position, now);
         match active.append(&self.parts.log, head, &batch, records, &mut documents, self.checkpoint.mark()) {
             Ok(changed) => active.put_back(&batch, documents, &changed),
@@ -285,8 +297,14 @@ impl Worker {
                 return Err(fatal);
             }
         }
+        if let (Some(next), Some(active)) = (ran.stopped, self.active.get_mut(&id)) {
+            active.readers[index].seek(next);
+        }
         if let Some(fault) = ran.fault {
             self.pause_at(id, index, &fault)?;
+        }
+        if let Some(reason) = too_many {
+            self.parts.registry.quarantine(id, revision, &reason)?;
         }
         Ok(())
     }
@@ -308,7 +326,7 @@ impl Worker {
         );
         tracing::error!(deployment = %active.deployment.name, reason, "paused");
         let shards = active.readers[index].shards;
-        self.parts.registry.pause_shards(id, shards, &reason)?;
+        self.parts.registry.pause_shards(id, shards, PauseCause::Host, &reason)?;
         Ok(())
     }
 
@@ -319,7 +337,7 @@ impl Worker {
         let reason =
             format!("input {} of key `{}`: {}: {}", fault.lsn, fault.key, fault.end.code(), fault.end.message());
         tracing::error!(deployment = %active.deployment.name, reason, "paused on error");
-        self.parts.registry.pause_shards(id, ShardSet::one(shard_of(&fault.key)), &reason)?;
+        self.parts.registry.pause_shards(id, ShardSet::one(shard_of(&fault.key)), PauseCause::Fault, &reason)?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::asker::Asker;
+use super::guardian::{Guardian, Guarding};
 use super::parts::Parts;
 use super::progress::Board;
 use super::recovery::Part;
@@ -22,15 +23,17 @@ pub struct Workers {
     bell: Arc<Bell>,
     pub board: Arc<Board>,
     parts: Parts,
+    guardian: Guardian,
 }
 
 impl Workers {
     /// One for each part that recovery has left.
     pub fn new(parts: Parts, recovered: Vec<Part>, batching: Batching) -> std::io::Result<Workers> {
-        let board = Arc::new(Board::new(parts.log.clone(), recovered.len()));
+        let board = Arc::new(Board::new(parts.log.clone(), parts.clock.clone(), parts.faults.clone(), recovered.len()));
         let station = |(index, part)| Station::new(index, part, parts.clone(), board.clone(), batching);
         let stations = recovered.into_iter().enumerate().map(station).collect::<Result<Vec<_>, _>>()?;
-        Ok(Workers { stations, turn: 0, bell: parts.log.bell(), board, parts })
+        let guardian = Guardian::new(parts.clone(), board.clone(), asker_of(&stations, &parts));
+        Ok(Workers { stations, turn: 0, bell: parts.log.bell(), board, parts, guardian })
     }
 
     /// One batch of the next worker that has something to do. False if none has.
@@ -44,7 +47,7 @@ impl Workers {
                 return Ok(true);
             }
         }
-        Ok(false)
+        self.guardian.look()
     }
 
     /// Steps until every reader has read all there is. Answers the number of batches.
@@ -99,13 +102,18 @@ impl Workers {
 
     /// A way to ask them.
     pub fn asker(&self) -> Asker {
-        Asker::new(self.stations.iter().map(|station| station.sender.clone()), self.bell.clone())
+        asker_of(&self.stations, &self.parts)
     }
+}
+
+fn asker_of(stations: &[Station], parts: &Parts) -> Asker {
+    Asker::new(stations.iter().map(|station| station.sender.clone()), parts.log.bell())
 }
 
 /// The workers on their threads.
 pub struct Shards {
     threads: Vec<Thread<bool>>,
+    guarding: Guarding,
     stop: Arc<AtomicBool>,
     bell: Arc<Bell>,
 }
@@ -118,12 +126,14 @@ impl Shards {
             let stopping = stop.clone();
             threads.push(Thread::spawn("worker", move || station.run(&stopping))?);
         }
-        Ok(Shards { threads, stop, bell })
+        let guarding = Guarding::start(workers.guardian)?;
+        Ok(Shards { threads, guarding, stop, bell })
     }
 
     /// Reads what the journal holds, for ten seconds at most (the rest is read after the next start), and brings all
     /// documents to the store. Answers whether that worked.
     pub fn stop(self) -> bool {
+        self.guarding.stop();
         self.stop.store(true, Ordering::Release);
         self.bell.ring();
         let ended: Vec<bool> = self.threads.into_iter().map(|thread| thread.join().unwrap_or(false)).collect();

@@ -1,5 +1,9 @@
 //! Metrics of the host, in the Prometheus text format, and the set-up of its log.
 
+mod usage;
+
+pub use usage::Usage;
+
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -21,6 +25,15 @@ pub struct Metrics {
     pub guest_microseconds: IntCounterVec,
     /// Positions still to be read by the slowest shard, by business and deployment.
     pub lag_events: IntGaugeVec,
+    /// Their bytes in the journal, and the age of the oldest of them.
+    pub lag_bytes: IntGaugeVec,
+    pub lag_ms: IntGaugeVec,
+    /// Documents in memory, by business and deployment.
+    pub state_bytes: IntGaugeVec,
+    /// Faults that count toward quarantine, by business and deployment.
+    pub faults: IntGaugeVec,
+    /// 1 for each open alert: by business, name and subject.
+    pub alerts: IntGaugeVec,
     pub paused_shards: IntGaugeVec,
     pub documents: IntGauge,
     pub document_bytes: IntGauge,
@@ -100,6 +113,11 @@ impl Metrics {
             fuel: counter("fishpond_guest_fuel_total", "Fuel used by guests", deployment)?,
             guest_microseconds: counter("fishpond_guest_microseconds_total", "Time in guests", deployment)?,
             lag_events: gauges("fishpond_lag_events", "Positions the slowest shard still has to read", deployment)?,
+            lag_bytes: gauges("fishpond_lag_bytes", "Bytes of the journal behind which it is", deployment)?,
+            lag_ms: gauges("fishpond_lag_milliseconds", "Age of the oldest position still to be read", deployment)?,
+            state_bytes: gauges("fishpond_state_bytes", "Size of a deployment's documents in memory", deployment)?,
+            faults: gauges("fishpond_faults", "Traps and spent fuel that count toward quarantine", deployment)?,
+            alerts: gauges("fishpond_alert", "1 for each open alert", &["business", "name", "subject"])?,
             paused_shards: gauges("fishpond_paused_shards", "Shards that stand still", deployment)?,
             documents: gauge("fishpond_documents", "Documents in memory")?,
             document_bytes: gauge("fishpond_document_bytes", "Size of the documents in memory")?,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Options};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, InputOutcome, InputRecord, Limits, Lsn,
-    Match, OnError, Op, Outcome, ShardSet, Start, Via, shard_of,
+    Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, Guard, InputOutcome, InputRecord,
+    Limits, Lsn, Match, OnError, Op, Outcome, ShardSet, Start, Via, shard_of,
 };
 use crate::registry::Registry;
 
@@ -104,7 +104,9 @@ impl Past {
             plan: plan.into(),
             permissions: vec!["matches".into()],
             on_error: OnError::Skip,
+            guard: Guard::default(),
             start,
+            begins: Lsn::ZERO,
             backlog: Vec::new(),
         });
         self.registry.deployment(business, name).expect("deployed").id

@@ -56,7 +56,7 @@ impl Facts {
 
     fn change(&mut self, control: &Control) {
         match &control.change {
-            Change::Paused { deployment, shards, reason } => {
+            Change::Paused { deployment, shards, reason, .. } => {
                 let pause = self.pauses.entry(*deployment).or_default();
                 *pause = Pause { shards: pause.shards.union(*shards), reason: reason.clone(), since: control.at };
             }
@@ -64,11 +64,17 @@ impl Facts {
                 let pause = self.pauses.entry(*deployment).or_default();
                 pause.shards = pause.shards.without(*shards);
             }
+            Change::Quarantined { deployment, reason, .. } => {
+                let (shards, reason, since) = (ShardSet::ALL, reason.clone(), control.at);
+                self.pauses.insert(*deployment, Pause { shards, reason, since });
+            }
             Change::DeploymentRevised { .. }
             | Change::ModuleUploaded { .. }
             | Change::Retired { .. }
             | Change::PolicyRevised { .. }
-            | Change::ChainRevised { .. } => {}
+            | Change::ChainRevised { .. }
+            | Change::GapAccepted { .. }
+            | Change::Alert { .. } => {}
         }
     }
 

@@ -7,8 +7,8 @@ use super::gather::Facts;
 use super::verdict::{Answer, Handled, Verdict, WindowTotals};
 use super::{Changed, Question, What};
 use crate::model::{
-    Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, Span, Via, WindowSpec,
-    shard_of,
+    Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, ShardSet, Span, Via,
+    WindowSpec, shard_of,
 };
 use crate::registry::{Deployment, Registry, Revision};
 use crate::router::{Routed, Router};
@@ -105,9 +105,14 @@ impl<'a> Judge<'a> {
                 business(of)?;
                 What::Revised { deployment: (&**name).into(), revision: *revision, digest: *digest }
             }
-            Change::Paused { deployment, shards, reason } => {
+            Change::Paused { deployment, shards, reason, .. } => {
                 What::Paused { deployment: name(*deployment)?, shards: shards.len(), reason: reason.clone() }
             }
+            Change::Quarantined { deployment, reason, .. } => {
+                What::Paused { deployment: name(*deployment)?, shards: ShardSet::ALL.len(), reason: reason.clone() }
+            }
+            // They tell of changes that stand beside them.
+            Change::GapAccepted { .. } | Change::Alert { .. } => return None,
             Change::Resumed { deployment, shards } => {
                 What::Resumed { deployment: name(*deployment)?, shards: shards.len() }
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{Past, START, found, plan};
 use super::*;
-use crate::model::{Change, DeploymentId, End, ShardSet, Start};
+use crate::model::{Change, DeploymentId, End, PauseCause, ShardSet, Start};
 
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3_600)
@@ -76,7 +76,12 @@ fn every_deployment_says_why_it_did_not_match() {
     .iter()
     .map(|(name, plan)| past.deploy(business, name, plan, Start::Latest))
     .collect();
-    past.control(Change::Paused { deployment: ids[4], shards: ShardSet::ALL, reason: "holiday".into() });
+    past.control(Change::Paused {
+        deployment: ids[4],
+        shards: ShardSet::ALL,
+        cause: PauseCause::Operator,
+        reason: "holiday".into(),
+    });
     let lsn = past.event(Event { data: r#"{"n":1,"who":"x"}"#.into(), ..event("browse", "u1", "") });
     past.deploy(business, "young", &plan(r#""browse""#, "subject", ""), Start::Latest);
     past.deploy("other", "foreign", &plan(r#""browse""#, "subject", ""), Start::Latest);
@@ -135,7 +140,12 @@ fn a_time_in_the_past_shows_what_was_there_then() {
     past.outcome(risk, first, vec![past.observed(first, "victim", "a")]);
     past.later(10);
     let second = past.event(event("blacklist", "victim", "b"));
-    past.control(Change::Paused { deployment: risk, shards: ShardSet::ALL, reason: "look".into() });
+    past.control(Change::Paused {
+        deployment: risk,
+        shards: ShardSet::ALL,
+        cause: PauseCause::Operator,
+        reason: "look".into(),
+    });
     past.later(10);
     past.control(Change::Resumed { deployment: risk, shards: ShardSet::ALL });
     past.later(10);

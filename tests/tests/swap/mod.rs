@@ -117,7 +117,9 @@ fn x_01_a_swap_races_with_the_worker_and_loses_nothing() {
             configuration: format!("{{\"swap\": {swap}}}"),
             permissions: None,
             on_error: Default::default(),
+            guard: Default::default(),
             start: Default::default(),
+            accept_gap: false,
         };
         parts.registry.deploy(BUSINESS, "count", request, "test").expect("it deploys");
         // Right behind it, while the worker still makes an instance of the revision before.

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 texts in UTC, positions are numbers of the journal. What is absent is left out.
 
+mod alert;
 mod decision;
 mod deployment;
 mod events;
@@ -11,12 +12,14 @@ mod problem;
 mod records;
 mod trace;
 
+pub use alert::{AlertList, AlertView};
 pub use decision::{
     ActionStory, CandidateView, ChainRevisionsView, DecisionPage, DecisionSummary, DecisionView, EndView,
     MatchCountsView, OriginView, ReachedView, SentView,
 };
 pub use deployment::{
-    Deploy, DeploymentList, DeploymentView, ModuleList, ModuleRef, ModuleView, Pause, PausedView, QueryAnswer, Rollback,
+    Deploy, DeploymentList, DeploymentView, FaultView, ModuleList, ModuleRef, ModuleView, Pause, PausedView,
+    QueryAnswer, Resume, Rollback, UsageView,
 };
 pub use events::{EventsAnswer, Rejected};
 pub use person::{ActionAcknowledged, ActionView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};

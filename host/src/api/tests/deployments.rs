@@ -1,6 +1,7 @@
 //! Modules, deployments and queries.
 
 use super::*;
+use crate::model::ports::Sample;
 use crate::model::{Change, ShardSet, Start};
 use crate::trace::fixture::plan;
 
@@ -124,7 +125,6 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
         (AskError::NoQuery { query: "count".into(), known: "others".into() }, (404, "no_query")),
         (AskError::Refused { code: "bad_period".into(), message: "m".into() }, (422, "bad_period")),
         (AskError::Host("h".into()), (500, "host_failure")),
-        (AskError::NotPaused, (409, "not_paused")),
     ];
     for (error, (status, code)) in errors {
         *harness.shards.answer.lock().expect("no panic") = Some(Err(error));
@@ -140,7 +140,7 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
 async fn a_repair_asks_where_the_shards_stand_and_wants_all_of_them_paused() {
     let harness = harness();
     let body = r#"{"module":"risk","configuration":{},"from":"backlog"}"#;
-    *harness.shards.standing.lock().expect("no panic") = Some(Err(AskError::NotPaused));
+    *harness.shards.standing.lock().expect("no panic") = Some(Ok(vec![]));
     assert_eq!(put(&harness, "risk", body).await.refusal(), (409, "not_paused".to_owned()));
     *harness.shards.standing.lock().expect("no panic") = Some(Ok(vec![(ShardSet::ALL, Lsn(2))]));
     let told = put(&harness, "risk", body).await;
@@ -174,4 +174,69 @@ async fn a_retired_deployment_stays_in_the_list_and_is_never_changed_again() {
     }
     let none = harness.post("/v1/demo/deployments/none/retire", "application/json", "").await;
     assert_eq!(none.refusal(), (404, "no_deployment".to_owned()));
+}
+
+#[tokio::test]
+async fn choices_and_times_of_a_start_are_checked_before_anything_is_done() {
+    let harness = harness();
+    let past = harness.past.log.last();
+    for (member, words) in [
+        (r#""on_quarantine":"park""#, "stop or rollback"),
+        (r#""on_lag":"stop""#, "park or block"),
+        (r#""from":"yesterday""#, "2026-11-20T10:00:00Z"),
+    ] {
+        let told = put(&harness, "fresh", &format!(r#"{{"module":"risk","configuration":{{}},{member}}}"#)).await;
+        assert_eq!(told.refusal(), (400, "bad_body".to_owned()), "{member}");
+        assert!(told.text.contains(words), "{member}: {}", told.text);
+    }
+    assert_eq!(harness.past.log.last(), past);
+}
+
+#[tokio::test]
+async fn a_deployment_shows_what_it_used_and_its_last_faults() {
+    let harness = harness();
+    let metrics = &harness.metrics;
+    metrics.fuel.with_label_values(&["demo", "risk"]).inc_by(70);
+    metrics.inputs.with_label_values(&["demo", "risk", "trap"]).inc_by(3);
+    let (key, code, message) = ("ann".into(), "trap".into(), "unreachable".into());
+    let sample = Sample { lsn: Lsn(9), revision: 1, key, code, message, at: 1_772_280_000_123 };
+    *harness.shards.faults.lock().expect("no panic") = Faulty { counted: 2, samples: vec![sample] };
+    let view: body::DeploymentView = harness.get("/v1/demo/deployments/risk").await.parse();
+    assert_eq!(
+        (view.usage.fuel, &view.usage.inputs["trap"], view.usage.documents, view.usage.state_bytes),
+        (70, &3, 2, 300)
+    );
+    assert_eq!((view.lag_bytes, view.lag_ms, view.faults), (Some(4_096), Some(50), 2));
+    let [fault] = &view.last_faults[..] else { panic!("{view:?}") };
+    assert_eq!((fault.position, &*fault.key, &*fault.code, fault.revision), (9, "ann", "trap", 1));
+    assert_eq!(fault.at, "2026-02-28T12:00:00.123Z");
+    assert_eq!((&*view.on_quarantine, &*view.on_lag, view.begins_at), ("stop", "park", 3));
+    let text = harness.get("/metrics").await.text;
+    for line in ["lag_bytes", "lag_milliseconds", "state_bytes", "faults"]
+        .map(|name| format!(r#"fishpond_{name}{{business="demo",deployment="risk"}}"#))
+    {
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn x_20_open_alerts_are_listed_with_what_to_do_and_are_metrics() {
+    let harness = harness();
+    let list = |told: Told| told.parse::<body::AlertList>().alerts;
+    assert_eq!(list(harness.get("/v1/demo/alerts").await), []);
+    let id = harness.past.registry.deployment("demo", "risk").expect("deployed").id;
+    harness.past.registry.quarantine(id, 1, "5 faults").expect("quarantined");
+    let [alert] = &list(harness.get("/v1/demo/alerts").await)[..] else { panic!("not one alert") };
+    assert_eq!((&*alert.name, &*alert.subject, &*alert.message), ("quarantined", "risk", "5 faults"));
+    assert_eq!(alert.since, "2026-02-28T12:00:00.000Z");
+    assert!(alert.advice.contains("fishpond deployment resume risk"), "{}", alert.advice);
+    assert_eq!(list(harness.get("/v1/other/alerts").await), []);
+    let line = r#"fishpond_alert{business="demo",name="quarantined",subject="risk"} 1"#;
+    assert!(harness.get("/metrics").await.text.contains(line));
+    let view: body::DeploymentView = harness.get("/v1/demo/deployments/risk").await.parse();
+    assert_eq!((&*view.state, &*view.paused.expect("standing still").cause), ("quarantined", "quarantine"));
+    let resumed = harness.post("/v1/demo/deployments/risk/resume", "application/json", "{}").await;
+    assert_eq!(resumed.json()["state"], "active");
+    assert_eq!(list(harness.get("/v1/demo/alerts").await), []);
+    assert!(!harness.get("/metrics").await.text.contains("fishpond_alert{"));
 }

@@ -1,6 +1,7 @@
 //! Events in and answers out.
 
 use super::*;
+use crate::model::Start;
 
 fn rejected(told: &Told) -> Vec<(usize, String, String)> {
     let problem = told.json();
@@ -127,4 +128,24 @@ async fn invented_businesses_do_not_fill_the_metrics() {
         let told = harness.post(&format!("/v1/{bad}/events"), "application/cloudevents+json", "{}").await;
         assert_eq!(told.refusal(), (400, "bad_name".to_owned()), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn x_23_what_is_blocked_is_429_and_passes_nothing_else_by() {
+    let harness = Harness::new();
+    harness.past.upload("demo", "risk");
+    let id =
+        harness.past.deploy("demo", "risk", &crate::trace::fixture::plan(r#""blocked""#, "subject", ""), Start::Latest);
+    *harness.shards.blocks.lock().expect("no panic") = Some(id);
+    let blocked = |id: &str| event(id, "1").replace(r#""type":"browse""#, r#""type":"blocked""#);
+    assert_ne!(blocked("1"), event("1", "1"));
+    let told = harness.event(&blocked("1")).await;
+    assert_eq!(told.refusal(), (429, "lag_max_bytes".to_owned()));
+    assert_eq!(told.headers["retry-after"], "1");
+    assert!(told.text.contains("`risk` is 4096 bytes of the journal (3 positions) behind"), "{}", told.text);
+    let none = harness.batch(&format!("[7,{}]", blocked("1"))).await;
+    assert_eq!((none.refusal(), rejected(&none).len()), ((429, "lag_max_bytes".to_owned()), 2));
+    let some = harness.batch(&format!("[{},{}]", blocked("1"), event("2", "1"))).await;
+    assert_eq!((some.status, &some.json()["accepted"]), (StatusCode::ACCEPTED, &1.into()));
+    assert_eq!(rejected(&some), [(0, String::new(), "lag_max_bytes".to_owned())]);
 }

@@ -29,7 +29,8 @@ use crate::model::outreach::{
     Action, ActionId, Answered, ChainPart, Channel, Class, Offline, Origin, Reached, Tag, Waiting, WaitingState,
 };
 use crate::model::ports::{
-    Acknowledged, Answer, AskError, DocumentView, PersonView, Progress, Question, SubmitError, Submitted, WhatIf,
+    Acknowledged, Answer, AskError, DocumentView, Faulty, PersonView, Progress, Question, SubmitError, Submitted,
+    WhatIf,
 };
 use crate::model::{DeploymentId, Digest, Event, Frame, Lsn, Reply, ShardSet};
 use crate::trace::fixture::{Past, START};
@@ -60,6 +61,9 @@ pub(super) struct Shards {
     pub submissions: AtomicU64,
     pub full: AtomicBool,
     pub unhealthy: Mutex<Option<String>>,
+    pub faults: Mutex<Faulty>,
+    /// Who blocks events of the type `blocked`.
+    pub blocks: Mutex<Option<DeploymentId>>,
     pub answer: Mutex<Option<Result<Answer, AskError>>>,
     pub asked: Mutex<Vec<Question>>,
     pub documents: Mutex<Option<Vec<DocumentView>>>,
@@ -88,6 +92,9 @@ impl Submit for Shards {
             let (identity, content) = (event.identity(), event.content());
             if let Some((lsn, original)) = known.get(&identity) {
                 return Ok(if *original == content { Submitted::Duplicate(*lsn) } else { Submitted::IdReused(*lsn) });
+            }
+            if let Some(id) = self.blocks.lock().expect("no panic").filter(|_| &*event.kind == "blocked") {
+                return Ok(Submitted::Blocked(id));
             }
             let frame = Encoded::new(Frame::Input(Arc::new(event)));
             let lsn = self.log.try_append_all(vec![frame]).map_err(|error| SubmitError::Failed(error.to_string()))?;
@@ -192,7 +199,12 @@ pub(super) fn action(id: u128) -> Action {
 
 impl Watch for Shards {
     fn progress(&self, _: DeploymentId) -> Option<Progress> {
-        Some(Progress { position: Lsn(7), lag: 3 })
+        let (lag_bytes, lag_ms, documents, state_bytes) = (4_096, 50, 2, 300);
+        Some(Progress { position: Lsn(7), lag: 3, lag_bytes, lag_ms, documents, state_bytes })
+    }
+
+    fn faults(&self, _: DeploymentId) -> Faulty {
+        self.faults.lock().expect("no panic").clone()
     }
 
     fn unhealthy(&self) -> Option<String> {
@@ -217,6 +229,8 @@ impl Harness {
             submissions: AtomicU64::new(0),
             full: AtomicBool::new(false),
             unhealthy: Mutex::default(),
+            faults: Mutex::default(),
+            blocks: Mutex::default(),
             answer: Mutex::default(),
             asked: Mutex::default(),
             documents: Mutex::new(Some(vec![])),

@@ -1,10 +1,11 @@
 //! Modules and deployments.
 
 use super::{json, time};
-use crate::api::body::{DeploymentView, ModuleRef, ModuleView, PausedView};
-use crate::model::ports::Progress;
+use crate::api::body::{DeploymentView, FaultView, ModuleRef, ModuleView, PausedView, UsageView};
+use crate::model::ports::{Faulty, Progress, Sample};
 use crate::model::{Lsn, OnError};
 use crate::registry::{Deployment, Uploaded};
+use crate::telemetry::Usage;
 
 pub fn module(uploaded: &Uploaded) -> ModuleView {
     ModuleView {
@@ -22,7 +23,15 @@ pub fn activated_at(deployment: &Deployment) -> Lsn {
     deployment.newest().from.max(Lsn(deployment.id.0))
 }
 
-pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, progress: Option<Progress>) -> DeploymentView {
+/// What is known of a deployment beside what it is.
+pub struct Known {
+    pub progress: Option<Progress>,
+    pub usage: Usage,
+    pub faults: Faulty,
+}
+
+pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, known: Known) -> DeploymentView {
+    let Known { progress, usage, faults } = known;
     let revision = deployment.newest();
     let paused = &deployment.paused;
     let text = |text: fn(&Uploaded) -> &str| module.map(text).unwrap_or_default().to_owned();
@@ -32,6 +41,7 @@ pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, progress: 
         state: match deployment.retired {
             Some(_) => "retired",
             None if paused.shards.is_empty() => "active",
+            None if deployment.is_quarantined() => "quarantined",
             None => "paused",
         }
         .to_owned(),
@@ -48,15 +58,41 @@ pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, progress: 
             OnError::Pause => "pause",
         }
         .to_owned(),
+        on_quarantine: revision.guard.on_quarantine.name().to_owned(),
+        on_lag: revision.guard.on_lag.name().to_owned(),
+        begins_at: deployment.start.next().0,
         position: progress.map(|progress| progress.position.0),
         lag: progress.map(|progress| progress.lag),
+        lag_bytes: progress.map(|progress| progress.lag_bytes),
+        lag_ms: progress.map(|progress| progress.lag_ms),
+        usage: used(usage, progress),
+        faults: faults.counted,
+        last_faults: faults.samples.iter().map(fault).collect(),
         paused: (!paused.shards.is_empty()).then(|| PausedView {
             shards: paused.shards.len(),
+            cause: paused.cause.name().to_owned(),
             reason: paused.reason.to_string(),
             since: time(paused.since),
         }),
         activated_at_lsn: activated_at(deployment).0,
         activated_at: time(revision.at),
         by: revision.by.to_string(),
+    }
+}
+
+fn used(usage: Usage, progress: Option<Progress>) -> UsageView {
+    let Usage { fuel, guest_us, calls, inputs, matches } = usage;
+    let (documents, state_bytes) = progress.map_or((0, 0), |progress| (progress.documents, progress.state_bytes));
+    UsageView { fuel, guest_us, calls, inputs, matches, documents, state_bytes }
+}
+
+fn fault(sample: &Sample) -> FaultView {
+    FaultView {
+        position: sample.lsn.0,
+        key: sample.key.to_string(),
+        revision: sample.revision,
+        code: sample.code.to_string(),
+        message: sample.message.to_string(),
+        at: time(sample.at),
     }
 }

@@ -8,7 +8,7 @@ mod record;
 mod trace;
 
 pub use decision::{decision, end, match_counts, reached};
-pub use deployment::{activated_at, deployment, module};
+pub use deployment::{Known, activated_at, deployment, module};
 pub use person::{action, tag};
 pub use policy::{chain_entry, chain_step, policy};
 pub use record::{failed, found};

@@ -9,7 +9,7 @@ use crate::app::{Host, OpenOptions, open as open_host};
 use crate::channels::Hub;
 use crate::model::outreach::{Act, ChainPart, Channel, Class, Fail, MessageAct, Offline, Policy};
 use crate::model::ports::Watch;
-use crate::model::{DeploymentId, Limits, Lsn, OnError, Start};
+use crate::model::{DeploymentId, Guard, Limits, Lsn, OnError, Start};
 use crate::outreach::{Dispatcher, EntryRequest};
 use crate::registry::DeployRequest;
 use crate::shards::{Board, Intake, Parts, Workers};
@@ -76,6 +76,8 @@ fn deploy(host: &Host, plan: &Plan, name: &str, module: &str, configuration: &st
         permissions: None,
         on_error: OnError::Skip,
         start: Start::Latest,
+        guard: Guard::default(),
+        accept_gap: false,
     };
     host.parts.registry.deploy(BUSINESS, name, request, "bench")?;
     Ok(())

@@ -43,15 +43,40 @@ pub struct ApplyArgs {
     /// Where a new deployment begins
     #[arg(long)]
     start: Option<Start>,
-    /// Of a paused deployment: the new revision handles what the old one has not, and the pause is over
+    /// After too many traps in a while
     #[arg(long)]
-    from: Option<From>,
+    on_quarantine: Option<OnQuarantine>,
+    /// When it is further behind than `lag_max_bytes`
+    #[arg(long)]
+    on_lag: Option<OnLag>,
+    /// `backlog`, of a paused deployment: the new revision handles what the old one has not, and the pause is over. A time,
+    /// of a new one: it begins with what was written then, as far as the journal still has it
+    #[arg(long, value_name = "backlog|TIME", value_parser = from, conflicts_with = "start")]
+    from: Option<String>,
+    /// With `--from backlog`: go on behind what retention has released before it was read
+    #[arg(long)]
+    accept_gap: bool,
+}
+
+/// `backlog`, or a time as the host wants it.
+fn from(text: &str) -> Result<String, String> {
+    if text == "backlog" { Ok(text.to_owned()) } else { crate::cli::time(text) }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum From {
-    /// In each shard behind where it stands
-    Backlog,
+enum OnQuarantine {
+    /// It stands still until somebody helps (default)
+    Stop,
+    /// The last revision that was not quarantined takes over, from the backlog
+    Rollback,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnLag {
+    /// It is paused, and nobody waits for it (default)
+    Park,
+    /// Its event types are refused (429) until it has caught up
+    Block,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -90,8 +115,11 @@ fn request(arguments: ApplyArgs) -> anyhow::Result<Deploy> {
         configuration: json(&arguments.config, "--config")?,
         permissions: arguments.permissions.map(split),
         on_error: name(&|| Some(arguments.on_error?.to_possible_value()?.get_name().to_owned())),
+        on_quarantine: name(&|| Some(arguments.on_quarantine?.to_possible_value()?.get_name().to_owned())),
+        on_lag: name(&|| Some(arguments.on_lag?.to_possible_value()?.get_name().to_owned())),
         start: name(&|| Some(arguments.start?.to_possible_value()?.get_name().to_owned())),
-        from: name(&|| Some(arguments.from?.to_possible_value()?.get_name().to_owned())),
+        from: arguments.from,
+        accept_gap: arguments.accept_gap,
     })
 }
 
@@ -135,15 +163,22 @@ mod tests {
             "matches, ledger",
             "--on-error",
             "pause",
-            "--start",
-            "earliest",
+            "--on-quarantine",
+            "rollback",
+            "--on-lag",
+            "block",
             "--from",
             "backlog",
+            "--accept-gap",
         ];
         assert_eq!(
             body(&all),
-            r#"{"module":"m","configuration":{"b": 1.0, "a": 2},"permissions":["matches","ledger"],"on_error":"pause","start":"earliest","from":"backlog"}"#
+            r#"{"module":"m","configuration":{"b": 1.0, "a": 2},"permissions":["matches","ledger"],"on_error":"pause","on_quarantine":"rollback","on_lag":"block","from":"backlog","accept_gap":true}"#
         );
+        assert!(body(&["--start", "earliest"]).ends_with(r#","start":"earliest"}"#));
+        assert!(body(&["--from", "2026-11-20T10:00:00Z"]).ends_with(r#","from":"2026-11-20T10:00:00Z"}"#));
+        let wrong = ["apply", "c2c", "--module", "m", "--from", "yesterday"];
+        assert!(Command::try_parse_from(wrong).is_err_and(|error| error.to_string().contains("2026-07-01T10:31:00Z")));
         assert!(body(&["--permissions", ""]).contains(r#""permissions":[]"#));
     }
 

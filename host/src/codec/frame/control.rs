@@ -4,7 +4,7 @@ use crate::codec::outreach::{
     read_chain_entry, read_digest, read_part, read_policy, write_chain_entry, write_digest, write_part, write_policy,
 };
 use crate::codec::wire::{Read, Reader, Writer};
-use crate::model::{Change, Control, DeploymentId, Lsn, ShardSet};
+use crate::model::{Change, Control, DeploymentId, Gap, Guard, Lsn, ShardSet, Start};
 
 pub fn write_control(writer: &mut Writer, control: &Control) {
     writer.uint(control.at);
@@ -35,7 +35,9 @@ fn write_change(writer: &mut Writer, change: &Change) {
             plan,
             permissions,
             on_error,
+            guard,
             start,
+            begins,
             backlog,
         } => {
             writer.byte(1);
@@ -48,16 +50,20 @@ fn write_change(writer: &mut Writer, change: &Change) {
             writer.text(plan);
             writer.list(permissions.iter(), |writer, name| writer.text(name));
             writer.tag(*on_error);
-            writer.tag(*start);
+            writer.tag(guard.on_quarantine);
+            writer.tag(guard.on_lag);
+            write_start(writer, *start);
+            writer.uint(begins.0);
             writer.list(backlog.iter(), |writer, (shards, position)| {
                 writer.uint(shards.0);
                 writer.uint(position.0);
             });
         }
-        Change::Paused { deployment, shards, reason } => {
+        Change::Paused { deployment, shards, cause, reason } => {
             writer.byte(2);
             writer.uint(deployment.0);
             writer.uint(shards.0);
+            writer.tag(*cause);
             writer.text(reason);
         }
         Change::Resumed { deployment, shards } => {
@@ -83,6 +89,27 @@ fn write_change(writer: &mut Writer, change: &Change) {
             writer.uint(u64::from(*revision));
             writer.list(entries.iter(), write_chain_entry);
         }
+        Change::Quarantined { deployment, revision, reason } => {
+            writer.byte(7);
+            writer.uint(deployment.0);
+            writer.uint(u64::from(*revision));
+            writer.text(reason);
+        }
+        Change::GapAccepted { deployment, gap } => {
+            writer.byte(8);
+            writer.uint(deployment.0);
+            writer.uint(gap.shards.0);
+            writer.uint(gap.from.0);
+            writer.uint(gap.to.0);
+        }
+        Change::Alert { business, name, subject, raised, message } => {
+            writer.byte(9);
+            writer.text(business);
+            writer.text(name);
+            writer.text(subject);
+            writer.flag(*raised);
+            writer.text(message);
+        }
     }
 }
 
@@ -104,13 +131,15 @@ fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
             plan: reader.boxed("plan")?,
             permissions: reader.list("permissions", |reader| reader.boxed("permission"))?,
             on_error: reader.tag()?,
-            start: reader.tag()?,
-            backlog: reader
-                .list("backlog", |reader| Ok((read_shards(reader)?, Lsn(reader.uint("backlog position")?))))?,
+            guard: Guard { on_quarantine: reader.tag()?, on_lag: reader.tag()? },
+            start: read_start(reader)?,
+            begins: read_position(reader)?,
+            backlog: reader.list("backlog", |reader| Ok((read_shards(reader)?, read_position(reader)?)))?,
         },
         2 => Change::Paused {
             deployment: read_deployment(reader)?,
             shards: read_shards(reader)?,
+            cause: reader.tag()?,
             reason: reader.boxed("reason")?,
         },
         3 => Change::Resumed { deployment: read_deployment(reader)?, shards: read_shards(reader)? },
@@ -127,12 +156,53 @@ fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
             revision: reader.u32("chain revision")?,
             entries: reader.list("chain", read_chain_entry)?,
         },
+        7 => Change::Quarantined {
+            deployment: read_deployment(reader)?,
+            revision: reader.u32("revision")?,
+            reason: reader.boxed("reason")?,
+        },
+        8 => {
+            let deployment = read_deployment(reader)?;
+            let (shards, from, to) = (read_shards(reader)?, read_position(reader)?, read_position(reader)?);
+            Change::GapAccepted { deployment, gap: Gap { shards, from, to } }
+        }
+        9 => Change::Alert {
+            business: reader.boxed("business")?,
+            name: reader.boxed("alert")?,
+            subject: reader.boxed("subject of an alert")?,
+            raised: reader.flag("raised")?,
+            message: reader.boxed("message")?,
+        },
         _ => return reader.error("change"),
     })
 }
 
 fn read_deployment(reader: &mut Reader<'_>) -> Read<DeploymentId> {
     reader.uint("deployment").map(DeploymentId)
+}
+
+fn read_position(reader: &mut Reader<'_>) -> Read<Lsn> {
+    reader.uint("position").map(Lsn)
+}
+
+fn write_start(writer: &mut Writer, start: Start) {
+    match start {
+        Start::Latest => writer.byte(0),
+        Start::Earliest => writer.byte(1),
+        Start::At(time) => {
+            writer.byte(2);
+            writer.uint(time);
+        }
+    }
+}
+
+fn read_start(reader: &mut Reader<'_>) -> Read<Start> {
+    Ok(match reader.byte("start")? {
+        0 => Start::Latest,
+        1 => Start::Earliest,
+        2 => Start::At(reader.uint("time of the start")?),
+        _ => return reader.error("start"),
+    })
 }
 
 fn read_shards(reader: &mut Reader<'_>) -> Read<ShardSet> {

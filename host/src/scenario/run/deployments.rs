@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::Run;
 use crate::model::ports::{Ask, AskError, Question};
-use crate::model::{OnError, Start};
+use crate::model::{Guard, OnError, Start};
 use crate::registry::{self, DeployRequest};
 use crate::scenario::parse::{Deed, DeployStep, Target};
 use crate::scenario::render;
@@ -65,6 +65,8 @@ impl Run<'_> {
             permissions: None,
             on_error,
             start: Start::Latest,
+            guard: Guard::default(),
+            accept_gap: false,
         })
     }
 

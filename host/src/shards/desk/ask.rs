@@ -92,16 +92,14 @@ impl Worker {
         Ok(work.look.map(|look| look.verdicts).unwrap_or_default())
     }
 
-    /// Where the shards of a paused deployment stand.
+    /// Where those shards of a deployment stand that are paused.
     pub fn standing(&mut self, deployment: DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, AskError> {
         self.follow_registry();
         let Some(active) = self.active.get(&deployment) else {
             return Err(AskError::NoDeployment(deployment.0.to_string().into()));
         };
-        if active.deployment.paused.shards != ShardSet::ALL {
-            return Err(AskError::NotPaused);
-        }
-        Ok(active.readers.iter().map(|reader| (reader.shards, reader.position())).collect())
+        let standing = active.readers.iter().filter(|reader| reader.paused);
+        Ok(standing.map(|reader| (reader.shards, reader.position())).collect())
     }
 
     /// Answers those for whom the desk has come far enough.

@@ -8,6 +8,7 @@ use super::work::Work;
 use crate::engine::{HostFailure, Input, Judged, What};
 use crate::model::outreach::Verdict;
 use crate::model::{DeploymentId, Document, End, InputOutcome, Lsn, ShardId, shard_of};
+use crate::shards::faults::Faulted;
 use crate::shards::worker::Worker;
 
 /// Tries of a call that the host could not make; then it is the filter's error, because people wait.
@@ -47,6 +48,10 @@ impl Worker {
             return Ready::No("no_filter", "this revision of the deployment is no filter".to_owned());
         }
         let Some(reader) = active.reader_of(shard) else { return Ready::Wait };
+        if reader.paused && active.deployment.is_quarantined() {
+            let message = format!("the filter is quarantined: {}", active.deployment.paused.reason);
+            return Ready::No("quarantined", message);
+        }
         if reader.paused {
             return Ready::No("paused", format!("the filter is paused: {}", active.deployment.paused.reason));
         }
@@ -144,10 +149,27 @@ impl Worker {
             digest: Some(current.revision.digest),
             state_version: current.revision.configured.plan.state_writes,
         };
+        let ends: Vec<(usize, End)> =
+            asked.iter().zip(&ran.outcomes).map(|(index, outcome)| (*index, outcome.end.clone())).collect();
         for ((index, outcome), document) in asked.iter().zip(ran.outcomes).zip(documents) {
             let Some(look) = &mut works[*index].look else { continue };
             active.meters.verdict(&outcome);
             heard(look, filter, asker, outcome, document, to_the_end);
+        }
+        // A look in thought is nothing that has happened.
+        if !to_the_end {
+            let faults = ends.iter().filter(|(_, end)| end.is_fault());
+            let faults = faults.map(|(index, end)| Faulted { lsn: works[*index].lsn, key: &works[*index].key, end });
+            let deployment = &self.active[&filter].deployment;
+            let too_many = self.parts.count_faults(deployment, asker.revision, faults);
+            // A journal that has failed says so when the round is appended.
+            let registry = &self.parts.registry;
+            let stopped = too_many.map(|reason| registry.quarantine(filter, asker.revision, &reason));
+            if let Some(Err(error)) = stopped {
+                tracing::error!(filter = filter.0, %error, "a filter could not be quarantined");
+            }
+            // Those who are still to be judged are not asked any more.
+            self.follow_registry();
         }
         Ok(())
     }

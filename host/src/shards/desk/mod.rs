@@ -147,7 +147,9 @@ impl Concerns {
             }),
             // A filter may have timers.
             Frame::Tick(_) => true,
-            Frame::Control(_) => self.types.iter().any(|kind| kind.starts_with(facts::DEPLOYMENT)),
+            Frame::Control(_) => {
+                self.types.iter().any(|kind| kind.starts_with(facts::DEPLOYMENT) || kind.starts_with(facts::ALERT))
+            }
             Frame::Mark(_) | Frame::Report(_) => false,
         }
     }

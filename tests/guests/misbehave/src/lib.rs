@@ -1,9 +1,11 @@
 //! A guest for the host's tests: each event says what the module does (`{"do": "trap"}`), above all what no module
-//! should; so do the context of a timer or settlement, and the fields of an action. Written on the bare contract, because
+//! should; so do the context of a timer or settlement, and the fields of an action. The configuration may say it for those that
+//! do not (`{"do": "spin", "spins": 1000}`). Written on the bare contract, because
 //! the SDK makes most of it impossible.
 #![cfg(target_arch = "wasm32")]
 
 use std::hint::black_box;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::bindings::exports::fishpond::plugin::{events, filter, lifecycle, queries, settlements, timers};
@@ -23,6 +25,13 @@ struct Misbehave;
 /// What no module may have: memory of earlier inputs in a global.
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
+/// What is done by default, and how often it spins: every instance is configured alike.
+static DEFAULT: OnceLock<(String, u64)> = OnceLock::new();
+
+fn default_deed(otherwise: &str) -> &str {
+    DEFAULT.get().map(|(deed, _)| &**deed).filter(|deed| !deed.is_empty()).unwrap_or(otherwise)
+}
+
 impl lifecycle::Guest for Misbehave {
     fn describe() -> String {
         r#"{"name": "misbehave", "version": "0.1.0", "contract": "0.1", "configuration": {"type": "object"},
@@ -36,6 +45,8 @@ impl lifecycle::Guest for Misbehave {
             let diagnostics = r#"[{"message": "it says so itself", "place": "/accept", "hint": "say true"}]"#;
             return Err(diagnostics.to_owned());
         }
+        let deed = envelope["configuration"]["do"].as_str().unwrap_or_default().to_owned();
+        DEFAULT.get_or_init(|| (deed, envelope["configuration"]["spins"].as_u64().unwrap_or(0)));
         let version = &envelope["configuration"]["state"];
         let version = version.as_u64().unwrap_or(1);
         let filter = match envelope["configuration"]["filter"] == true {
@@ -61,7 +72,7 @@ impl events::Guest for Misbehave {
     fn handle(events: Vec<events::Event>) {
         for (at, event) in (0..).zip(&events) {
             let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-            handle(at, event, data["do"].as_str().unwrap_or("count"));
+            handle(at, event, data["do"].as_str().unwrap_or_else(|| default_deed("count")));
         }
     }
 }
@@ -86,7 +97,7 @@ impl filter::Guest for Misbehave {
     fn handle(actions: Vec<filter::Action>) {
         for (at, action) in (0..).zip(&actions) {
             let fields: serde_json::Value = serde_json::from_str(&action.fields).unwrap_or_default();
-            judge(at, action, fields["do"].as_str().unwrap_or("allow"));
+            judge(at, action, fields["do"].as_str().unwrap_or_else(|| default_deed("allow")));
         }
     }
 }
@@ -156,6 +167,11 @@ fn handle(at: u32, event: &events::Event, what: &str) {
             unreachable()
         }
         "loop" => while black_box(true) {},
+        // Slow, and otherwise good.
+        "spin" => {
+            (0..DEFAULT.get().map_or(0, |(_, spins)| *spins)).for_each(|n| drop(black_box(n)));
+            handle(at, event, "count");
+        }
         "recurse" => drop(black_box(recurse(at))),
         "grow" => drop(black_box(vec![1u8; 128 << 20])),
         "emit_unknown" => emit(at, event, "unheard_of", "{}"),

@@ -9,8 +9,8 @@ use crate::model::outreach::{
     Verdict, VerdictKind,
 };
 use crate::model::{
-    Change, Control, DeploymentId, Digest, End, Event, InputOutcome, InputRecord, LogLine, Lsn, Match, OnError,
-    Outcome, Reply, Start, Via, Whole,
+    Change, Control, DeploymentId, Digest, End, Event, Gap, Guard, InputOutcome, InputRecord, LogLine, Lsn, Match,
+    OnError, OnLag, OnQuarantine, Outcome, PauseCause, Reply, Start, Via, Whole,
 };
 
 fn check(frame: Frame) {
@@ -76,7 +76,9 @@ fn revised(on_error: OnError, start: Start, backlog: Vec<(ShardSet, Lsn)>) -> Ch
         plan: "{}".into(),
         permissions: vec!["matches".into()],
         on_error,
+        guard: Guard { on_quarantine: OnQuarantine::Rollback, on_lag: OnLag::Block },
         start,
+        begins: Lsn(70_000),
         backlog,
     }
 }
@@ -93,7 +95,16 @@ fn changes_of_deployments_come_back_whole() {
     });
     check_change(revised(OnError::Skip, Start::Latest, vec![]));
     check_change(revised(OnError::Pause, Start::Earliest, vec![(shards, Lsn(900)), (ShardSet::ALL, Lsn(2))]));
-    check_change(Change::Paused { deployment, shards, reason: "r".into() });
+    check_change(revised(OnError::Skip, Start::At(1 << 41), vec![]));
+    for cause in PauseCause::ALL {
+        check_change(Change::Paused { deployment, shards, cause, reason: "r".into() });
+    }
+    check_change(Change::Quarantined { deployment, revision: 3, reason: "r".into() });
+    check_change(Change::GapAccepted { deployment, gap: Gap { shards, from: Lsn(900), to: Lsn(70_000) } });
+    for raised in [true, false] {
+        let (business, name, subject) = ("demo".into(), "lag".into(), "n".into());
+        check_change(Change::Alert { business, name, subject, raised, message: "m".into() });
+    }
     check_change(Change::Resumed { deployment, shards });
     check_change(Change::Retired { deployment });
 }
