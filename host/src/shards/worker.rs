@@ -211,7 +211,6 @@ impl Worker {
             router: &current.router,
             agenda: &active.shelf.agenda,
             registry: &self.parts.registry,
-            hops: self.parts.limits.hops,
             end,
         };
         let mut batch = Batch::collect(reader, &wanted, size)?;
