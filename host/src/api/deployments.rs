@@ -91,7 +91,13 @@ async fn revised(
     let view = api.blocking(move |parts| view_of(parts, &deployment)).await?;
     if !view.not_granted.is_empty() {
         let asked = view.not_granted.join(", ");
-        tracing::warn!(business, deployment = name, revision, asked, "the module asks for permissions that are not granted");
+        tracing::warn!(
+            business,
+            deployment = name,
+            revision,
+            asked,
+            "the module asks for permissions that are not granted"
+        );
     }
     Ok((revision, view))
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::input::{Input, QueryInput, What};
 use super::settings::Settings;
 use crate::model::outreach::{Published, Verdict};
-use crate::model::{Document, End, EventRef, InputOutcome, LogLine, Match, Op, Reply, Signal, Span, Window, WindowSpec};
+use crate::model::{
+    Document, End, EventRef, InputOutcome, LogLine, Match, Op, Reply, Signal, Span, Window, WindowSpec,
+};
 
 /// A document as it was before the call and, once written, as it is now.
 pub(super) struct Slot {

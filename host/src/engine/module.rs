@@ -245,7 +245,8 @@ mod tests {
     fn a_plan_needs_the_exports_that_handle_it() {
         let with = |members: &str| format!(r#"{{"state":{{"writes":1,"reads":[1]}},{members}}}"#);
         let found = |missing: &str| {
-            ["events", "timers", "signals", "filter", "settlements", "queries"].map(|export| (export, export != missing))
+            ["events", "timers", "signals", "filter", "settlements", "queries"]
+                .map(|export| (export, export != missing))
         };
         for (members, export) in [
             (r#""subscriptions":[{"name":"s","types":["t"],"key":"actor"}]"#, "events"),
@@ -265,7 +266,8 @@ mod tests {
     fn names_of_this_contract_are_known_in_every_patch() {
         assert!(known("fishpond:plugin/events@0.1.0", &EXPORTS));
         assert!(known("fishpond:plugin/events@0.1.7", &EXPORTS));
-        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/requests@0.1.0", "wasi:io/poll@0.2.0", "events"] {
+        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/requests@0.1.0", "wasi:io/poll@0.2.0", "events"]
+        {
             assert!(!known(other, &EXPORTS), "{other}");
         }
     }

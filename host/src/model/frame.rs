@@ -158,11 +158,7 @@ pub enum Via {
     /// Name of the timer that fired.
     Timer(Box<str>),
     /// Word from another key of the deployment.
-    Signal {
-        id: u128,
-        name: Box<str>,
-        sender: Box<str>,
-    },
+    Signal { id: u128, name: Box<str>, sender: Box<str> },
     /// The action whose delivery has ended.
     Settlement(super::outreach::ActionId),
 }

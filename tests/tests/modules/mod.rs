@@ -4,5 +4,6 @@ mod equal;
 mod kinds;
 mod misuse;
 mod pause;
+mod signals;
 mod upload;
 mod workers;

@@ -3,12 +3,14 @@
 use super::record::{event, input, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView, VerdictView,
-    WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
+    ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 use crate::model::ports::DocumentView;
 use crate::model::{Document, End, Entry, Match, Op, TimerClock, Totals, Value};
-use crate::trace::{Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, TracedInput, Verdict, What, WindowTotals};
+use crate::trace::{
+    Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, TracedInput, Verdict, What, WindowTotals,
+};
 
 /// Text of a state value that is shown in an operation, characters.
 const SHOWN_CHARACTERS: usize = 64;

@@ -78,7 +78,9 @@ fn warning(not_granted: &[String]) -> String {
         return String::new();
     }
     let names = not_granted.join(", ");
-    format!("  warning: the module asks for {names}, which is not granted: inputs that need it are refused as not_permitted\n")
+    format!(
+        "  warning: the module asks for {names}, which is not granted: inputs that need it are refused as not_permitted\n"
+    )
 }
 
 #[cfg(test)]

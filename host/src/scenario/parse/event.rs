@@ -68,7 +68,9 @@ pub fn deploy(verb: &str, rest: &str) -> Result<DeployStep, String> {
     let (equals, rest) = split(rest);
     let (module, rest) = split(rest);
     if equals != "=" || module.is_empty() {
-        return Err(format!("expected: {verb} NAME = MODULE [on_error=skip|pause] [permissions=A,B] [{{configuration}}]"));
+        return Err(format!(
+            "expected: {verb} NAME = MODULE [on_error=skip|pause] [permissions=A,B] [{{configuration}}]"
+        ));
     }
     let (on_error, rest) = match rest.strip_prefix("on_error=") {
         Some(rest) => {

@@ -153,13 +153,7 @@ pub fn end(work: &mut Work, waiting: Waiting, end: DeliveryEnd, reason: &str) {
     }
 }
 
-fn settled(
-    work: &Work,
-    action: &Action,
-    asked: &Asked,
-    status: &str,
-    reason: &str,
-) -> Settled {
+fn settled(work: &Work, action: &Action, asked: &Asked, status: &str, reason: &str) -> Settled {
     Settled {
         deployment: asked.deployment,
         key: (&*work.key).into(),

@@ -14,6 +14,7 @@
 
 use fishpond_sdk::Attribute;
 use fishpond_sdk::prelude::*;
+use serde_json::{Value, json};
 
 /// The event that the rule follows, and the one that it publishes.
 const HERALD: &str = "herald";
@@ -39,7 +40,7 @@ struct Found {
     n: i64,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Told {
     #[serde(rename = "do")]
@@ -55,11 +56,11 @@ struct Told {
     clock: Clock,
     /// Of the signal.
     to: String,
-    then: Option<Box<Told>>,
+    then: Option<Value>,
     wait: bool,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Deed {
     #[default]
@@ -73,7 +74,7 @@ enum Deed {
     Trap,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Clock {
     #[default]
@@ -139,12 +140,15 @@ impl Herald {
                 cx.cancel_timer(&self.event);
             }
             Deed::Publish => cx.publish(&self.publisher, AGAIN, "", key, &Found { n: told.n }),
-            Deed::Echo => cx.publish(&self.publisher, &self.says, "", key, &told),
+            Deed::Echo => cx.publish(&self.publisher, &self.says, "", key, &json!({ "do": "echo" })),
             Deed::Signal => {
-                let then = told.then.unwrap_or_default();
-                (0..times).for_each(|_| cx.signal(&self.word, &told.to, &text(&then)));
+                let then = told.then.unwrap_or_else(|| json!({}));
+                (0..times).for_each(|_| cx.signal(&self.word, &told.to, &then.to_string()));
             }
-            Deed::Bounce => cx.signal(&self.word, &told.to, &text(&Told { to: key.to_owned(), ..told })),
+            Deed::Bounce => {
+                let back = json!({ "do": "bounce", "to": key, "wait": told.wait });
+                cx.signal(&self.word, &told.to, &back.to_string());
+            }
             Deed::Trap => std::process::abort(),
         }
         Ok(())
@@ -172,10 +176,6 @@ impl Signals for Herald {
         }
         self.obey(told, &signal.key, cx)
     }
-}
-
-fn text(told: &Told) -> String {
-    serde_json::to_string(told).expect("what is told is JSON")
 }
 
 fn read(text: &str) -> Result<Told, Refusal> {

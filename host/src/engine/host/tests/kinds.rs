@@ -93,7 +93,10 @@ fn an_input_of_any_kind_has_its_time_and_its_way() {
     let ways = all.each_ref().map(Input::via);
     let settled = Via::Settlement(ActionId(0xab));
     let signal = Via::Signal { id: 1, name: "word".into(), sender: "a".into() };
-    assert_eq!(ways, [Some(Via::Subscription(0)), Some(Via::Timer("remind".into())), Some(signal), Some(settled), None]);
+    assert_eq!(
+        ways,
+        [Some(Via::Subscription(0)), Some(Via::Timer("remind".into())), Some(signal), Some(settled), None]
+    );
 }
 
 #[test]

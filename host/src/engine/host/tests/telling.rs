@@ -114,7 +114,15 @@ fn an_identity_is_made_from_everything_but_the_position() {
         event(lsn, Event { source: source.into(), id: id.into(), ..Event::default() })
     };
     let due = |lsn: u64, due: u64, number: u32| {
-        let timer = Timer { clock: TimerClock::Event, due, context: "".into(), at: Lsn(lsn), number, state_version: 1, hops: 0 };
+        let timer = Timer {
+            clock: TimerClock::Event,
+            due,
+            context: "".into(),
+            at: Lsn(lsn),
+            number,
+            state_version: 1,
+            hops: 0,
+        };
         input(lsn, What::Timer { name: "remind".into(), timer, now: due })
     };
     let mut other_subscription = of(1, "s", "e");
