@@ -65,8 +65,7 @@ pub struct Trace {
     pub truncated: bool,
     /// Oldest first: events whose subject or actor is the key, and events that a deployment handled under it.
     pub events: Vec<TracedEvent>,
-    /// What deployments handled under the key besides, oldest first: timers, signals, settlements, derived events, and
-    /// events that the journal no longer reaches back to.
+    /// What deployments handled under the key besides, oldest first: timers, signals, settlements, derived events.
     pub inputs: Vec<TracedInput>,
     /// Of the business, from the first of the events on, oldest first.
     pub changes: Vec<Changed>,
@@ -159,7 +158,7 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
     let gathered = gather(log, &judge, question, limit, horizon)?;
     let used = used_events(log, &gathered)?;
     let documents = documents(&judge, &gathered);
-    let Gathered { own, events, changes, truncated, facts, .. } = gathered;
+    let Gathered { own, events, changes, mut truncated, facts, .. } = gathered;
     let first = own.first_key_value().map_or(horizon, |(lsn, _)| *lsn);
     let mut routers = Routers::new();
     let (mut traced, mut inputs) = (Vec::with_capacity(own.len()), Vec::new());
@@ -169,6 +168,8 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
                 let verdicts = judge.verdicts(lsn, event, handled, &facts, &mut routers);
                 traced.push(TracedEvent { lsn, event: event.clone(), verdicts });
             }
+            // Handled, but the journal no longer reaches back to the event itself.
+            None if lsn < log.first() => truncated = true,
             None => inputs.extend(handled.into_iter().filter_map(|handled| judge.input(handled))),
         }
     }

@@ -54,6 +54,8 @@ pub struct FailedInput {
     pub key: Box<str>,
     pub via: Via,
     pub end: End,
+    /// An event from outside, kept or not.
+    pub outside: bool,
     /// None of an input that is no event of its own, or if the journal no longer has it.
     pub event: Option<Arc<Event>>,
 }
@@ -98,6 +100,7 @@ pub fn failed(
                 key: record.key.clone(),
                 via: record.via.clone(),
                 end: record.outcome.end.clone(),
+                outside: false,
                 event: None,
             });
         }
@@ -105,6 +108,7 @@ pub fn failed(
     let mut events = Events::new(log);
     for item in &mut page.items {
         item.event = events.get(item.lsn)?;
+        item.outside = item.event.is_some() || item.lsn < log.first();
     }
     Ok(page)
 }

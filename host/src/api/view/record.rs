@@ -57,10 +57,10 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchVie
     }
 }
 
-/// What an input was. `has_event`: it is an event that came from outside.
-pub fn input(via: &Via, has_event: bool) -> String {
+/// What an input was. `outside`: where it is an event, it came from outside.
+pub fn input(via: &Via, outside: bool) -> String {
     match via {
-        Via::Subscription(_) if has_event => "event".to_owned(),
+        Via::Subscription(_) if outside => "event".to_owned(),
         Via::Subscription(_) => "derived event".to_owned(),
         Via::Timer(name) => format!("timer {name}"),
         Via::Signal { name, sender, .. } => format!("signal {name} from {sender}"),
@@ -77,7 +77,7 @@ pub fn failed(failed: &FailedInput) -> FailedView {
         key: failed.key.to_string(),
         code: failed.end.code().to_owned(),
         reason: failed.end.message(),
-        input: input(&failed.via, failed.event.is_some()),
+        input: input(&failed.via, failed.outside),
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }
 }
