@@ -71,7 +71,7 @@ impl HostState {
     /// filters say, so nothing may follow from them.
     fn not_in_filter(&mut self, what: &str) -> Answer<()> {
         if self.call()?.judges() {
-            let message = format!("not_in_filter: a filter may only give verdicts and keep state, not {what}");
+            let message = format!("a filter that judges may only give verdicts and keep state, not {what}");
             return self.violation("not_in_filter", message);
         }
         Ok(())

@@ -207,7 +207,7 @@ impl Runner {
         let is_led_to = !matches!(input.what, What::Settlement(_) | What::Action(_));
         if is_led_to && u64::from(hops) > most {
             let message = format!(
-                "hops: {hops} derived events and signals lie between an outside event and this input, at most {most} are \
+                "{hops} derived events and signals lie between an outside event and this input, at most {most} are \
                  allowed (`hops`): look for rules that feed each other"
             );
             return Some(refused("hops", message));

@@ -287,7 +287,7 @@ impl Signals for Row {
             }
             "wait" => cx.set_timer(&self.wait, signal.time, ""),
             "circle" => cx.signal(&self.pass, &signal.key, "circle"),
-            _ if signal.key < "d".to_owned() => cx.signal(&self.pass, "d", &signal.payload),
+            _ if signal.key.as_str() < "d" => cx.signal(&self.pass, "d", &signal.payload),
             _ => {}
         }
         Ok(())
@@ -337,7 +337,9 @@ fn a_circle_of_signals_ends_also_through_timers() {
             time: at("10:00:00"),
             hops: 1,
         }];
-        (0..20).for_each(|_| drop(host.deliver().advance(at("11:00:00"))));
+        for _ in 0..20 {
+            host.deliver().advance(at("11:00:00"));
+        }
         assert_eq!((host.log().len(), host.refusals().len()), (16, 1), "{payload}");
         assert_eq!(host.refusals()[0].refusal.code, "hops");
     }
