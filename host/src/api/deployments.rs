@@ -90,6 +90,16 @@ async fn revised(
     let (revision, digest) = (newest.number, newest.digest);
     tracing::info!(business, deployment = name, revision, %digest, %by, position = lsn.0, "deployment activated");
     let view = api.blocking(move |parts| view_of(parts, &deployment)).await?;
+    if !view.not_granted.is_empty() {
+        let asked = view.not_granted.join(", ");
+        tracing::warn!(
+            business,
+            deployment = name,
+            revision,
+            asked,
+            "the module asks for permissions that are not granted"
+        );
+    }
     Ok((revision, view))
 }
 

@@ -98,6 +98,7 @@ pub fn write_timer(writer: &mut Writer, timer: &Timer) {
     writer.uint(timer.at.0);
     writer.uint(u64::from(timer.number));
     writer.uint(u64::from(timer.state_version));
+    writer.byte(timer.hops);
 }
 
 pub fn read_timer(reader: &mut Reader<'_>) -> Read<Timer> {
@@ -108,6 +109,7 @@ pub fn read_timer(reader: &mut Reader<'_>) -> Read<Timer> {
         at: Lsn(reader.uint("timer position")?),
         number: reader.u32("timer number")?,
         state_version: reader.u32("timer state version")?,
+        hops: reader.byte("timer hops")?,
     })
 }
 
@@ -145,6 +147,7 @@ mod tests {
             at: Lsn(u64::MAX),
             number: u32::MAX,
             state_version: u32::MAX,
+            hops: u8::MAX,
         };
         for op in [
             Op::Set { name: "a".into(), value: Value { bytes: Box::new([1; 300]), expires: Some(u64::MAX) } },

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::wire::CodecError;
 use crate::model::outreach::{Action, ActionId, Channel, Class, Offline, Origin, Published, Tag};
-use crate::model::{Digest, Entry, EventRef, Lsn, Op, Timer, TimerClock, Value};
+use crate::model::{Digest, Entry, EventRef, Lsn, Op, Signal, Timer, TimerClock, Value};
 
 /// The value comes back whole; cut short anywhere, or with a byte too many, it is refused.
 pub fn comes_back<T: PartialEq + Debug>(
@@ -30,7 +30,7 @@ pub fn ops() -> Vec<Op> {
     let set = |name: &str, expires| Op::Set { name: name.into(), value: Value { bytes: Box::new([1, 2]), expires } };
     let timer = |name: &str, clock, number| Op::SetTimer {
         name: name.into(),
-        timer: Timer { clock, due: 1 << 41, context: "later".into(), at: Lsn(300), number, state_version: 4 },
+        timer: Timer { clock, due: 1 << 41, context: "later".into(), at: Lsn(300), number, state_version: 4, hops: 5 },
     };
     let entry = Entry { time: 5, amount: -3, member: "m".into(), event: event_ref(7) };
     vec![
@@ -109,4 +109,8 @@ pub fn published() -> Published {
         time: 1 << 40,
         hops: 2,
     }
+}
+
+pub fn signal() -> Signal {
+    Signal { id: 1 << 91, key: "user:3".into(), name: "word".into(), payload: "{}".into() }
 }

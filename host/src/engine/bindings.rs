@@ -11,6 +11,7 @@ pub mod imports {
                 import fishpond:plugin/state@0.1.0;
                 import fishpond:plugin/windows@0.1.0;
                 import fishpond:plugin/timing@0.1.0;
+                import fishpond:plugin/signalling@0.1.0;
                 import fishpond:plugin/calendar@0.1.0;
                 import fishpond:plugin/matches@0.1.0;
                 import fishpond:plugin/publishing@0.1.0;
@@ -42,6 +43,14 @@ pub mod timers {
     wasmtime::component::bindgen!({
         path: "../wit",
         inline: "package fishpond:host; world exports-timers { export fishpond:plugin/timers@0.1.0; }",
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}
+
+pub mod signals {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package fishpond:host; world exports-signals { export fishpond:plugin/signals@0.1.0; }",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }

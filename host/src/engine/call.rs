@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::input::{Input, QueryInput, What};
 use super::settings::Settings;
 use crate::model::outreach::{Published, Verdict};
-use crate::model::{Document, End, EventRef, InputOutcome, LogLine, Match, Op, Reply, Span, Window, WindowSpec};
+use crate::model::{
+    Document, End, EventRef, InputOutcome, LogLine, Match, Op, Reply, Signal, Span, Window, WindowSpec,
+};
 
 /// A document as it was before the call and, once written, as it is now.
 pub(super) struct Slot {
@@ -25,6 +27,7 @@ pub(super) struct Effects {
     consumed: usize,
     pub matches: Vec<Match>,
     pub published: Vec<Published>,
+    pub signals: Vec<Signal>,
     pub verdict: Option<Verdict>,
     /// A second verdict was given.
     pub contradicted: bool,
@@ -275,6 +278,7 @@ impl Effects {
             ops: self.ops,
             matches: self.matches,
             published: self.published,
+            signals: self.signals,
             verdict: self.verdict,
             reply: self.reply,
             late: self.late,

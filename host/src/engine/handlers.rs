@@ -6,8 +6,9 @@ use wasmtime::component::Instance;
 use super::bindings::events::exports::fishpond::plugin::events::Event;
 use super::bindings::filter::exports::fishpond::plugin::filter::Action;
 use super::bindings::settlements::exports::fishpond::plugin::settlements::Settlement;
+use super::bindings::signals::exports::fishpond::plugin::signals::Signal;
 use super::bindings::timers::exports::fishpond::plugin::timers::Due;
-use super::bindings::{events, filter, settlements, timers};
+use super::bindings::{events, filter, settlements, signals, timers};
 use super::error::HostFailure;
 use super::host::HostState;
 use super::input::{Input, Judged, What};
@@ -21,6 +22,7 @@ const DELIVERY: &str = "delivery";
 pub(super) struct Handlers {
     events: Option<events::ExportsEvents>,
     timers: Option<timers::ExportsTimers>,
+    signals: Option<signals::ExportsSignals>,
     filter: Option<filter::ExportsFilter>,
     settlements: Option<settlements::ExportsSettlements>,
 }
@@ -30,6 +32,7 @@ impl Handlers {
         Ok(Handlers {
             events: exports.events.as_ref().map(|indices| indices.load(&mut *store, wasm)).transpose()?,
             timers: exports.timers.as_ref().map(|indices| indices.load(&mut *store, wasm)).transpose()?,
+            signals: exports.signals.as_ref().map(|indices| indices.load(&mut *store, wasm)).transpose()?,
             filter: exports.filter.as_ref().map(|indices| indices.load(&mut *store, wasm)).transpose()?,
             settlements: exports.settlements.as_ref().map(|indices| indices.load(&mut *store, wasm)).transpose()?,
         })
@@ -53,6 +56,11 @@ impl Handlers {
             Some(What::Timer { .. }) => {
                 let guest = self.timers.as_ref().ok_or_else(|| missing("timers"))?.fishpond_plugin_timers();
                 let records = records(inputs, due)?;
+                Ok(guest.call_handle(store, &records))
+            }
+            Some(What::Signal(_)) => {
+                let guest = self.signals.as_ref().ok_or_else(|| missing("signals"))?.fishpond_plugin_signals();
+                let records = records(inputs, signal)?;
                 Ok(guest.call_handle(store, &records))
             }
             Some(What::Settlement(_)) => {
@@ -113,6 +121,18 @@ fn event<'a>(plan: &Plan, input: &'a Input) -> Option<Event<'a>> {
 fn due(input: &Input) -> Option<Due<'_>> {
     let What::Timer { name, timer, .. } = &input.what else { return None };
     Some(Due { key: &input.key, name, time: timer.due, context: &timer.context, state_version: timer.state_version })
+}
+
+fn signal(input: &Input) -> Option<Signal<'_>> {
+    let What::Signal(signal) = &input.what else { return None };
+    Some(Signal {
+        key: &input.key,
+        name: &signal.name,
+        time: signal.time,
+        sender: &signal.sender,
+        payload: &signal.payload,
+        state_version: signal.state_version,
+    })
 }
 
 fn settlement<'a>(input: &'a Input, id: &'a str) -> Option<Settlement<'a>> {

@@ -21,6 +21,7 @@ mod logging;
 mod matches;
 mod publishing;
 mod replies;
+mod signalling;
 mod state;
 mod timing;
 mod verdicts;
@@ -66,17 +67,18 @@ impl HostState {
         Ok((self.call()?, at))
     }
 
-    /// A filter says what it thinks of an action; what else it may do is keep count.
+    /// A filter says what it thinks of an action; what else it may do is keep count: its writes hang on what the other
+    /// filters say, so nothing may follow from them.
     fn not_in_filter(&mut self, what: &str) -> Answer<()> {
         if self.call()?.judges() {
-            return Err(trap(format!("a filter may only give verdicts and keep state, not {what}")));
+            let message = format!("a filter that judges may only give verdicts and keep state, not {what}");
+            return self.violation("not_in_filter", message);
         }
         Ok(())
     }
 
-    /// As [`Self::enter_writing`], for what others will learn: it needs a permission, counts as one of the input's
-    /// matches, and must not go round in a circle for ever.
-    fn enter_telling(
+    /// As [`Self::enter_writing`], for what needs a permission and leaves the document.
+    fn enter_granted(
         &mut self,
         at: u32,
         what: &str,
@@ -85,25 +87,26 @@ impl HostState {
     ) -> Answer<(&mut Call, usize)> {
         self.not_in_filter(what)?;
         let (call, index) = self.enter_writing(at, what, handed)?;
-        let granted = call.settings.permissions.iter().any(|granted| **granted == *permission);
-        let told = call.effects[index].matches.len() + call.effects[index].published.len();
-        let hops = call.inputs[index].hops();
-        if !granted {
+        if !call.settings.permissions.iter().any(|granted| **granted == *permission) {
             let message = format!("not_permitted: {permission}. Grant it in the deployment's permissions");
             return self.violation("not_permitted", message);
         }
+        Ok((self.call()?, index))
+    }
+
+    /// As [`Self::enter_granted`], for what other deployments will learn: it counts as one of the input's matches.
+    fn enter_telling(
+        &mut self,
+        at: u32,
+        what: &str,
+        permission: &'static str,
+        handed: usize,
+    ) -> Answer<(&mut Call, usize)> {
+        let (call, index) = self.enter_granted(at, what, permission, handed)?;
+        let told = call.effects[index].matches.len() + call.effects[index].published.len();
         let most = self.limits.matches_per_input;
         if told as u64 >= most {
             return self.violation("matches_per_input", format!("more than {most} matches and events of one input"));
-        }
-        // A count that can rise no further must not begin anything either.
-        let most = self.limits.hops.min(u8::MAX.into());
-        if u64::from(hops) >= most {
-            let message = format!(
-                "the input is {hops} derived events away from an outside one, and the limit is {most} (`hops`): look for a \
-                 rule that feeds itself"
-            );
-            return self.violation("hops", message);
         }
         Ok((self.call()?, index))
     }

@@ -19,15 +19,17 @@ pub struct Scope {
 pub(super) enum Made {
     Match,
     Event,
+    Signal,
 }
 
 impl Scope {
-    /// Identity of the input's match or published event of this name (or event type); `number` counts the ones before it.
+    /// Identity of the input's match, published event or signal of this name (or event type); `number` counts the ones before it.
     pub(super) fn identity(&self, made: Made, plan: &Plan, input: &Input, name: &str, number: usize) -> u128 {
         let mut parts = Parts::default();
         parts.text(match made {
             Made::Match => "match",
             Made::Event => "event",
+            Made::Signal => "signal",
         });
         parts.text(&self.business);
         parts.text(&self.deployment);
@@ -57,6 +59,10 @@ impl Parts {
         self.bytes(&part.to_be_bytes());
     }
 
+    fn number128(&mut self, part: u128) {
+        self.bytes(&part.to_be_bytes());
+    }
+
     /// The input, without its position. A subscription counts by its name: its number changes with the configuration.
     fn origin(&mut self, plan: &Plan, input: &Input) {
         match &input.what {
@@ -71,6 +77,11 @@ impl Parts {
                 self.text(name);
                 self.number(timer.due);
                 self.number(u64::from(timer.number));
+            }
+            // Its id is made from its sender's origin, and so from the whole path to the outside.
+            What::Signal(signal) => {
+                self.text("signal");
+                self.number128(signal.id);
             }
             What::Settlement(settled) => {
                 self.text("settlement");

@@ -1,9 +1,9 @@
-//! What a module is asked to handle: one event, timer, settlement or action, for one key; or a question about one.
+//! What a module is asked to handle: one event, timer, signal, settlement or action, for one key; or a question about one.
 
 use std::sync::{Arc, LazyLock};
 
 use crate::model::outreach::{Action, Channel, Settled};
-use crate::model::{Document, Event, EventRef, Lsn, Op, Timer, Via};
+use crate::model::{Document, Event, EventRef, Lsn, Op, Signalled, Timer, Via};
 
 /// One input for one key, routed.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub enum What {
         /// Milliseconds: the clock's reading at the tick.
         now: u64,
     },
+    /// Word from another key of the deployment.
+    Signal(Arc<Signalled>),
     Settlement(Arc<Settled>),
     /// One step of a chain.
     Action(Arc<Judged>),
@@ -67,6 +69,7 @@ impl Input {
         match &self.what {
             What::Event { event, .. } => event.time,
             What::Timer { timer, .. } => timer.due,
+            What::Signal(signal) => signal.time,
             What::Settlement(settled) => settled.time,
             What::Action(judged) => judged.time,
         }
@@ -77,16 +80,20 @@ impl Input {
         match &self.what {
             What::Event { event, .. } => event.received,
             What::Timer { now, .. } => *now,
+            What::Signal(signal) => signal.received,
             What::Settlement(settled) => settled.time,
             What::Action(judged) => judged.time,
         }
     }
 
-    /// Derived events between this input and an outside event.
+    /// Derived events and signals between this input and an outside event, itself included.
     pub fn hops(&self) -> u8 {
         match &self.what {
             What::Event { event, .. } => event.hops,
-            What::Timer { .. } | What::Settlement(_) | What::Action(_) => 0,
+            What::Timer { timer, .. } => timer.hops,
+            What::Signal(signal) => signal.hops,
+            What::Settlement(settled) => settled.hops,
+            What::Action(judged) => judged.action.origin.hops,
         }
     }
 
@@ -95,6 +102,9 @@ impl Input {
         match &self.what {
             What::Event { subscription, .. } => Some(Via::Subscription(*subscription)),
             What::Timer { name, .. } => Some(Via::Timer(name.clone())),
+            What::Signal(signal) => {
+                Some(Via::Signal { id: signal.id, name: signal.name.clone(), sender: signal.sender.clone() })
+            }
             What::Settlement(settled) => Some(Via::Settlement(settled.action)),
             What::Action(_) => None,
         }
@@ -105,6 +115,7 @@ impl Input {
         let (source, id) = match &self.what {
             What::Event { event, .. } => (event.source.clone(), event.id.clone()),
             What::Timer { name, timer, .. } => (HOST.clone(), format!("timer:{name}:{}", timer.number).into()),
+            What::Signal(signal) => (HOST.clone(), format!("signal:{:032x}", signal.id).into()),
             What::Settlement(settled) => (HOST.clone(), format!("settlement:{}", settled.action).into()),
             What::Action(judged) => (HOST.clone(), format!("action:{}", judged.action.id).into()),
         };

@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Instance, InstancePre};
 
-use super::bindings::{events, filter, lifecycle, queries, settlements, timers};
+use super::bindings::{events, filter, lifecycle, queries, settlements, signals, timers};
 use super::compile::Engine;
 use super::contract::{self, Description};
 use super::error::{ConfigureError, HostFailure, UploadError};
@@ -17,9 +17,20 @@ use crate::model::{Digest, Plan};
 
 const PACKAGE: &str = "fishpond:plugin/";
 const VERSION: &str = "@0.1.";
-const IMPORTS: [&str; 10] =
-    ["inputs", "state", "windows", "timing", "calendar", "matches", "publishing", "verdicts", "replies", "logging"];
-const EXPORTS: [&str; 6] = ["lifecycle", "events", "timers", "filter", "settlements", "queries"];
+const IMPORTS: [&str; 11] = [
+    "inputs",
+    "state",
+    "windows",
+    "timing",
+    "signalling",
+    "calendar",
+    "matches",
+    "publishing",
+    "verdicts",
+    "replies",
+    "logging",
+];
+const EXPORTS: [&str; 7] = ["lifecycle", "events", "timers", "signals", "filter", "settlements", "queries"];
 
 /// Immutable; shared by all deployments and workers.
 pub struct Module {
@@ -37,19 +48,21 @@ pub(super) struct Exports {
     pub lifecycle: lifecycle::ExportsLifecycleIndices,
     pub events: Option<events::ExportsEventsIndices>,
     pub timers: Option<timers::ExportsTimersIndices>,
+    pub signals: Option<signals::ExportsSignalsIndices>,
     pub filter: Option<filter::ExportsFilterIndices>,
     pub settlements: Option<settlements::ExportsSettlementsIndices>,
     pub queries: Option<queries::ExportsQueriesIndices>,
 }
 
 /// Which optional exports a module has, by interface.
-type Found = [(&'static str, bool); 5];
+type Found = [(&'static str, bool); 6];
 
 impl Exports {
     fn found(&self) -> Found {
         [
             ("events", self.events.is_some()),
             ("timers", self.timers.is_some()),
+            ("signals", self.signals.is_some()),
             ("filter", self.filter.is_some()),
             ("settlements", self.settlements.is_some()),
             ("queries", self.queries.is_some()),
@@ -62,6 +75,7 @@ fn check_plan(plan: &Plan, found: Found) -> Result<(), String> {
     let needs = [
         (!plan.subscriptions.is_empty(), "it subscribes to events", "events"),
         (!plan.timers.is_empty(), "it has timers", "timers"),
+        (!plan.signals.is_empty(), "it has signals", "signals"),
         (plan.filter.is_some(), "it is a filter", "filter"),
         (!plan.queries.is_empty(), "it has queries", "queries"),
     ];
@@ -101,6 +115,7 @@ impl Module {
                 .map_err(|error| UploadError::Contract(format!("{error:#}")))?,
             events: events::ExportsEventsIndices::new(&pre).ok(),
             timers: timers::ExportsTimersIndices::new(&pre).ok(),
+            signals: signals::ExportsSignalsIndices::new(&pre).ok(),
             filter: filter::ExportsFilterIndices::new(&pre).ok(),
             settlements: settlements::ExportsSettlementsIndices::new(&pre).ok(),
             queries: queries::ExportsQueriesIndices::new(&pre).ok(),
@@ -230,11 +245,13 @@ mod tests {
     fn a_plan_needs_the_exports_that_handle_it() {
         let with = |members: &str| format!(r#"{{"state":{{"writes":1,"reads":[1]}},{members}}}"#);
         let found = |missing: &str| {
-            ["events", "timers", "filter", "settlements", "queries"].map(|export| (export, export != missing))
+            ["events", "timers", "signals", "filter", "settlements", "queries"]
+                .map(|export| (export, export != missing))
         };
         for (members, export) in [
             (r#""subscriptions":[{"name":"s","types":["t"],"key":"actor"}]"#, "events"),
             (r#""timers":{"close":"event"}"#, "timers"),
+            (r#""signals":["word"]"#, "signals"),
             (r#""filter":{"verdicts":["allow"]}"#, "filter"),
             (r#""queries":{"q":{"parameters":{}}}"#, "queries"),
         ] {
@@ -249,7 +266,8 @@ mod tests {
     fn names_of_this_contract_are_known_in_every_patch() {
         assert!(known("fishpond:plugin/events@0.1.0", &EXPORTS));
         assert!(known("fishpond:plugin/events@0.1.7", &EXPORTS));
-        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/signals@0.1.0", "wasi:io/poll@0.2.0", "events"] {
+        for other in ["fishpond:plugin/events@0.2.0", "fishpond:plugin/requests@0.1.0", "wasi:io/poll@0.2.0", "events"]
+        {
             assert!(!known(other, &EXPORTS), "{other}");
         }
     }

@@ -19,7 +19,8 @@ const MAX_WINDOW_MS: u64 = 31 * 24 * 3_600_000;
 const MAX_MATCHES: usize = 64;
 const MAX_QUERIES: usize = 32;
 const MAX_TIMERS: usize = 16;
-const PERMISSIONS: [&str; 2] = ["matches", "publish"];
+const MAX_SIGNALS: usize = 16;
+const PERMISSIONS: [&str; 3] = ["matches", "publish", "signals"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +40,8 @@ struct PlanJson {
     queries: BTreeMap<Box<str>, QueryJson>,
     #[serde(default)]
     timers: BTreeMap<Box<str>, String>,
+    #[serde(default)]
+    signals: Vec<Box<str>>,
     #[serde(default, deserialize_with = "present")]
     filter: Option<FilterJson>,
 }
@@ -124,6 +127,9 @@ pub fn parse_plan(json: &str) -> Result<Plan, String> {
     at_most("queries", plan.queries.len(), MAX_QUERIES)?;
     at_most("attributes", plan.attributes.len(), MAX_ATTRIBUTES)?;
     at_most("timers", plan.timers.len(), MAX_TIMERS)?;
+    at_most("signals", plan.signals.len(), MAX_SIGNALS)?;
+    unique("signal", plan.signals.iter().map(|name| &**name))?;
+    plan.signals.iter().try_for_each(|name| word("signal", name))?;
     plan.matches.keys().try_for_each(|name| word("match", name))?;
     plan.queries.keys().try_for_each(|name| word("query", name))?;
     if let Some(unknown) = plan.permissions.iter().find(|permission| !PERMISSIONS.contains(&&***permission)) {
@@ -142,6 +148,7 @@ pub fn parse_plan(json: &str) -> Result<Plan, String> {
         matches: schemas(plan.matches),
         queries: schemas(plan.queries.into_iter().map(|(name, query)| (name, query.parameters)).collect()),
         timers: plan.timers.into_iter().map(timer).collect::<Result<_, _>>()?,
+        signals: plan.signals,
         filter: plan.filter.map(filter).transpose()?,
     })
 }

@@ -211,13 +211,28 @@ impl Runner {
         Ok(without_handling(&inputs[0], &mut documents[index], end))
     }
 
-    /// How an input ends that no handler of this revision is for: an earlier one has set the timer, or given the
-    /// context. A missing `events` is not of this sort, because `configure` has seen it.
+    /// How an input ends that no handler of this revision is for: it has gone in circles, or an earlier revision has set the
+    /// timer, sent the signal, or given the context. A missing `events` is not of this sort, because `configure` has seen it.
     fn unanswerable(&self, input: &Input) -> Option<End> {
         let (plan, exports) = (&self.settings.configured.plan, &self.module.exports);
+        // A count that can rise no further must not go on either.
+        let (hops, most) = (input.hops(), self.module.engine.limits.hops.min(u64::from(u8::MAX) - 1));
+        // An answer to what was let pass comes home, and no chain goes round without an event.
+        let is_led_to = !matches!(input.what, What::Settlement(_) | What::Action(_));
+        if is_led_to && u64::from(hops) > most {
+            let message = format!(
+                "{hops} derived events and signals lie between an outside event and this input, at most {most} are \
+                 allowed (`hops`): look for rules that feed each other"
+            );
+            return Some(refused("hops", message));
+        }
         match &input.what {
             What::Timer { name, .. } if !plan.timers.contains_key(name) => {
                 Some(refused("unknown_timer", format!("the plan of this revision has no timer `{name}`")))
+            }
+            What::Signal(signal) if !plan.signals.contains(&signal.name) => {
+                let name = &signal.name;
+                Some(refused("unknown_signal", format!("the plan of this revision has no signal `{name}`")))
             }
             What::Settlement(_) if exports.settlements.is_none() => {
                 Some(refused("no_handler", "the module exports no `settlements`".to_owned()))

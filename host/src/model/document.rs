@@ -27,6 +27,8 @@ pub struct Timer {
     pub number: u32,
     /// Of the module that set it.
     pub state_version: u32,
+    /// Of the input that set it: what the timer leads to counts on.
+    pub hops: u8,
 }
 
 /// One change of a document. Carries all it needs, so that redo wants no plan.
@@ -317,6 +319,7 @@ mod tests {
                 at: Lsn(1),
                 number: 0,
                 state_version: 1,
+                hops: 2,
             },
         };
         let mut document = Document::default();

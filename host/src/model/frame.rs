@@ -170,7 +170,8 @@ pub struct InputRecord {
     /// The input's own time, milliseconds.
     pub time: u64,
     pub via: Via,
-    /// Derived events between it and an outside one.
+    /// Derived events and signals between it and an outside event, itself included; a timer has those of the input that
+    /// set it.
     pub hops: u8,
     /// Empty where the key could not be found (then `end` says so).
     pub key: Box<str>,
@@ -184,6 +185,8 @@ pub enum Via {
     Subscription(u32),
     /// Name of the timer that fired.
     Timer(Box<str>),
+    /// Word from another key of the deployment.
+    Signal { id: u128, name: Box<str>, sender: Box<str> },
     /// The action whose delivery has ended.
     Settlement(super::outreach::ActionId),
 }

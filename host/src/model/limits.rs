@@ -84,13 +84,15 @@ limits! {
     value_name_bytes = 64, "bytes", "name of a state value";
     member_bytes = 256, "bytes", "member of a window";
     window_entries = 1_000, "entries", "entries that one call answers";
-    effect_bytes = 96 << 10, "bytes", "changes and matches, with the events behind them, that one input asks for";
+    effect_bytes = 96 << 10, "bytes", "changes, matches with the events behind them, and signals that one input asks for";
     matches_per_input = 16, "matches", "matches of one input";
     match_bytes = 16 << 10, "bytes", "fields of one match";
     match_also = 100, "ids", "further events that a match names";
     reply_bytes = 64 << 10, "bytes", "body of a reply";
     context_bytes = 4 << 10, "bytes", "context of a timer or verdict, and the numbers of a verdict";
-    hops = 16, "hops", "derived events between an input and an outside event";
+    signals_per_input = 16, "signals", "signals of one input";
+    signal_bytes = 4 << 10, "bytes", "payload of a signal";
+    hops = 16, "hops", "derived events and signals between an outside event and an input; beyond it the input is refused";
     log_lines = 8, "lines", "log lines of one input";
     log_bytes = 1 << 10, "bytes", "one log line, and the message of a refusal";
     query_bytes = 16 << 10, "bytes", "parameters of a query";

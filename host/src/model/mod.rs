@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod outreach;
 pub mod plan;
 pub mod ports;
+pub mod signal;
 pub mod window;
 
 pub use document::{Document, Op, Timer, Value};
@@ -22,4 +23,5 @@ pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
 pub use plan::{
     Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
 };
+pub use signal::{Signal, Signalled};
 pub use window::{Entry, Span, Totals, Window};

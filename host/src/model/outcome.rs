@@ -1,7 +1,7 @@
 //! What running one input yields: a value. Nothing of it has happened until somebody else commits it.
 
 use super::outreach::{Published, Verdict};
-use super::{EventRef, Op};
+use super::{EventRef, Op, Signal};
 
 /// How an input ended. Everything but `Done` leaves no trace in the document.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 13] = [
+pub const HOST_CODES: [&str; 15] = [
     "done",
     "trap",
     "fuel",
@@ -32,9 +32,11 @@ pub const HOST_CODES: [&str; 13] = [
     "unknown_match",
     "undeclared_attribute",
     "unknown_timer",
+    "unknown_signal",
     "undeclared_verdict",
     "no_verdict",
     "no_handler",
+    "not_in_filter",
     "bad_event_type",
 ];
 
@@ -123,6 +125,8 @@ pub struct InputOutcome {
     pub ops: Vec<Op>,
     pub matches: Vec<Match>,
     pub published: Vec<Published>,
+    /// For keys of the same deployment, in the order in which they were sent.
+    pub signals: Vec<Signal>,
     /// Of a filter; a part of the decision, not of this outcome's record.
     pub verdict: Option<Verdict>,
     pub reply: Option<Reply>,
@@ -140,6 +144,7 @@ impl InputOutcome {
             ops: Vec::new(),
             matches: Vec::new(),
             published: Vec::new(),
+            signals: Vec::new(),
             verdict: None,
             reply: None,
             late: false,

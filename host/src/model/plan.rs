@@ -20,6 +20,8 @@ pub struct Plan {
     pub queries: BTreeMap<Box<str>, Box<str>>,
     /// Timers that the module may set.
     pub timers: BTreeMap<Box<str>, TimerClock>,
+    /// Signals that its keys send to each other.
+    pub signals: Vec<Box<str>>,
     /// The deployment is a filter.
     pub filter: Option<FilterSpec>,
 }

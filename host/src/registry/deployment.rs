@@ -76,6 +76,12 @@ impl Revision {
         stood.map_or(self.from, |(_, position)| position.next())
     }
 
+    /// Permissions that its module asks for and that it was not granted.
+    pub fn not_granted(&self) -> impl Iterator<Item = &str> {
+        let asked = self.configured.plan.permissions.iter().map(|name| &**name);
+        asked.filter(|asked| !self.permissions.iter().any(|granted| **granted == **asked))
+    }
+
     pub fn is_filter(&self) -> bool {
         self.configured.plan.filter.is_some()
     }

@@ -53,7 +53,7 @@ pub enum Error {
     ConfigurationJson(String),
     #[error("the configuration has {bytes} bytes, at most {limit} are allowed (`configuration_bytes`)")]
     ConfigurationBytes { bytes: u64, limit: u64 },
-    #[error("there is no permission `{0}`: there are `matches` and `publish`")]
+    #[error("there is no permission `{0}`: there are `matches`, `publish` and `signals`")]
     Permission(String),
     #[error(
         "the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name"

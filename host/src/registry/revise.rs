@@ -9,7 +9,7 @@ use crate::engine::{Configured, Module, Runner, Scope, envelope};
 use crate::model::{Change, Digest, Limits, Lsn, SHARD_COUNT, ShardId, ShardSet, Start, check_name};
 
 /// What a deployment may be allowed.
-const PERMISSIONS: [&str; 2] = ["matches", "publish"];
+const PERMISSIONS: [&str; 3] = ["matches", "publish", "signals"];
 
 /// The position of the control frame, and the deployment with its new revision.
 type Revised = (Lsn, Arc<Deployment>);

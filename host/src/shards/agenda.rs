@@ -90,7 +90,7 @@ mod tests {
     use crate::model::Timer;
 
     fn set(name: &str, clock: TimerClock, due: u64, at: u64) -> Op {
-        let timer = Timer { clock, due, context: "".into(), at: Lsn(at), number: 0, state_version: 1 };
+        let timer = Timer { clock, due, context: "".into(), at: Lsn(at), number: 0, state_version: 1, hops: 0 };
         Op::SetTimer { name: name.into(), timer }
     }
 

@@ -12,8 +12,8 @@ use crate::engine::{Input, What};
 use crate::journal::ReadError;
 use crate::model::outreach::{Deed, Outreach};
 use crate::model::{
-    DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Plan, ShardSet, Tick, Timer,
-    TimerClock, Via, shard_of,
+    DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Outcome, Plan, ShardSet,
+    Signalled, Tick, Timer, TimerClock, Via, shard_of,
 };
 use crate::registry::Registry;
 use crate::router::{Routed, Router};
@@ -26,8 +26,6 @@ pub struct Wanted<'a> {
     pub router: &'a Router,
     pub agenda: &'a Agenda,
     pub registry: &'a Registry,
-    /// Derived events beyond it are not handled (`hops`).
-    pub hops: u64,
     /// Where it must stop: the position is not taken.
     pub end: Option<Lsn>,
 }
@@ -178,11 +176,7 @@ impl Gather {
         match frame {
             Frame::Input(event) if own(&event.business) => self.event(lsn, event, wanted, shards),
             Frame::Tick(tick) => return self.tick(lsn, *tick, wanted, shards, room),
-            Frame::Outcome(outcome) => facts::of_outcome(outcome, wanted.registry, wanted, |business, event| {
-                if own(business) {
-                    self.event(lsn, &Arc::new(event), wanted, shards);
-                }
-            }),
+            Frame::Outcome(outcome) => self.outcome(lsn, outcome, wanted, shards),
             Frame::Outreach(outreach) => {
                 self.settlements(lsn, outreach, wanted.deployment, shards);
                 facts::of_outreach(outreach, wanted, |business, event| {
@@ -201,11 +195,39 @@ impl Gather {
         true
     }
 
-    fn event(&mut self, lsn: Lsn, event: &Arc<Event>, wanted: &Wanted<'_>, shards: ShardSet) {
-        if u64::from(event.hops) > wanted.hops {
-            tracing::warn!(business = %event.business, kind = %event.kind, hops = event.hops, "a derived event goes in circles and is not handled (`hops`)");
-            return;
+    /// Derived events, and of an outcome of the deployment itself its signals: record by record, so that the order is the same
+    /// however records fall into frames.
+    fn outcome(&mut self, lsn: Lsn, outcome: &Outcome, wanted: &Wanted<'_>, shards: ShardSet) {
+        let own = outcome.deployment == wanted.deployment;
+        let parts = if own { 1 } else { outcome.inputs.len().max(1) };
+        for records in outcome.inputs.chunks(parts) {
+            records.iter().filter(|_| own).for_each(|record| self.signals(lsn, outcome, record, shards));
+            facts::of_records(outcome, records, wanted.registry, wanted, |business, event| {
+                if *business == *wanted.business {
+                    self.event(lsn, &Arc::new(event), wanted, shards);
+                }
+            });
         }
+    }
+
+    fn signals(&mut self, lsn: Lsn, outcome: &Outcome, record: &InputRecord, shards: ShardSet) {
+        for signal in record.outcome.signals.iter().filter(|signal| shards.contains(shard_of(&signal.key))) {
+            let signalled = Signalled {
+                id: signal.id,
+                name: signal.name.clone(),
+                payload: signal.payload.clone(),
+                sender: record.key.clone(),
+                time: record.time,
+                received: outcome.now,
+                state_version: outcome.state_version,
+                hops: record.hops.saturating_add(1),
+            };
+            let bytes = signal.payload.len() + record.key.len();
+            self.add(lsn, (&*signal.key).into(), What::Signal(Arc::new(signalled)), bytes);
+        }
+    }
+
+    fn event(&mut self, lsn: Lsn, event: &Arc<Event>, wanted: &Wanted<'_>, shards: ShardSet) {
         wanted.router.route(wanted.plan, event, |routed| {
             if shards.contains(shard_of(routed_key(&routed, event))) {
                 self.routed(lsn, event, routed);

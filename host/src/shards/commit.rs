@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use crate::journal::Encoded;
 use crate::model::outreach::Published;
-use crate::model::{Frame, InputRecord, Match, Op, Outcome, Via, Whole};
+use crate::model::{Frame, InputRecord, Match, Op, Outcome, Signal, Via, Whole};
 
 /// A frame is closed when it holds about this much. The records of one position stay together above it: those of one event,
 /// 32 subscriptions of `effect_bytes` each, still fit `journal_frame_bytes`; what derived events of one frame come to
 /// may not ([`largest_position`]).
 const FRAME_BYTES: usize = 256 << 10;
+
+/// Or when its records hold this many signals: those of one frame are one position for whoever gets them, and what they come
+/// to must fit one frame again.
+const FRAME_SIGNALS: usize = 32;
 
 /// Frames that are appended at once: well below `journal_queue_bytes`.
 const APPEND_BYTES: usize = 4 << 20;
@@ -27,23 +31,26 @@ pub struct Frames {
     done: Vec<(Outcome, usize)>,
     current: Outcome,
     bytes: usize,
+    signals: usize,
 }
 
 impl Frames {
     /// `head`: everything but inputs and wholes; its position is that of the last frame.
     pub fn new(head: Outcome) -> Frames {
-        Frames { current: head.clone(), head, done: Vec::new(), bytes: 0 }
+        Frames { current: head.clone(), head, done: Vec::new(), bytes: 0, signals: 0 }
     }
 
     /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
     pub fn push(&mut self, record: InputRecord) -> usize {
         // What a tick has fired so far is known from the timers that are left, so its frames may end within it.
         let apart = |last: &InputRecord| last.lsn < record.lsn || matches!(record.via, Via::Timer(_));
-        if self.bytes >= FRAME_BYTES && self.current.inputs.last().is_some_and(apart) {
+        let full = self.bytes >= FRAME_BYTES || self.signals >= FRAME_SIGNALS;
+        if full && self.current.inputs.last().is_some_and(apart) {
             self.current.position = record.lsn.previous();
             self.close();
         }
         self.bytes += record_bytes(&record);
+        self.signals += record.outcome.signals.len();
         self.current.inputs.push(record);
         self.done.len()
     }
@@ -61,6 +68,7 @@ impl Frames {
     fn close(&mut self) {
         let full = std::mem::replace(&mut self.current, self.head.clone());
         self.done.push((full, std::mem::take(&mut self.bytes)));
+        self.signals = 0;
     }
 
     /// The frames, in portions that are appended at once.
@@ -99,14 +107,37 @@ fn record_bytes(record: &InputRecord) -> usize {
     let ops: usize = outcome.ops.iter().map(Op::bytes).sum();
     let matches: usize = outcome.matches.iter().map(Match::bytes).sum();
     let published: usize = outcome.published.iter().map(Published::bytes).sum();
+    let signals: usize = outcome.signals.iter().map(Signal::bytes).sum();
     let end = outcome.end.code().len() + outcome.end.message().len();
-    RECORD_BYTES + record.key.len() + end + ops + matches + published
+    RECORD_BYTES + via_bytes(&record.via) + record.key.len() + end + ops + matches + published + signals
+}
+
+/// Of a signal's sender, who may be as long as a key; the other ways in are short.
+fn via_bytes(via: &Via) -> usize {
+    match via {
+        Via::Signal { sender, name, .. } => sender.len() + name.len(),
+        Via::Subscription(_) | Via::Timer(_) | Via::Settlement(_) => 0,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
+
+    fn head(position: Lsn) -> Outcome {
+        Outcome {
+            deployment: DeploymentId(1),
+            revision: 1,
+            digest: Digest([0; 32]),
+            shards: ShardSet::ALL,
+            position,
+            now: 0,
+            state_version: 1,
+            inputs: Vec::new(),
+            wholes: Vec::new(),
+        }
+    }
 
     fn record(lsn: u64, bytes: usize) -> InputRecord {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };
@@ -117,18 +148,7 @@ mod tests {
 
     #[test]
     fn frames_end_between_positions_and_below_the_limit() {
-        let head = Outcome {
-            deployment: DeploymentId(1),
-            revision: 1,
-            digest: Digest([0; 32]),
-            shards: ShardSet::ALL,
-            position: Lsn(99),
-            now: 0,
-            state_version: 1,
-            inputs: Vec::new(),
-            wholes: Vec::new(),
-        };
-        let mut frames = Frames::new(head);
+        let mut frames = Frames::new(head(Lsn(99)));
         let numbers: Vec<usize> = [(1, FRAME_BYTES), (1, 10), (5, 10), (6, 10)]
             .into_iter()
             .map(|(lsn, bytes)| frames.push(record(lsn, bytes)))
@@ -142,23 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_ends_also_with_its_signals() {
+        let mut sending = record(1, 10);
+        let signal = Signal { id: 1, key: "k".into(), name: "word".into(), payload: "".into() };
+        sending.outcome.signals = vec![signal; FRAME_SIGNALS];
+        let same = InputRecord { key: "l".into(), ..sending.clone() };
+        let mut frames = Frames::new(head(Lsn(9)));
+        let numbers = [sending, same, record(2, 10), record(3, 10)].map(|record| frames.push(record));
+        assert_eq!(numbers, [0, 0, 1, 1], "records of one position stay together");
+    }
+
+    #[test]
     fn the_timers_of_a_tick_need_not_stay_together() {
         let timer = |bytes| InputRecord { via: Via::Timer("t".into()), ..record(7, bytes) };
         let records = [record(6, 10), timer(FRAME_BYTES), timer(FRAME_BYTES)];
         assert!(largest_position(&records) < 2 * FRAME_BYTES);
         assert!(largest_position(&[record(7, FRAME_BYTES), record(7, FRAME_BYTES)]) > 2 * FRAME_BYTES);
-        let head = Outcome {
-            deployment: DeploymentId(1),
-            revision: 1,
-            digest: Digest([0; 32]),
-            shards: ShardSet::ALL,
-            position: Lsn(7),
-            now: 0,
-            state_version: 1,
-            inputs: Vec::new(),
-            wholes: Vec::new(),
-        };
-        let mut frames = Frames::new(head);
+        let mut frames = Frames::new(head(Lsn(7)));
         let numbers = records.map(|record| frames.push(record));
         frames.close();
         let positions: Vec<Lsn> = frames.done.iter().map(|(outcome, _)| outcome.position).collect();

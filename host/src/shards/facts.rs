@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::outreach::{Decision, Deed, Ended, Origin, Outreach, Published};
-use crate::model::{Change, Control, Event, Lsn, Match, Outcome};
+use crate::model::{Change, Control, Event, InputRecord, Lsn, Match, Outcome};
 use crate::registry::{Deployment, Registry};
 
 pub const MATCH: &str = "fishpond.match";
@@ -24,20 +24,26 @@ pub trait Wants {
     fn wants(&self, event_type: &str) -> bool;
 }
 
-/// The derived events of an outcome frame, each to be looked at in this order.
-pub fn of_outcome(outcome: &Outcome, registry: &Registry, wants: &impl Wants, mut found: impl FnMut(&str, Event)) {
+/// The derived events of records of an outcome frame, each to be looked at in this order.
+pub fn of_records(
+    outcome: &Outcome,
+    records: &[InputRecord],
+    registry: &Registry,
+    wants: &impl Wants,
+    mut found: impl FnMut(&str, Event),
+) {
     let matches = wants.wants(MATCH);
-    let holds = |record: &crate::model::InputRecord| {
+    let holds = |record: &InputRecord| {
         let published = &record.outcome.published;
         published.iter().any(|event| wants.wants(&event.event_type)) || (matches && !record.outcome.matches.is_empty())
     };
-    if !outcome.inputs.iter().any(holds) {
+    if !records.iter().any(holds) {
         return;
     }
     let Some(deployment) = registry.by_id(outcome.deployment) else { return };
     let business = &deployment.business;
     let source: Arc<str> = format!("fishpond/{}", deployment.name).into();
-    for record in &outcome.inputs {
+    for record in records {
         for published in record.outcome.published.iter().filter(|event| wants.wants(&event.event_type)) {
             found(business, event(business, &source, published, outcome.now));
         }

@@ -93,8 +93,10 @@ impl Meters {
                 _ => tracing::debug!(target: "guest", business, deployment, input, key, message),
             }
         }
-        if record.outcome.end.is_fault() {
-            let (code, reason) = (record.outcome.end.code(), record.outcome.end.message());
+        // Not the producer's affair but the operator's: a permission is missing, or rules feed each other.
+        let code = record.outcome.end.code();
+        if record.outcome.end.is_fault() || ["not_permitted", "hops"].contains(&code) {
+            let reason = record.outcome.end.message();
             tracing::warn!(business, deployment, input, key, code, reason, "an input failed");
         }
     }

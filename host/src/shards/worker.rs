@@ -215,7 +215,6 @@ impl Worker {
             router: &current.router,
             agenda: &active.shelf.agenda,
             registry: &self.parts.registry,
-            hops: self.parts.limits.hops,
             end,
         };
         let mut batch = match Batch::collect(reader, &wanted, size) {

@@ -165,7 +165,10 @@ impl Gathered {
                 }
                 (lsn, Frame::Outcome(outcome)) if judge.deployment(outcome.deployment).is_some() => {
                     for record in outcome.inputs.iter().filter(|record| *record.key != *judge.key()) {
-                        if let Some(handled) = self.own.get_mut(&record.lsn) {
+                        // A tick or an outcome is the position of many inputs that are none of this key's.
+                        if self.events.contains_key(&record.lsn)
+                            && let Some(handled) = self.own.get_mut(&record.lsn)
+                        {
                             handled.push(judge.handled(lsn, &outcome, record, Vec::new()));
                         }
                     }

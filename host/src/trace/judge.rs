@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gather::Facts;
 use super::verdict::{Answer, Handled, Verdict, WindowTotals};
-use super::{Changed, Question, What};
+use super::{Changed, Question, TracedInput, What};
 use crate::model::{
     Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, ShardSet, Span, Via,
     WindowSpec, shard_of,
@@ -56,7 +56,7 @@ impl<'a> Judge<'a> {
                 let subscription = revision.configured.plan.subscriptions.get(*number as usize)?;
                 Some(subscription.name.clone())
             }
-            Via::Timer(name) => Some(name.clone()),
+            Via::Timer(name) | Via::Signal { name, .. } => Some(name.clone()),
             Via::Settlement(action) => Some(action.to_string().into()),
         });
         Handled {
@@ -69,6 +69,10 @@ impl<'a> Judge<'a> {
             record: record.clone(),
             windows,
         }
+    }
+
+    pub fn input(&self, handled: Handled) -> Option<TracedInput> {
+        Some(TracedInput { deployment: self.deployment(handled.deployment)?.name.clone(), handled })
     }
 
     fn revision(&self, outcome: &Outcome) -> Option<&Arc<Revision>> {

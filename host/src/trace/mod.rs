@@ -65,6 +65,8 @@ pub struct Trace {
     pub truncated: bool,
     /// Oldest first: events whose subject or actor is the key, and events that a deployment handled under it.
     pub events: Vec<TracedEvent>,
+    /// What deployments handled under the key besides, oldest first: timers, signals, settlements, derived events.
+    pub inputs: Vec<TracedInput>,
     /// Of the business, from the first of the events on, oldest first.
     pub changes: Vec<Changed>,
     /// The key's documents at the horizon, rebuilt from the frames.
@@ -79,6 +81,13 @@ pub struct TracedEvent {
     pub lsn: Lsn,
     pub event: Arc<Event>,
     pub verdicts: Vec<Verdict>,
+}
+
+/// An input that is no frame of its own.
+#[derive(Clone, Debug)]
+pub struct TracedInput {
+    pub deployment: Arc<str>,
+    pub handled: Handled,
 }
 
 /// A change of what runs.
@@ -152,7 +161,7 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
     let Gathered { own, events, changes, mut truncated, facts, .. } = gathered;
     let first = own.first_key_value().map_or(horizon, |(lsn, _)| *lsn);
     let mut routers = Routers::new();
-    let mut traced = Vec::with_capacity(own.len());
+    let (mut traced, mut inputs) = (Vec::with_capacity(own.len()), Vec::new());
     for (lsn, handled) in own {
         match events.get(&lsn) {
             Some(event) => {
@@ -160,11 +169,12 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
                 traced.push(TracedEvent { lsn, event: event.clone(), verdicts });
             }
             // Handled, but the journal no longer reaches back to the event itself.
-            None => truncated = true,
+            None if lsn < log.first() => truncated = true,
+            None => inputs.extend(handled.into_iter().filter_map(|handled| judge.input(handled))),
         }
     }
     let changes = changes.into_iter().filter(|change| change.lsn >= first).collect();
-    Ok(Trace { horizon, truncated, events: traced, changes, documents, used })
+    Ok(Trace { horizon, truncated, events: traced, inputs, changes, documents, used })
 }
 
 fn documents(judge: &Judge<'_>, gathered: &Gathered) -> Vec<KeptDocument> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Error;
 use super::walk::{Events, Walk};
 use crate::journal::Log;
-use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome};
+use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
 
 /// Which page.
@@ -46,14 +46,17 @@ pub struct FoundMatch {
 
 #[derive(Clone, Debug)]
 pub struct FailedInput {
-    /// Of the event.
+    /// Of the event, or of the frame that led to the input.
     pub lsn: Lsn,
     pub deployment: Arc<str>,
     pub revision: u32,
     pub digest: Digest,
     pub key: Box<str>,
+    pub via: Via,
     pub end: End,
-    /// None if the journal no longer has it.
+    /// An event from outside, kept or not.
+    pub outside: bool,
+    /// None of an input that is no event of its own, or if the journal no longer has it.
     pub event: Option<Arc<Event>>,
 }
 
@@ -95,7 +98,9 @@ pub fn failed(
                 revision: outcome.revision,
                 digest: outcome.digest,
                 key: record.key.clone(),
+                via: record.via.clone(),
                 end: record.outcome.end.clone(),
+                outside: false,
                 event: None,
             });
         }
@@ -103,6 +108,7 @@ pub fn failed(
     let mut events = Events::new(log);
     for item in &mut page.items {
         item.event = events.get(item.lsn)?;
+        item.outside = item.event.is_some() || item.lsn < log.first();
     }
     Ok(page)
 }

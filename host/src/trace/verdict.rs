@@ -60,7 +60,7 @@ pub struct Handled {
 }
 
 impl Handled {
-    pub(super) fn answer(&self) -> Answer {
+    pub fn answer(&self) -> Answer {
         match &self.record.outcome.end {
             End::Done if self.record.outcome.matches.is_empty() => Answer::NoMatch,
             End::Done => Answer::Matched,

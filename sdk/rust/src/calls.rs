@@ -65,5 +65,6 @@ pub(crate) trait Calls {
     fn publish(&mut self, at: u32, event: &Publish<'_>);
     fn set_timer(&mut self, at: u32, name: &str, time: u64, context: &str);
     fn cancel_timer(&mut self, at: u32, name: &str);
+    fn send(&mut self, at: u32, key: &str, name: &str, payload: &str);
     fn log(&mut self, at: u32, level: &str, message: &str);
 }

@@ -9,7 +9,7 @@ use crate::calls::{Calls as _, Current, Emit, Publish};
 use crate::event::json_text;
 use crate::matches::Once;
 use crate::plan::milliseconds;
-use crate::{Attribute, Emission, Entry, Publisher, Refusal, Timer, Totals, Window};
+use crate::{Attribute, Emission, Entry, Publisher, Refusal, Signal, Timer, Totals, Window};
 
 /// Entries that `windows.entries` answers at most.
 pub(crate) const ENTRIES_MAX: u32 = 1_000;
@@ -171,6 +171,12 @@ impl<'a> Context<'a> {
     /// Takes the key's timer back, if it is set.
     pub fn cancel_timer(&mut self, timer: &Timer) {
         self.calls.cancel_timer(self.at, timer.name());
+    }
+
+    /// Sends word to another key of this deployment, or to its own: it comes back there through `Signals::on_signal` once
+    /// this input is committed. `key`: 1 to 256 bytes; `payload`: any text, at most 4 KiB. At most 16 an input.
+    pub fn signal(&mut self, signal: &Signal, key: &str, payload: &str) {
+        self.calls.send(self.at, key, signal.name(), payload);
     }
 
     /// A line for the module's own team: at most 1 KiB, 8 of them an input.

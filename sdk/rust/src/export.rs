@@ -2,8 +2,8 @@
 //! that package's, and because the instance's rule is a static of that type.
 
 /// Exports a [`Rule`](crate::Rule) as the crate's module: `export!(MyRule);`. What it implements besides follows, in
-/// any order: `export!(MyRule with queries, timers, filter, settlements);` for [`Queries`](crate::Queries),
-/// [`Timers`](crate::Timers), [`Filter`](crate::Filter) and [`Settlements`](crate::Settlements). The type must be
+/// any order: `export!(MyRule with queries, timers, signals, filter, settlements);` for [`Queries`](crate::Queries),
+/// [`Timers`](crate::Timers), [`Signals`](crate::Signals), [`Filter`](crate::Filter) and [`Settlements`](crate::Settlements). The type must be
 /// `pub`.
 #[macro_export]
 macro_rules! export {
@@ -63,6 +63,10 @@ macro_rules! __export_more {
         fn handles_timers<R: $crate::Timers>() {}
         handles_timers::<$rule>();
     };
+    (check signals $rule:ident) => {
+        fn handles_signals<R: $crate::Signals>() {}
+        handles_signals::<$rule>();
+    };
     (check filter $rule:ident) => {
         fn judges_actions<R: $crate::Filter>() {}
         judges_actions::<$rule>();
@@ -75,7 +79,7 @@ macro_rules! __export_more {
         compile_error!(concat!(
             "a module cannot export `",
             stringify!($other),
-            "`: choose of queries, timers, filter, settlements"
+            "`: choose of queries, timers, signals, filter, settlements"
         ));
     };
     (export queries $module:ident) => {
@@ -93,6 +97,14 @@ macro_rules! __export_more {
             }
         }
         $crate::__guest::export_timers!($module with_types_in $crate::__guest::timers);
+    };
+    (export signals $module:ident) => {
+        impl $crate::__guest::SignalsGuest for $module {
+            fn handle(signals: ::std::vec::Vec<$crate::__guest::WireSignal>) {
+                $crate::__guest::handle_signals(&RULE, signals);
+            }
+        }
+        $crate::__guest::export_signals!($module with_types_in $crate::__guest::signals);
     };
     (export filter $module:ident) => {
         impl $crate::__guest::FilterGuest for $module {

@@ -1,8 +1,8 @@
 //! Write Fishpond rules in Rust.
 //!
 //! A rule is a type that implements [`Rule`]: `configure` takes the operator's configuration and says what the
-//! deployment needs (a [`Plan`]), `on_event` decides about one event. [`Timers`], [`Filter`], [`Settlements`] and
-//! [`Queries`] are what it may do besides. [`export!`] makes the crate a module.
+//! deployment needs (a [`Plan`]), `on_event` decides about one event. [`Timers`], [`Signals`], [`Filter`], [`Settlements`]
+//! and [`Queries`] are what it may do besides. [`export!`] makes the crate a module.
 //! `examples/hello-rule` is the smallest one; `cargo xtask new NAME` starts another from it.
 //!
 //! The same rule runs natively against [`testing::Host`], so its tests need no Wasm.
@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `rule` | what a rule author implements |
 //! | `plan`, `subscription`, `diagnostic` | what a deployment needs, or why its configuration is refused |
-//! | `event`, `timer`, `filter`, `settlement` | the inputs, and what a filter says about one: a verdict |
+//! | `event`, `timer`, `signal`, `filter`, `settlement` | the inputs, and what a filter says about one: a verdict |
 //! | `context`, `matches`, `publisher` | what may be asked and done about an input, and what a rule finds and makes |
 //! | `calendar` | what clocks on walls show, for an input and in `configure` |
 //! | `lifecycle` | descriptions and plans as JSON documents of the contract |
@@ -35,6 +35,7 @@ mod plan;
 mod publisher;
 mod rule;
 mod settlement;
+mod signal;
 mod subscription;
 mod timer;
 
@@ -58,8 +59,9 @@ pub use filter::{Action, MessageClass, Verdict, VerdictKind};
 pub use matches::{Emission, Match};
 pub use plan::{Attribute, Plan, Window};
 pub use publisher::Publisher;
-pub use rule::{Filter, Identity, NoConfig, NoParameters, Queries, Rule, Settlements, StateVersions, Timers};
+pub use rule::{Filter, Identity, NoConfig, NoParameters, Queries, Rule, Settlements, Signals, StateVersions, Timers};
 pub use settlement::Settlement;
+pub use signal::{Signal, Signalled};
 pub use subscription::{Field, Path, Predicate, Subscription, data};
 pub use timer::{Due, Timer};
 
@@ -74,7 +76,7 @@ pub mod prelude {
 
     pub use crate::{
         Action, Context, Diagnostic, Due, Event, Field, Filter, Match, MessageClass, NoConfig, NoParameters, Path,
-        Plan, Publisher, Queries, Query, QueryContext, Refusal, Reply, Rule, Settlement, Settlements, Timer, Timers,
-        Totals, Verdict, VerdictKind, Window, calendar, data,
+        Plan, Publisher, Queries, Query, QueryContext, Refusal, Reply, Rule, Settlement, Settlements, Signal,
+        Signalled, Signals, Timer, Timers, Totals, Verdict, VerdictKind, Window, calendar, data,
     };
 }

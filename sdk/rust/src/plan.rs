@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::timer::Clock;
-use crate::{Diagnostic, Match, Path, Publisher, StateVersions, Subscription, Timer, VerdictKind};
+use crate::{Diagnostic, Match, Path, Publisher, Signal, StateVersions, Subscription, Timer, VerdictKind};
 
 /// Subscriptions of one plan.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 32;
@@ -24,6 +24,8 @@ pub(crate) const WINDOW_LENGTH_MAX_MS: u64 = 31 * 86_400_000;
 pub(crate) const MATCHES_MAX: usize = 64;
 /// Timers of one plan.
 pub(crate) const TIMERS_MAX: usize = 16;
+/// Signals of one plan.
+pub(crate) const SIGNALS_MAX: usize = 16;
 /// Queries of one plan.
 pub(crate) const QUERIES_MAX: usize = 32;
 
@@ -36,6 +38,8 @@ pub struct Plan {
     permissions: BTreeSet<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     timers: BTreeMap<String, Clock>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    signals: BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<FilterPlan>,
     state: StatePlan,
@@ -85,6 +89,7 @@ impl Plan {
             attributes: BTreeSet::new(),
             permissions: BTreeSet::new(),
             timers: BTreeMap::new(),
+            signals: BTreeSet::new(),
             filter: None,
             state: state.into(),
             matches: BTreeMap::new(),
@@ -153,6 +158,15 @@ impl Plan {
     /// A timer on the watermark, which says that events up to a time have come; otherwise as `timer_receive`.
     pub fn timer_event(&mut self, name: &str) -> Timer {
         self.timer(name, Clock::Event)
+    }
+
+    /// A signal that keys of the deployment send to each other (`cx.signal`); it comes back through `Signals::on_signal`.
+    /// Asks for the permission `signals`. At most 16.
+    pub fn signal(&mut self, name: &str) -> Signal {
+        self.named("signal", name, self.signals.contains(name), self.signals.len(), SIGNALS_MAX);
+        self.permissions.insert("signals");
+        self.signals.insert(name.into());
+        Signal::new(name.into())
     }
 
     /// Makes the deployment a filter (`Filter::judge`) that may reach these verdicts and no others.

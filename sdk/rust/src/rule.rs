@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Action, Context, Diagnostic, Due, Event, Plan, Query, QueryContext, Refusal, Reply, Settlement, Verdict};
+use crate::{
+    Action, Context, Diagnostic, Due, Event, Plan, Query, QueryContext, Refusal, Reply, Settlement, Signalled, Verdict,
+};
 
 /// A rule: what one deployment needs, and what it decides about one event.
 ///
@@ -47,6 +49,15 @@ pub trait Timers: Rule {
     /// # Errors
     /// As in [`Rule::on_event`].
     fn on_timer(&self, due: &Due, cx: &mut Context<'_>) -> Result<(), Refusal>;
+}
+
+/// A rule whose plan has signals: `fishpond_sdk::export!(MyRule with signals);`
+pub trait Signals: Rule {
+    /// Decides about word from another key of the deployment (`cx.signal`). Each comes once.
+    ///
+    /// # Errors
+    /// As in [`Rule::on_event`].
+    fn on_signal(&self, signal: &Signalled, cx: &mut Context<'_>) -> Result<(), Refusal>;
 }
 
 /// A step of a chain: `fishpond_sdk::export!(MyFilter with filter);` Its plan says which verdicts it may reach

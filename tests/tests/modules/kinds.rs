@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fishpond::engine::{Engine, Input, Judged, Ran, Runner, Scope, What, envelope};
 use fishpond::model::outreach::{Action, ActionId, Channel, Class, Offline, Origin, Settled, VerdictKind};
-use fishpond::model::{DeploymentId, Digest, Document, End, Event, Limits, Lsn, Op, Timer, TimerClock};
+use fishpond::model::{DeploymentId, Digest, Document, End, Event, Limits, Lsn, Op, Signalled, Timer, TimerClock};
 use fishpond_tests::{component, native};
 
 fn runner(configuration: &str) -> Runner {
@@ -23,7 +23,15 @@ fn input(document: usize, what: What) -> Input {
 }
 
 fn timer(name: &str, does: &str, number: u32) -> (Box<str>, Timer) {
-    let set = Timer { clock: TimerClock::Receive, due: 5, context: does.into(), at: Lsn(1), number, state_version: 1 };
+    let set = Timer {
+        clock: TimerClock::Receive,
+        due: 5,
+        context: does.into(),
+        at: Lsn(1),
+        number,
+        state_version: 1,
+        hops: 0,
+    };
     (name.into(), set)
 }
 
@@ -48,6 +56,7 @@ fn settlement(does: &str) -> What {
         answer: "{}".into(),
         time: 5,
         state_version: 1,
+        hops: 0,
     }))
 }
 
@@ -135,6 +144,33 @@ fn x_05_a_settlement_ends_as_an_event_does() {
     assert!(ran.outcomes[2].matches[0].events.is_empty());
 }
 
+fn signal(does: &str, name: &str, hops: u8) -> What {
+    What::Signal(Arc::new(Signalled {
+        id: 1,
+        name: name.into(),
+        payload: does.into(),
+        sender: "bo".into(),
+        time: 5,
+        received: 6,
+        state_version: 1,
+        hops,
+    }))
+}
+
+#[test]
+fn x_05_a_signal_ends_as_an_event_does_and_goes_no_further_than_allowed() {
+    let whats = [
+        signal("count", "word", 1),
+        signal("trap", "word", 16),
+        signal("count", "word", 17),
+        signal("count", "unheard_of", 1),
+    ];
+    let (ran, documents) = run("{}", whats);
+    assert_eq!(codes(&ran), ["done", "trap", "hops", "unknown_signal"]);
+    let kept: Vec<bool> = documents.iter().map(|document| document.value("count", 0).is_some()).collect();
+    assert_eq!(kept, [true, false, false, false]);
+}
+
 #[test]
 fn x_05_a_filter_says_one_thing_about_each_action() {
     let does = ["allow", "deny", "no_verdict", "two_verdicts"];
@@ -151,14 +187,18 @@ fn x_05_a_filter_says_one_thing_about_each_action() {
 
 #[test]
 fn x_05_what_no_filter_may_do_is_a_typed_outcome() {
-    let does = ["hold", "bad_reason", "count", "set_timer", "publish", "allow"];
+    let does = ["hold", "bad_reason", "count", "set_timer", "publish", "signal", "allow"];
     let (ran, documents) = run(r#"{"filter": true}"#, does.map(action));
-    assert_eq!(codes(&ran), ["undeclared_verdict", "trap", "trap", "trap", "trap", "done"]);
-    for (outcome, word) in ran.outcomes.iter().zip(["`hold`", "`Not Today`", "emit a match", "set a timer", "publish"])
+    assert_eq!(
+        codes(&ran),
+        ["undeclared_verdict", "trap", "not_in_filter", "not_in_filter", "not_in_filter", "not_in_filter", "done"]
+    );
+    for (outcome, word) in
+        ran.outcomes.iter().zip(["`hold`", "`Not Today`", "emit a match", "set a timer", "publish", "send a signal"])
     {
         assert!(outcome.end.message().contains(word), "{:?}", outcome.end);
     }
-    assert!(documents[..5].iter().all(|document| document.values().is_empty()));
+    assert!(documents[..6].iter().all(|document| document.values().is_empty()));
 }
 
 #[test]

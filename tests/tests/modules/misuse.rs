@@ -98,6 +98,7 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
         ("unknown_timer", "unknown_timer"),
         ("long_context", "context_bytes"),
         ("publish", "not_permitted"),
+        ("signal", "not_permitted"),
         ("hand_over_much", "host_call_bytes"),
         ("read_much", "host_work_per_input"),
     ];
@@ -109,6 +110,36 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
         );
         assert_eq!(calls, DISCARDED, "{what}");
     }
+}
+
+/// One event, then whatever it leads to. Answers key, way and end of each input.
+fn signalled(what: &str) -> Vec<(String, bool, String)> {
+    let (_folder, mut world) = World::temporary(&whole_batches());
+    let configuration = r#"{"permissions": ["matches", "signals"]}"#;
+    world.deploy(&Deploy::new("bad", "misbehave", configuration)).expect("it deploys");
+    world.events(&[&format!("10:00:01 do id=e1 actor=ann {{\"do\": \"{what}\"}}")]);
+    world.rest();
+    let records = world.handled().into_iter().map(|handled| handled.record);
+    let is_signal = |record: &fishpond::model::InputRecord| matches!(record.via, fishpond::model::Via::Signal { .. });
+    records.map(|record| (record.key.to_string(), is_signal(&record), record.outcome.end.code().to_owned())).collect()
+}
+
+#[test]
+fn x_05_a_signal_is_bounded_and_ends_as_an_event_does() {
+    for (what, code) in [
+        ("signal_much", "signals_per_input"),
+        ("signal_large", "signal_bytes"),
+        ("signal_nobody", "no_key"),
+        ("unknown_signal", "unknown_signal"),
+        ("signal_refused", "not_today"),
+    ] {
+        assert_eq!(signalled(what), [("ann".to_owned(), false, code.to_owned())], "{what}");
+    }
+    let [first, then] = &signalled("signal_trap")[..] else { panic!("two inputs") };
+    assert_eq!((&*first.2, &*then.0, then.1, &*then.2), ("done", "bo", true, "trap"));
+    let circle = signalled("signal_circle");
+    let ends: Vec<&str> = circle.iter().map(|(_, _, end)| &**end).collect();
+    assert_eq!((ends.len(), ends[16], ends[17]), (18, "done", "hops"));
 }
 
 #[test]

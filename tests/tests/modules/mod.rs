@@ -5,5 +5,6 @@ mod kinds;
 mod limits;
 mod misuse;
 mod pause;
+mod signals;
 mod upload;
 mod workers;

@@ -102,6 +102,9 @@ pub struct DeploymentView {
     #[schema(value_type = Object)]
     pub configuration: Box<RawValue>,
     pub permissions: Vec<String>,
+    /// What the module asks for and was not granted: inputs that need it are refused as `not_permitted`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_granted: Vec<String>,
     /// `skip` or `pause`.
     pub on_error: String,
     /// `stop` or `rollback`.

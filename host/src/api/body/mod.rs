@@ -30,8 +30,8 @@ pub use policy::{
 pub use problem::{DiagnosticView, Problem};
 pub use records::{EventView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
-    ChangeView, DocumentBody, EntryView, TimerView, TraceAnswer, TracedEventView, ValueView, VerdictView,
-    WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView,
+    VerdictView, WindowTotalsView, WindowView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -82,7 +82,7 @@ pub struct MatchPage {
 /// An input that was refused, trapped or ran out of fuel.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FailedView {
-    /// Of the event.
+    /// Of the event, or of the frame that led to the input.
     pub position: u64,
     pub deployment: String,
     pub revision: u32,
@@ -92,7 +92,10 @@ pub struct FailedView {
     /// `trap`, `fuel`, or the code of the refusal.
     pub code: String,
     pub reason: String,
-    /// Absent if the journal no longer has it.
+    /// `event`, `derived event`, `timer NAME`, `signal NAME from KEY`, `settlement ACTION`.
+    #[serde(default)]
+    pub input: String,
+    /// Of an event, unless the journal no longer has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
 }

@@ -19,6 +19,9 @@ pub struct TraceAnswer {
     pub truncated: bool,
     /// Oldest first.
     pub events: Vec<TracedEventView>,
+    /// What deployments handled under the key besides: timers, signals, settlements, derived events. Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<TracedInputView>,
     /// Of the deployments of the business, from the first event above on.
     pub changes: Vec<ChangeView>,
     /// What is kept for the key, as it is at `position`.
@@ -30,6 +33,19 @@ pub struct TraceAnswer {
 pub struct TracedEventView {
     pub event: EventView,
     pub deployments: Vec<VerdictView>,
+}
+
+/// An input that is no event from outside, and what its deployment made of it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TracedInputView {
+    /// Of the frame that led to it: a tick, or what a signal or event was sent with.
+    pub position: u64,
+    pub time: String,
+    /// `derived event`, `timer NAME`, `signal NAME from KEY`, `settlement ACTION`.
+    pub input: String,
+    /// Derived events and signals between it and an event from outside.
+    pub hops: u8,
+    pub verdict: VerdictView,
 }
 
 /// What one deployment made of one event.

@@ -36,6 +36,21 @@ async fn deployments_are_shown_as_they_are() {
 }
 
 #[tokio::test]
+async fn x_06_the_answer_names_what_is_not_granted() {
+    let harness = harness();
+    let asks = r#"{"permissions":["matches","publish","signals"],"state":{"writes":1,"reads":[1]}}"#;
+    harness.past.deploy("demo", "asks", asks, Start::Latest);
+    let told = harness.get("/v1/demo/deployments/asks").await;
+    let view: body::DeploymentView = told.parse();
+    assert_eq!(
+        (view.permissions, view.not_granted),
+        (vec!["matches".to_owned()], vec!["publish".into(), "signals".into()])
+    );
+    let text = harness.get("/v1/demo/deployments/risk").await.json().to_string();
+    assert!(!text.contains("not_granted"), "{text}");
+}
+
+#[tokio::test]
 async fn a_pause_has_an_author_and_a_reason() {
     let harness = harness();
     let path = "/v1/demo/deployments/risk";

@@ -53,6 +53,7 @@ pub fn deployment(deployment: &Deployment, module: Option<&Uploaded>, known: Kno
         },
         configuration: json(&revision.configuration),
         permissions: revision.permissions.iter().map(|name| name.to_string()).collect(),
+        not_granted: revision.not_granted().map(str::to_owned).collect(),
         on_error: match revision.on_error {
             OnError::Skip => "skip",
             OnError::Pause => "pause",

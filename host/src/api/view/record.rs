@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{json, time};
 use crate::api::body::{EventView, FailedView, MatchView, UsedEventView};
-use crate::model::{Event, EventRef, Lsn};
+use crate::model::{Event, EventRef, Lsn, Via};
 use crate::trace::{FailedInput, FoundMatch};
 
 pub fn event(lsn: Lsn, event: &Event) -> EventView {
@@ -57,6 +57,17 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchVie
     }
 }
 
+/// What an input was. `outside`: where it is an event, it came from outside.
+pub fn input(via: &Via, outside: bool) -> String {
+    match via {
+        Via::Subscription(_) if outside => "event".to_owned(),
+        Via::Subscription(_) => "derived event".to_owned(),
+        Via::Timer(name) => format!("timer {name}"),
+        Via::Signal { name, sender, .. } => format!("signal {name} from {sender}"),
+        Via::Settlement(action) => format!("settlement {action}"),
+    }
+}
+
 pub fn failed(failed: &FailedInput) -> FailedView {
     FailedView {
         position: failed.lsn.0,
@@ -66,6 +77,7 @@ pub fn failed(failed: &FailedInput) -> FailedView {
         key: failed.key.to_string(),
         code: failed.end.code().to_owned(),
         reason: failed.end.message(),
+        input: input(&failed.via, failed.outside),
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }
 }

@@ -1,14 +1,16 @@
 //! A trace in words.
 
-use super::record::{event, matched};
+use super::record::{event, input, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, ValueView, VerdictView,
-    WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
+    ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 use crate::model::ports::DocumentView;
 use crate::model::{Document, End, Entry, Match, Op, TimerClock, Totals, Value};
-use crate::trace::{Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, Verdict, What, WindowTotals};
+use crate::trace::{
+    Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, TracedInput, Verdict, What, WindowTotals,
+};
 
 /// Text of a state value that is shown in an operation, characters.
 const SHOWN_CHARACTERS: usize = 64;
@@ -33,6 +35,7 @@ pub fn trace(question: &Question<'_>, trace: Trace, documents: Option<Vec<Docume
         position: trace.horizon.0,
         truncated: trace.truncated,
         events: trace.events.iter().map(|traced| traced_event(traced, &trace)).collect(),
+        inputs: trace.inputs.iter().map(|traced| traced_input(traced, &trace)).collect(),
         changes: trace.changes.iter().map(change).collect(),
         documents,
     }
@@ -41,6 +44,19 @@ pub fn trace(question: &Question<'_>, trace: Trace, documents: Option<Vec<Docume
 fn traced_event(traced: &TracedEvent, trace: &Trace) -> TracedEventView {
     let verdicts = traced.verdicts.iter().map(|verdict| verdict_view(verdict, &traced.event.kind, trace));
     TracedEventView { event: event(traced.lsn, &traced.event), deployments: verdicts.collect() }
+}
+
+fn traced_input(traced: &TracedInput, trace: &Trace) -> TracedInputView {
+    let TracedInput { deployment, handled } = traced;
+    let record = &handled.record;
+    let verdict = Verdict { deployment: deployment.clone(), answer: handled.answer(), handled: Some(handled.clone()) };
+    TracedInputView {
+        position: record.lsn.0,
+        time: time(record.time),
+        input: input(&record.via, false),
+        hops: record.hops,
+        verdict: verdict_view(&verdict, "", trace),
+    }
 }
 
 fn verdict_view(verdict: &Verdict, kind: &str, trace: &Trace) -> VerdictView {

@@ -102,17 +102,29 @@ fn faults(deployment: &DeploymentView) -> String {
 
 /// Name, state and progress in a line; the reason of a pause in a second one.
 pub(super) fn state(deployment: &DeploymentView) -> String {
-    let DeploymentView { name, state, revision, module, position, lag, paused, .. } = deployment;
+    let DeploymentView { name, state, revision, module, position, lag, paused, not_granted, .. } = deployment;
     let progress = match (position, lag) {
         (Some(position), Some(lag)) => format!("position {position}, {lag} behind"),
         _ => "not started yet".to_owned(),
     };
     let first = format!("{name}: {state}, revision {revision} of {}, {progress}\n", versioned(module));
+    let first = format!("{first}{}", warning(not_granted));
     let Some(paused) = paused else { return first };
     let reason = if paused.reason.is_empty() { "no reason given" } else { &paused.reason };
     let shards = count(u64::from(paused.shards), "shard");
     let cause = if state == "quarantined" { "quarantined" } else { "paused" };
     format!("{first}  {cause} since {}, {shards}: {}\n", paused.since, output::visible(reason))
+}
+
+/// What the module will be refused.
+fn warning(not_granted: &[String]) -> String {
+    if not_granted.is_empty() {
+        return String::new();
+    }
+    let names = not_granted.join(", ");
+    format!(
+        "  warning: the module asks for {names}, which is not granted: inputs that need it are refused as not_permitted\n"
+    )
 }
 
 #[cfg(test)]
@@ -155,6 +167,15 @@ mod tests {
              last faults (1 of them count toward quarantine)\n    \
              2026-07-01T09:59:00Z input 70 of key `ann`, revision 2: trap: unreachable\n"
         );
+    }
+
+    #[test]
+    fn x_06_what_is_not_granted_is_a_warning_wherever_the_deployment_is_shown() {
+        let not_granted = vec!["publish".to_owned(), "signals".to_owned()];
+        let shown = details(&DeploymentView { not_granted, ..view() });
+        let second = shown.lines().nth(1).expect("a second line");
+        assert!(second.starts_with("  warning: the module asks for publish, signals, which is not granted"), "{shown}");
+        assert!(!details(&view()).contains("warning"));
     }
 
     #[test]

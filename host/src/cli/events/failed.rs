@@ -52,10 +52,11 @@ fn line(failed: &FailedView, json: bool) -> String {
     if json {
         return pages::json_line(failed);
     }
-    let FailedView { position, deployment, revision, digest, key, code, reason, event } = failed;
+    let FailedView { position, deployment, revision, digest, key, code, reason, input, event } = failed;
     let event = match event {
         Some(event) => format!("{} {} {}/{}", event.time, event.kind, event.source, event.id),
-        None => "the event is no longer kept".to_owned(),
+        None if input.is_empty() || input == "event" => "the event is no longer kept".to_owned(),
+        None => input.clone(),
     };
     let key = if key.is_empty() { "(no key)" } else { key };
     let head = format!("{position}  {deployment}  {key}  {code}: {reason}");
@@ -81,6 +82,8 @@ mod tests {
              [revision 2, module 0123456789ab]"
         );
         assert!(line(&failed, true).starts_with(r#"{"position":12,"deployment":"c2c""#));
+        let signalled = FailedView { event: None, input: "signal word from u:2".to_owned(), ..failed.clone() };
+        assert!(line(&signalled, false).ends_with("\n    signal word from u:2  [revision 2, module 0123456789ab]"));
         let gone = FailedView { event: None, key: "u:1".to_owned(), ..failed };
         assert!(line(&gone, false).contains("u:1  bad_event") && line(&gone, false).contains("no longer kept"));
     }

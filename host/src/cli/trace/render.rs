@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api::body::{
-    DocumentBody, EventView, MatchView, TraceAnswer, TracedEventView, UsedEventView, ValueView, VerdictView,
+    DocumentBody, EventView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView, ValueView,
+    VerdictView,
 };
 use crate::cli::output::{count, short, visible};
 
@@ -24,6 +25,7 @@ pub(super) fn render(trace: &TraceAnswer) -> String {
     }
     summary(out, trace);
     section(out, "Events", &trace.events, event);
+    section(out, "Besides", &trace.inputs, input);
     section(out, "Changes meanwhile", &trace.changes, |out, change| {
         out.line(&format!("{}  position {}, by {}: {}", change.at, change.position, change.by, change.change));
     });
@@ -59,7 +61,7 @@ fn section<T>(out: &mut Lines<'_>, title: &str, items: &[T], show: impl Fn(&mut 
 
 /// For each deployment one line: what it found, or why nothing.
 fn summary(out: &mut Lines<'_>, trace: &TraceAnswer) {
-    if trace.events.is_empty() {
+    if trace.events.is_empty() && trace.inputs.is_empty() {
         out.line("No event is known for this key: is it written as the events carry it, and is --business right?");
         return;
     }
@@ -69,17 +71,24 @@ fn summary(out: &mut Lines<'_>, trace: &TraceAnswer) {
             verdicts.entry(&verdict.deployment).or_default().push((event, verdict));
         }
     }
+    let mut besides: BTreeMap<&str, Vec<&VerdictView>> = BTreeMap::new();
+    for TracedInputView { verdict, .. } in &trace.inputs {
+        verdicts.entry(&verdict.deployment).or_default();
+        besides.entry(&verdict.deployment).or_default().push(verdict);
+    }
     if verdicts.is_empty() {
         out.line("No deployment was there to see these events: `fishpond deployment apply` makes one.");
     }
     for (deployment, verdicts) in verdicts {
-        out.line(&conclusion(deployment, &verdicts));
+        let besides = besides.remove(deployment).unwrap_or_default();
+        out.line(&conclusion(deployment, &verdicts, &besides));
     }
 }
 
-fn conclusion(deployment: &str, verdicts: &[(&EventView, &VerdictView)]) -> String {
-    let matches: Vec<&MatchView> = verdicts.iter().flat_map(|(_, verdict)| &verdict.matches).collect();
-    if let Some(last) = matches.last() {
+fn conclusion(deployment: &str, verdicts: &[(&EventView, &VerdictView)], besides: &[&VerdictView]) -> String {
+    let all = verdicts.iter().map(|(_, verdict)| verdict).chain(besides);
+    let matches: Vec<&MatchView> = all.flat_map(|verdict| &verdict.matches).collect();
+    if let Some(last) = matches.iter().max_by_key(|found| found.position) {
         let number = count(matches.len() as u64, "time").replace("1 time", "once");
         return format!("{deployment}: matched {number}, last {} at {}", last.name, last.time);
     }
@@ -88,6 +97,11 @@ fn conclusion(deployment: &str, verdicts: &[(&EventView, &VerdictView)]) -> Stri
         Some((event, verdict)) => {
             let number = count(verdicts.len() as u64, "event");
             format!("{deployment}: why not? In {number} no match; the last at {}: {}", event.time, verdict.why)
+        }
+        None if verdicts.is_empty() => {
+            let (number, last) = (count(besides.len() as u64, "input"), besides.last());
+            let why = last.map_or("", |verdict| &verdict.why);
+            format!("{deployment}: why not? In {number} no match; the last: {why}")
         }
         None => format!("{deployment}: why not? It subscribes to no event of these types"),
     }
@@ -107,6 +121,13 @@ fn event(out: &mut Lines<'_>, traced: &TracedEventView) {
             out.line(&format!("not subscribed: {}", names.join(", ")));
         }
     });
+}
+
+fn input(out: &mut Lines<'_>, traced: &TracedInputView) {
+    let TracedInputView { position, time, input, hops, verdict } = traced;
+    let hops = if *hops == 0 { String::new() } else { format!(", {hops} hops from an event") };
+    out.line(&format!("{time}  {input}  [position {position}{hops}]"));
+    out.deeper(|out| self::verdict(out, verdict));
 }
 
 fn attributes(out: &mut Lines<'_>, event: &EventView) {

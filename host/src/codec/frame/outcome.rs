@@ -6,7 +6,7 @@ use crate::codec::op::{read_op, write_op};
 use crate::codec::outreach::{read_digest, read_published, write_digest, write_published};
 use crate::codec::wire::{Read, Reader, Writer};
 use crate::model::outreach::ActionId;
-use crate::model::{DeploymentId, End, InputOutcome, InputRecord, Lsn, Match, Outcome, ShardSet, Via, Whole};
+use crate::model::{DeploymentId, End, InputOutcome, InputRecord, Lsn, Match, Outcome, ShardSet, Signal, Via, Whole};
 
 pub fn write_outcome(writer: &mut Writer, outcome: &Outcome) {
     writer.uint(outcome.deployment.0);
@@ -59,6 +59,7 @@ fn write_record(writer: &mut Writer, record: &InputRecord) {
     writer.list(outcome.ops.iter(), write_op);
     writer.list(outcome.matches.iter(), write_match);
     writer.list(outcome.published.iter(), write_published);
+    writer.list(outcome.signals.iter(), write_signal);
 }
 
 fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Read<InputRecord> {
@@ -71,12 +72,13 @@ fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Re
     let ops = reader.list("operations", |reader| read_op(reader, interner))?;
     let matches = reader.list("matches", |reader| read_match(reader, interner))?;
     let published = reader.list("published", read_published)?;
-    let outcome = InputOutcome { ops, matches, published, late, ..InputOutcome::without_effects(end) };
+    let signals = reader.list("signals", read_signal)?;
+    let outcome = InputOutcome { ops, matches, published, signals, late, ..InputOutcome::without_effects(end) };
     Ok(InputRecord { lsn, time, via, hops, key, outcome })
 }
 
 /// What a subscription's number is stored above: one number says way and subscription, one byte for nearly all inputs.
-const SUBSCRIPTIONS: u64 = 2;
+const SUBSCRIPTIONS: u64 = 3;
 
 fn write_via(writer: &mut Writer, via: &Via) {
     match via {
@@ -88,6 +90,12 @@ fn write_via(writer: &mut Writer, via: &Via) {
             writer.uint(1);
             writer.hash(action.0);
         }
+        Via::Signal { id, name, sender } => {
+            writer.uint(2);
+            writer.hash(*id);
+            writer.text(name);
+            writer.text(sender);
+        }
         Via::Subscription(number) => writer.uint(SUBSCRIPTIONS + u64::from(*number)),
     }
 }
@@ -96,10 +104,31 @@ fn read_via(reader: &mut Reader<'_>) -> Read<Via> {
     Ok(match reader.uint("via")? {
         0 => Via::Timer(reader.boxed("timer name")?),
         1 => Via::Settlement(ActionId(reader.hash("action id")?)),
+        2 => Via::Signal {
+            id: reader.hash("signal id")?,
+            name: reader.boxed("signal name")?,
+            sender: reader.boxed("signal sender")?,
+        },
         subscription => match u32::try_from(subscription - SUBSCRIPTIONS) {
             Ok(number) => Via::Subscription(number),
             Err(_) => return reader.error("subscription"),
         },
+    })
+}
+
+fn write_signal(writer: &mut Writer, signal: &Signal) {
+    writer.hash(signal.id);
+    writer.text(&signal.key);
+    writer.text(&signal.name);
+    writer.text(&signal.payload);
+}
+
+fn read_signal(reader: &mut Reader<'_>) -> Read<Signal> {
+    Ok(Signal {
+        id: reader.hash("signal id")?,
+        key: reader.boxed("signal key")?,
+        name: reader.boxed("signal name")?,
+        payload: reader.boxed("signal payload")?,
     })
 }
 

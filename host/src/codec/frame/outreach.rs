@@ -128,6 +128,7 @@ fn write_settled(writer: &mut Writer, settled: &Settled) {
     writer.text(&settled.answer);
     writer.uint(settled.time);
     writer.uint(u64::from(settled.state_version));
+    writer.byte(settled.hops);
 }
 
 fn read_settled(reader: &mut Reader<'_>) -> Read<Settled> {
@@ -140,6 +141,7 @@ fn read_settled(reader: &mut Reader<'_>) -> Read<Settled> {
         answer: reader.boxed("settlement answer")?,
         time: reader.uint("settlement time")?,
         state_version: reader.u32("state version")?,
+        hops: reader.byte("settlement hops")?,
     })
 }
 

@@ -38,7 +38,7 @@ impl publishing::Host for HostState {
             actor: actor.into(),
             data: data.into(),
             time: input.time(),
-            hops: input.hops() + 1,
+            hops: input.hops().saturating_add(1),
         };
         let effects = &mut call.effects[at];
         effects.bytes += published.bytes();

@@ -11,11 +11,12 @@ use crate::model::{Document, Entry, Event, EventRef, Lsn, Op, Value};
 
 mod bounds;
 mod kinds;
+mod signalling;
 mod telling;
 
 const PLAN: &str = r#"{"state":{"writes":3,"reads":[3]},"windows":[{"name":"w","kind":"sliding","length_ms":1000}],
     "subscriptions":[{"name":"s","types":["t"],"key":"actor"},{"name":"other","types":["t"],"key":"actor"}],
-    "permissions":["matches","publish"],"attributes":["scene","time","receivedat","now","hops","late","id"],
+    "permissions":["matches","publish","signals"],"signals":["word","reply"],"attributes":["scene","time","receivedat","now","hops","late","id"],
     "timers":{"remind":"receive","close":"event"},"filter":{"verdicts":["allow","hold","downgrade"]},
     "matches":{"m":{"type":"object","properties":{"n":{"type":"string"}}}}}"#;
 
@@ -27,7 +28,7 @@ fn settings_with(scope: &str, permissions: &[&str]) -> Arc<Settings> {
 }
 
 fn settings() -> Arc<Settings> {
-    settings_with("d", &["matches", "publish"])
+    settings_with("d", &["matches", "publish", "signals"])
 }
 
 fn host(call: Call, units: u64) -> HostState {

@@ -17,8 +17,9 @@ impl timing::Host for HostState {
         let others = call.document(at).timers().len();
         self.charge(others)?;
         let call = self.call()?;
-        let (at_lsn, number) = (call.inputs[at].lsn, call.document(at).timers_set());
-        let timer = Timer { clock, due: time, context: context.into(), at: at_lsn, number, state_version };
+        let (input, number) = (&call.inputs[at], call.document(at).timers_set());
+        let (set_at, hops) = (input.lsn, input.hops());
+        let timer = Timer { clock, due: time, context: context.into(), at: set_at, number, state_version, hops };
         call.change(at, Op::SetTimer { name: name.into(), timer });
         self.check_document(at)
     }

@@ -9,7 +9,7 @@ fn a_plan_is_read_whole() {
             "data":["reason"],"where":[{"path":"data.n","at_least":2},{"path":"scene","equals":"chat"}]}],
             "windows":[{"name":"w","kind":"sliding","length_ms":60000}],"permissions":["matches"],
             "state":{"writes":1,"reads":[1]},"matches":{"m":{"type":"object"}},"queries":{"q":{"parameters":{}}},
-            "timers":{"close":"event","remind":"receive"},"filter":{"verdicts":["allow","hold"]}}"#,
+            "timers":{"close":"event","remind":"receive"},"signals":["hello","word_of"],"filter":{"verdicts":["allow","hold"]}}"#,
     )
     .expect("a plan");
     let subscription = &plan.subscriptions[0];
@@ -19,6 +19,7 @@ fn a_plan_is_read_whole() {
     assert_eq!(subscription.data, Select::Paths(vec![vec!["reason".into()]]));
     let timers: Vec<_> = plan.timers.iter().map(|(name, clock)| (&**name, *clock)).collect();
     assert_eq!(timers, [("close", TimerClock::Event), ("remind", TimerClock::Receive)]);
+    assert_eq!(plan.signals, ["hello".into(), "word_of".into()] as [Box<str>; 2]);
     assert_eq!(plan.filter, Some(FilterSpec { allow: true, hold: true, ..FilterSpec::default() }));
     assert_eq!(&*plan.matches["m"], r#"{"type":"object"}"#);
 }
@@ -26,7 +27,9 @@ fn a_plan_is_read_whole() {
 #[test]
 fn what_the_host_does_not_know_is_refused_by_name() {
     let cases = [
-        (r#"{"signals":[],"state":{"writes":1,"reads":[1]}}"#, "signals"),
+        (r#"{"requests":[],"state":{"writes":1,"reads":[1]}}"#, "requests"),
+        (r#"{"signals":["Word"],"state":{"writes":1,"reads":[1]}}"#, "`Word`"),
+        (r#"{"signals":["word","word"],"state":{"writes":1,"reads":[1]}}"#, "two signal"),
         (r#"{"permissions":["ledger"],"state":{"writes":1,"reads":[1]}}"#, "ledger"),
         (r#"{"windows":[{"name":"w","kind":"hopping","length_ms":1}],"state":{"writes":1,"reads":[1]}}"#, "hopping"),
         (r#"{"windows":[{"name":"w","kind":"sliding","length_ms":0}],"state":{"writes":1,"reads":[1]}}"#, "length_ms"),

@@ -59,6 +59,8 @@ pub struct Settled {
     /// Milliseconds, receive clock.
     pub time: u64,
     pub state_version: u32,
+    /// As of the match.
+    pub hops: u8,
 }
 
 /// Whose document it is.

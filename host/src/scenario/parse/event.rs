@@ -40,6 +40,8 @@ pub struct DeployStep {
     /// JSON text.
     pub configuration: String,
     pub on_error: Option<String>,
+    /// None: what the module asks for.
+    pub permissions: Option<Vec<String>>,
 }
 
 /// One event. Times are milliseconds since the Unix epoch.
@@ -66,7 +68,9 @@ pub fn deploy(verb: &str, rest: &str) -> Result<DeployStep, String> {
     let (equals, rest) = split(rest);
     let (module, rest) = split(rest);
     if equals != "=" || module.is_empty() {
-        return Err(format!("expected: {verb} NAME = MODULE [on_error=skip|pause] [{{configuration}}]"));
+        return Err(format!(
+            "expected: {verb} NAME = MODULE [on_error=skip|pause] [permissions=A,B] [{{configuration}}]"
+        ));
     }
     let (on_error, rest) = match rest.strip_prefix("on_error=") {
         Some(rest) => {
@@ -75,8 +79,16 @@ pub fn deploy(verb: &str, rest: &str) -> Result<DeployStep, String> {
         }
         None => (None, rest),
     };
+    let (permissions, rest) = match rest.strip_prefix("permissions=") {
+        Some(rest) => {
+            let (list, rest) = split(rest);
+            let names = list.split(',').filter(|name| !name.is_empty());
+            (Some(names.map(str::to_owned).collect()), rest)
+        }
+        None => (None, rest),
+    };
     let configuration = json_or(rest, "{}")?;
-    Ok(DeployStep { target: Target::parse(name), module: module.to_owned(), configuration, on_error })
+    Ok(DeployStep { target: Target::parse(name), module: module.to_owned(), configuration, on_error, permissions })
 }
 
 pub fn query(rest: &str) -> Result<Step, String> {

@@ -14,8 +14,8 @@ use super::parse::format_time;
 use crate::engine::ConfigureError;
 use crate::model::outreach::{ActionId, Published};
 use crate::model::ports::{Answer, AskError};
-use crate::model::{End, EventRef, InputRecord, Lsn, Match, Outcome, Via};
-use crate::registry::Error;
+use crate::model::{End, EventRef, InputRecord, Lsn, Match, Outcome, Signal, Via};
+use crate::registry::{Error, Revision};
 
 pub fn outcome(outcome: &Outcome, deployment: &str, ids: &BTreeMap<Lsn, String>) -> Vec<String> {
     let by = format!("{deployment}@{}", outcome.revision);
@@ -41,7 +41,14 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
     }
     lines.extend(record.outcome.matches.iter().map(|found| format!("{time} {by} {}", match_line(found))));
     lines.extend(record.outcome.published.iter().map(|event| format!("{time} {by} {}", published(event))));
+    let sent = record.outcome.signals.iter();
+    lines.extend(sent.map(|signal| format!("{time} {by} {}", signal_line(signal, &record.key))));
     lines
+}
+
+fn signal_line(signal: &Signal, sender: &str) -> String {
+    let line = format!("signal {} from={sender} to={}", signal.name, signal.key);
+    if signal.payload.is_empty() { line } else { format!("{line} {}", one_line(&signal.payload)) }
 }
 
 /// A panic's message has several.
@@ -53,6 +60,7 @@ fn one_line(message: &str) -> String {
 fn input(record: &InputRecord, ids: &BTreeMap<Lsn, String>) -> String {
     match &record.via {
         Via::Timer(name) => format!("timer={name}"),
+        Via::Signal { name, sender, .. } => format!("signal={name} from={sender}"),
         Via::Settlement(action) => format!("settlement={}", short(*action)),
         // A derived event has no frame of its own, and the frame that holds it may hold several.
         Via::Subscription(_) => format!("event={}", ids.get(&record.lsn).map_or("derived", String::as_str)),
@@ -131,6 +139,13 @@ fn numbers(json: &str) -> String {
         rest = &rest[length..];
     }
     text
+}
+
+/// As the API and the command line warn of a revision that may not do what its module asks for.
+pub fn not_granted(verb: &str, name: &str, revision: &Revision) -> Vec<String> {
+    let asked: Vec<&str> = revision.not_granted().collect();
+    let warning = || format!("{verb} {name} warning: not granted: {}", asked.join(", "));
+    if asked.is_empty() { Vec::new() } else { vec![warning()] }
 }
 
 /// `verb`: what was refused.

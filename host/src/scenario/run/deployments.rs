@@ -21,9 +21,11 @@ impl Run<'_> {
         let request = self.request(step)?;
         let Target { business, name } = &step.target;
         let deployed = self.host()?.parts.registry.deploy(business, name, request, BY);
-        if let Err(error) = deployed {
-            self.output.extend(render::deploy_refused("deploy", &step.target.to_string(), &error));
-        }
+        let shown = step.target.to_string();
+        self.output.extend(match deployed {
+            Ok((_, deployment)) => render::not_granted("deploy", &shown, deployment.newest()),
+            Err(error) => render::deploy_refused("deploy", &shown, &error),
+        });
         Ok(())
     }
 
@@ -45,9 +47,10 @@ impl Run<'_> {
             }
         };
         let repaired = self.host()?.parts.registry.repair(business, name, request, standing, BY);
-        if let Err(error) = repaired {
-            self.output.extend(render::deploy_refused("repair", &shown, &error));
-        }
+        self.output.extend(match repaired {
+            Ok((_, deployment)) => render::not_granted("repair", &shown, deployment.newest()),
+            Err(error) => render::deploy_refused("repair", &shown, &error),
+        });
         Ok(())
     }
 
@@ -62,7 +65,7 @@ impl Run<'_> {
         Ok(DeployRequest {
             module: uploaded.digest.to_string(),
             configuration: step.configuration.clone(),
-            permissions: None,
+            permissions: step.permissions.clone(),
             on_error,
             start: Start::Latest,
             guard: Guard::default(),

@@ -7,7 +7,7 @@ use super::person::all_waiting;
 use super::work::Work;
 use crate::model::Limits;
 use crate::model::outreach::{
-    Asked, Cause, Channel, Deed, DeliveryEnd, Ended, Offline, Settled, Status, Waiting, WaitingState,
+    Action, Asked, Cause, Channel, Deed, DeliveryEnd, Ended, Offline, Settled, Status, Waiting, WaitingState,
 };
 use crate::model::ports::Presence;
 
@@ -127,7 +127,7 @@ fn settle_prior(work: &mut Work, look: &Look) {
         _ => (DeliveryEnd::Failed, "it was not sent"),
     };
     for asked in &prior.asked {
-        let settled = settled(work, look.action.id, asked, end.settlement(), reason);
+        let settled = settled(work, &look.action, asked, end.settlement(), reason);
         work.deeds.push(Deed::Settled(settled));
     }
 }
@@ -148,26 +148,21 @@ pub fn end(work: &mut Work, waiting: Waiting, end: DeliveryEnd, reason: &str) {
         time: work.now,
     }));
     for asked in &waiting.asked {
-        let settled = settled(work, action.id, asked, end.settlement(), end.name());
+        let settled = settled(work, action, asked, end.settlement(), end.name());
         work.deeds.push(Deed::Settled(settled));
     }
 }
 
-fn settled(
-    work: &Work,
-    action: crate::model::outreach::ActionId,
-    asked: &Asked,
-    status: &str,
-    reason: &str,
-) -> Settled {
+fn settled(work: &Work, action: &Action, asked: &Asked, status: &str, reason: &str) -> Settled {
     Settled {
         deployment: asked.deployment,
         key: (&*work.key).into(),
-        action,
+        action: action.id,
         status: status.into(),
         context: asked.context.clone(),
         answer: serde_json::json!({ "end": reason }).to_string().into(),
         time: work.now,
         state_version: asked.state_version,
+        hops: action.origin.hops,
     }
 }

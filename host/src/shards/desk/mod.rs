@@ -115,12 +115,18 @@ impl Desk {
 pub struct Concerns {
     types: HashSet<Box<str>>,
     by_business: HashSet<(Arc<str>, Box<str>)>,
+    /// Filters that send signals to themselves.
+    signalling: HashSet<DeploymentId>,
 }
 
 impl Concerns {
     pub fn add(&mut self, business: &Arc<str>, event_type: &str) {
         self.types.insert(event_type.into());
         self.by_business.insert((business.clone(), event_type.into()));
+    }
+
+    pub fn add_signals(&mut self, filter: DeploymentId) {
+        self.signalling.insert(filter);
     }
 
     /// May a filter have an input in this frame? A yes too many costs a smaller round and nothing else.
@@ -133,8 +139,10 @@ impl Concerns {
             }
             Frame::Outcome(outcome) => {
                 let matches = self.wants(facts::MATCH);
+                let signals = self.signalling.contains(&outcome.deployment);
                 outcome.inputs.iter().any(|record| {
                     (matches && !record.outcome.matches.is_empty())
+                        || (signals && !record.outcome.signals.is_empty())
                         || record.outcome.published.iter().any(|event| self.wants(&event.event_type))
                 })
             }

@@ -61,6 +61,7 @@ impl Person {
             at,
             number: self.document.timers_set(),
             state_version: 0,
+            hops: 0,
         };
         self.change(Op::SetTimer { name: id.to_string().into(), timer });
     }

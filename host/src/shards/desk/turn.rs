@@ -77,6 +77,9 @@ impl Worker {
             for revision in &active.deployment.revisions {
                 let types = revision.configured.plan.subscriptions.iter().flat_map(|subscription| &subscription.types);
                 types.for_each(|kind| concerns.add(&active.deployment.business, kind));
+                if !revision.configured.plan.signals.is_empty() {
+                    concerns.add_signals(active.deployment.id);
+                }
             }
         }
         self.desk.concerns(concerns);

@@ -12,6 +12,7 @@ pub mod imports {
                 import fishpond:plugin/state@0.1.0;
                 import fishpond:plugin/windows@0.1.0;
                 import fishpond:plugin/timing@0.1.0;
+                import fishpond:plugin/signalling@0.1.0;
                 import fishpond:plugin/calendar@0.1.0;
                 import fishpond:plugin/matches@0.1.0;
                 import fishpond:plugin/publishing@0.1.0;
@@ -50,6 +51,16 @@ pub mod timers {
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_timers",
+    });
+}
+
+pub mod signals {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package fishpond:sdk; world signals { export fishpond:plugin/signals@0.1.0; }",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_signals",
     });
 }
 

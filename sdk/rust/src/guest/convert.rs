@@ -1,7 +1,7 @@
 //! Why: inputs as the contract writes them become inputs as rules read them.
 
-use super::{WireAction, WireDue, WireEvent, WireQuery, WireSettlement};
-use crate::{Action, Due, Event, MessageClass, Query, Refusal, Settlement};
+use super::{WireAction, WireDue, WireEvent, WireQuery, WireSettlement, WireSignal};
+use crate::{Action, Due, Event, MessageClass, Query, Refusal, Settlement, Signalled};
 
 impl From<WireEvent> for Event {
     fn from(event: WireEvent) -> Self {
@@ -22,6 +22,19 @@ impl From<WireEvent> for Event {
 impl From<WireDue> for Due {
     fn from(due: WireDue) -> Self {
         Self { key: due.key, name: due.name, time: due.time, context: due.context, state_version: due.state_version }
+    }
+}
+
+impl From<WireSignal> for Signalled {
+    fn from(signal: WireSignal) -> Self {
+        Self {
+            key: signal.key,
+            name: signal.name,
+            time: signal.time,
+            sender: signal.sender,
+            payload: signal.payload,
+            state_version: signal.state_version,
+        }
     }
 }
 

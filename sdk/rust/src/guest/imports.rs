@@ -60,6 +60,10 @@ impl Calls for Imports {
         host::timing::cancel_timer(at, name);
     }
 
+    fn send(&mut self, at: u32, key: &str, name: &str, payload: &str) {
+        host::signalling::send(at, key, name, payload);
+    }
+
     fn log(&mut self, at: u32, level: &str, message: &str) {
         host::logging::write(at, level, message);
     }

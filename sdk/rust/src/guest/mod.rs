@@ -14,7 +14,7 @@ use crate::event::json_text;
 use crate::filter::Judgement;
 use crate::{
     Action, Context, Due, Event, Filter, Identity, Queries, Query, QueryContext, Refusal, Reply, Rule, Settlement,
-    Settlements, Timers, Verdict,
+    Settlements, Signalled, Signals, Timers, Verdict,
 };
 
 pub use self::bindings::events::export_events;
@@ -29,9 +29,11 @@ pub use self::bindings::settlements::export_settlements;
 pub use self::bindings::settlements::exports::fishpond::plugin::settlements::{
     Guest as SettlementsGuest, Settlement as WireSettlement,
 };
+pub use self::bindings::signals::export_signals;
+pub use self::bindings::signals::exports::fishpond::plugin::signals::{Guest as SignalsGuest, Signal as WireSignal};
 pub use self::bindings::timers::export_timers;
 pub use self::bindings::timers::exports::fishpond::plugin::timers::{Due as WireDue, Guest as TimersGuest};
-pub use self::bindings::{events, filter, lifecycle, queries, settlements, timers};
+pub use self::bindings::{events, filter, lifecycle, queries, settlements, signals, timers};
 pub use self::imports::Imports;
 pub(crate) use self::imports::calendar;
 
@@ -71,6 +73,15 @@ pub fn handle_timers<R: Timers>(slot: &OnceLock<R>, due: Vec<WireDue>) {
     each(due, |at, due| {
         let due = Due::from(due);
         rule.on_timer(&due, &mut Context::new(at, due.time, &mut Imports))
+    });
+}
+
+/// `signals.handle`
+pub fn handle_signals<R: Signals>(slot: &OnceLock<R>, signals: Vec<WireSignal>) {
+    let rule = configured(slot);
+    each(signals, |at, signal| {
+        let signal = Signalled::from(signal);
+        rule.on_signal(&signal, &mut Context::new(at, signal.time, &mut Imports))
     });
 }
 

@@ -83,7 +83,7 @@ impl<R: Filter> Host<R> {
             action.id = format!("{:032x}", self.actions);
         }
         let declared = self.plan.verdicts().cloned().unwrap_or_default();
-        let input = Input::Other { id: action.id.clone(), time: action.time, now: action.time };
+        let input = Input::Other { id: action.id.clone(), time: action.time, now: action.time, hops: 0 };
         let passes = |kind| others_allow && matches!(kind, VerdictKind::Allow | VerdictKind::Downgrade);
         let ask = |rule: &R, cx: &mut crate::Context<'_>| {
             let verdict = rule.judge(&action, cx)?;
@@ -120,7 +120,7 @@ impl<R: Settlements> Host<R> {
             time,
             state_version: R::STATE.writes,
         };
-        let input = Input::Other { id: id.into(), time, now: time };
+        let input = Input::Other { id: id.into(), time, now: time, hops: 0 };
         // A refusal is kept by `run`; there is nobody to answer.
         let _ = self.run(&settlement.key, time, input, |()| true, |rule, cx| rule.on_settlement(&settlement, cx));
         self

@@ -1,5 +1,6 @@
 //! Why: time passes only where a test says so, and what is due then fires in order.
 
+use super::document::Timer;
 use super::host::Host;
 use super::input::Input;
 use crate::timer::Clock;
@@ -36,9 +37,9 @@ impl<R: Timers> Host<R> {
 
     fn tick(&mut self, to: u64, clocks: &[Clock]) -> &mut Self {
         for _ in 0..FIRED_MAX {
-            let Some(due) = self.take_due(to, clocks) else { return self };
+            let Some((due, hops)) = self.take_due(to, clocks) else { return self };
             let id = format!("{}@{}", due.name, due.time);
-            let input = Input::Other { id, time: due.time, now: to };
+            let input = Input::Other { id, time: due.time, now: to, hops };
             // A refusal is kept by `run`; there is nobody to answer.
             let _ = self.run(&due.key, due.time, input, |()| true, |rule, cx| rule.on_timer(&due, cx));
         }
@@ -46,14 +47,14 @@ impl<R: Timers> Host<R> {
     }
 
     /// Removes and answers the first timer that these clocks have passed.
-    fn take_due(&mut self, to: u64, clocks: &[Clock]) -> Option<Due> {
+    fn take_due(&mut self, to: u64, clocks: &[Clock]) -> Option<(Due, u8)> {
         let all = self.documents.iter().flat_map(|(key, document)| {
-            document.timers.iter().map(move |(name, (time, _))| (*time, key.clone(), name.clone()))
+            document.timers.iter().map(move |(name, timer)| (timer.time, key.clone(), name.clone()))
         });
         let passed = all.filter(|(time, _, name)| *time <= to && self.runs_on(name, clocks));
         let (time, key, name) = passed.min()?;
-        let (_, context) = self.documents.get_mut(&key)?.timers.remove(&name)?;
-        Some(Due { key, name, time, context, state_version: R::STATE.writes })
+        let Timer { context, hops, .. } = self.documents.get_mut(&key)?.timers.remove(&name)?;
+        Some((Due { key, name, time, context, state_version: R::STATE.writes }, hops))
     }
 
     fn runs_on(&self, timer: &str, clocks: &[Clock]) -> bool {

@@ -10,8 +10,8 @@ pub(crate) struct Document {
     pub values: BTreeMap<String, Value>,
     /// By the window's number in the plan.
     pub windows: BTreeMap<u32, WindowEntries>,
-    /// By name: when, and with what context.
-    pub timers: BTreeMap<String, (u64, String)>,
+    /// By name.
+    pub timers: BTreeMap<String, Timer>,
     /// Greatest time of the inputs that this key has seen.
     pub time: u64,
 }
@@ -20,6 +20,14 @@ pub(crate) struct Document {
 pub(crate) struct Value {
     pub bytes: Vec<u8>,
     pub expires: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Timer {
+    pub time: u64,
+    pub context: String,
+    /// Of the input that set it.
+    pub hops: u8,
 }
 
 impl Value {

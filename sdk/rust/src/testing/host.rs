@@ -1,5 +1,5 @@
 //! Why: a deployment of one rule in memory: inputs in, matches, published events and refusals out. Timers are in
-//! `clock`, actions and settlements in `chain`.
+//! `clock`, signals in `signals`, actions and settlements in `chain`.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::document::Document;
 use super::event::TestEvent;
 use super::input::Input;
-use super::memory::{Found, Memory, Published};
+use super::memory::{Found, Memory, Published, Sent};
 use super::route::route;
 use crate::lifecycle::configure;
 use crate::{Context, Diagnostic, Event, Plan, Queries, Query, QueryContext, Refusal, Reply, Rule};
@@ -23,7 +23,8 @@ pub struct Host<R> {
     pub(super) unsettled: BTreeMap<String, (String, String)>,
     matches: Vec<Found>,
     published: Vec<Published>,
-    refusals: Vec<Refused>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) refusals: Vec<Refused>,
     log: Vec<String>,
     events: u64,
     pub(super) actions: u64,
@@ -39,7 +40,7 @@ impl<R> Debug for Host<R> {
 /// An input that the rule refused: nothing of it was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Id of the event or of the action; of a timer `name@time`.
+    /// Id of the event or of the action; of a timer `name@time`, of a signal `name<sender`.
     pub event: String,
     /// Why.
     pub refusal: Refusal,
@@ -59,8 +60,8 @@ impl<R: Rule> Host<R> {
             "limits": { "document_bytes": 65_536, "fuel": 50_000_000, "matches_per_input": 16 },
         });
         let (rule, plan) = configure::<R>(&envelope.to_string())?;
-        let (documents, unsettled, matches, published, refusals, log) = Default::default();
-        Ok(Self { rule, plan, documents, unsettled, matches, published, refusals, log, events: 0, actions: 0 })
+        let (documents, unsettled, matches, published, sent, refusals, log) = Default::default();
+        Ok(Self { rule, plan, documents, unsettled, matches, published, sent, refusals, log, events: 0, actions: 0 })
     }
 
     /// Sends an event through the plan's subscriptions; those that want it call the rule. Its id, unless it has one,
@@ -86,6 +87,11 @@ impl<R: Rule> Host<R> {
     /// Events published so far, in order. They are not handed to the rule: send it what it subscribes to.
     pub fn published(&self) -> &[Published] {
         &self.published
+    }
+
+    /// Signals that were sent and not delivered yet, in order: see [`Host::deliver`].
+    pub fn signals(&self) -> &[Sent] {
+        &self.sent
     }
 
     /// Refused inputs so far, in order.
@@ -129,11 +135,13 @@ impl<R: Rule> Host<R> {
         self.documents.insert(key.to_owned(), memory.document);
         self.matches.extend(memory.found);
         self.published.extend(memory.published);
+        self.sent.extend(memory.sent);
         self.log.extend(memory.logged);
     }
 
     fn memory(&self, key: &str, time: u64, input: Input) -> Memory {
         Memory {
+            key: key.to_owned(),
             document: self.documents.get(key).cloned().unwrap_or_default(),
             lengths_ms: self.plan.window_lengths_ms(),
             time,
@@ -141,6 +149,7 @@ impl<R: Rule> Host<R> {
             observed: Vec::new(),
             found: Vec::new(),
             published: Vec::new(),
+            sent: Vec::new(),
             logged: Vec::new(),
         }
     }

@@ -10,11 +10,13 @@ pub(crate) enum Input {
         event: TestEvent,
         id: String,
     },
-    /// A timer, an action or a settlement; `now` is what its clock shows.
+    /// A timer, a signal, an action or a settlement; `now` is what its clock shows.
     Other {
         id: String,
         time: u64,
         now: u64,
+        /// Signals between it and an event.
+        hops: u8,
     },
     Query,
 }
@@ -31,12 +33,19 @@ impl Input {
         }
     }
 
+    pub(crate) fn hops(&self) -> u8 {
+        match self {
+            Self::Other { hops, .. } => *hops,
+            Self::Event { .. } | Self::Query => 0,
+        }
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Option<String> {
         match (self, name) {
             (Self::Event { event, id }, name) => route::attribute(event, id, name),
             (Self::Other { time, .. }, "time") => Some(time.to_string()),
             (Self::Other { now, .. }, "now") => Some(now.to_string()),
-            (Self::Other { .. }, "hops") => Some("0".to_owned()),
+            (Self::Other { hops, .. }, "hops") => Some(hops.to_string()),
             (Self::Other { .. } | Self::Query, _) => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::document::{self, Document};
+use super::document::{self, Document, Timer};
 use super::input::Input;
 use super::windows::{Observed, Span, ending_at};
 use crate::calls::{Calls, Emit, Entry, Publish, Totals};
@@ -37,9 +37,27 @@ pub struct Published {
     pub time: u64,
 }
 
+/// A signal that the rule has sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name in the plan.
+    pub name: String,
+    /// Who sent it.
+    pub sender: String,
+    /// Who it is for.
+    pub key: String,
+    /// What was given along.
+    pub payload: String,
+    /// Milliseconds since the Unix epoch: the time of the input that sent it.
+    pub time: u64,
+    /// Signals between it and an event, itself included.
+    pub hops: u8,
+}
+
 /// What answers a rule's calls during one input.
 #[derive(Debug)]
 pub struct Memory {
+    pub(crate) key: String,
     pub(crate) document: Document,
     pub(crate) lengths_ms: Vec<u64>,
     pub(crate) time: u64,
@@ -47,6 +65,7 @@ pub struct Memory {
     pub(crate) observed: Vec<(u32, Span)>,
     pub(crate) found: Vec<Found>,
     pub(crate) published: Vec<Published>,
+    pub(crate) sent: Vec<Sent>,
     pub(crate) logged: Vec<String>,
 }
 
@@ -144,11 +163,24 @@ impl Calls for Memory {
     }
 
     fn set_timer(&mut self, _at: u32, name: &str, time: u64, context: &str) {
-        self.document.timers.insert(name.to_owned(), (time, context.to_owned()));
+        let timer = Timer { time, context: context.to_owned(), hops: self.input.hops() };
+        self.document.timers.insert(name.to_owned(), timer);
     }
 
     fn cancel_timer(&mut self, _at: u32, name: &str) {
         self.document.timers.remove(name);
+    }
+
+    fn send(&mut self, _at: u32, key: &str, name: &str, payload: &str) {
+        assert!(!key.is_empty(), "a signal needs a key");
+        self.sent.push(Sent {
+            name: name.to_owned(),
+            sender: self.key.clone(),
+            key: key.to_owned(),
+            payload: payload.to_owned(),
+            time: self.time,
+            hops: self.input.hops().saturating_add(1),
+        });
     }
 
     fn log(&mut self, _at: u32, level: &str, message: &str) {

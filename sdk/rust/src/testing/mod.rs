@@ -25,7 +25,7 @@
 //! assert_eq!(host.matches()[0].fields, serde_json::json!({ "visits": 3 }));
 //! ```
 //!
-//! Time passes with [`Host::advance`], a filter is asked with [`Host::judge`] about an [`action`], and hears how it ended
+//! Time passes with [`Host::advance`], signals arrive with [`Host::deliver`], a filter is asked with [`Host::judge`] about an [`action`], and hears how it ended
 //! with [`Host::settle`].
 //!
 //! Not covered natively: batches, fuel, bytes of documents, deduplication, ticks of their own, other filters. Scenario files run on the real host.
@@ -39,6 +39,7 @@ mod host;
 mod input;
 mod memory;
 mod route;
+mod signals;
 mod windows;
 
 #[cfg(test)]
@@ -47,4 +48,4 @@ mod tests;
 pub use chain::{Judged, action};
 pub use event::{TestEvent, at, event};
 pub use host::{Host, Refused};
-pub use memory::{Found, Memory, Published};
+pub use memory::{Found, Memory, Published, Sent};

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Host, Judged, action, at, event};
+use super::{Host, Judged, Sent, action, at, event};
 use crate::prelude::*;
 use crate::{Attribute, Level};
 
@@ -251,4 +251,96 @@ fn a_subscription_without_a_handler_is_not_silent() {
     let mut host = Host::<Deaf>::new(json!({})).expect("the configuration is right");
     host.event(event("noise").actor("ann"));
     assert_eq!(host.refusals()[0].refusal.code, "not_handled");
+}
+
+/// Tells the next one in the row what it has heard, at once or when its timer is due.
+struct Row {
+    pass: Signal,
+    wait: Timer,
+    hops: Attribute,
+}
+
+impl Rule for Row {
+    type Config = NoConfig;
+
+    fn configure(_: NoConfig, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
+        plan.subscribe("said", ["said"], Path::Actor);
+        Ok(Self { pass: plan.signal("pass"), wait: plan.timer_receive("wait"), hops: plan.attribute("hops") })
+    }
+
+    fn on_event(&self, event: &Event, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        cx.signal(&self.pass, "b", &format!("{}!", event.key));
+        cx.signal(&self.pass, "c", "refuse");
+        Ok(())
+    }
+}
+
+impl Signals for Row {
+    fn on_signal(&self, signal: &Signalled, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        let hops = cx.attribute(&self.hops).unwrap_or_default();
+        cx.log(Level::Info, &format!("{} from {}: {} ({hops})", signal.key, signal.sender, signal.payload));
+        assert!(signal.is(&self.pass));
+        match signal.payload.as_str() {
+            "refuse" => {
+                cx.signal(&self.pass, "d", "never sent");
+                return Err(Refusal::new("not_heard", ""));
+            }
+            "wait" => cx.set_timer(&self.wait, signal.time, ""),
+            "circle" => cx.signal(&self.pass, &signal.key, "circle"),
+            _ if signal.key.as_str() < "d" => cx.signal(&self.pass, "d", &signal.payload),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Timers for Row {
+    fn on_timer(&self, due: &Due, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        cx.signal(&self.pass, &due.key, "wait");
+        Ok(())
+    }
+}
+
+crate::export!(Row with signals, timers);
+
+fn row() -> Host<Row> {
+    Host::new(json!({})).expect("the configuration is right")
+}
+
+#[test]
+fn a_signal_is_delivered_once_and_what_is_refused_sends_none() {
+    let mut host = row();
+    host.event(event("said").actor("a").time("10:00:00"));
+    let sent = |name: &str, key: &str, payload: &str| {
+        let [name, sender, key, payload] = [name, "a", key, payload].map(str::to_owned);
+        Sent { name, sender, key, payload, time: at("10:00:00"), hops: 1 }
+    };
+    assert_eq!(host.signals(), [sent("pass", "b", "a!"), sent("pass", "c", "refuse")]);
+    host.deliver().deliver();
+    assert_eq!(host.log(), ["info: b from a: a! (1)", "info: d from b: a! (2)"]);
+    let refused: Vec<(&str, &str)> =
+        host.refusals().iter().map(|one| (one.event.as_str(), &*one.refusal.code)).collect();
+    assert_eq!(refused, [("pass<a", "not_heard")]);
+    assert_eq!(host.plan()["signals"], json!(["pass"]));
+    assert_eq!(host.plan()["permissions"], json!(["signals"]));
+}
+
+#[test]
+fn a_circle_of_signals_ends_also_through_timers() {
+    for payload in ["circle", "wait"] {
+        let mut host = row();
+        host.sent = vec![Sent {
+            name: "pass".to_owned(),
+            sender: "a".to_owned(),
+            key: "a".to_owned(),
+            payload: payload.to_owned(),
+            time: at("10:00:00"),
+            hops: 1,
+        }];
+        for _ in 0..20 {
+            host.deliver().advance(at("11:00:00"));
+        }
+        assert_eq!((host.log().len(), host.refusals().len()), (16, 1), "{payload}");
+        assert_eq!(host.refusals()[0].refusal.code, "hops");
+    }
 }

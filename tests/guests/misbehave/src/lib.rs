@@ -1,6 +1,6 @@
 //! A guest for the host's tests: each event says what the module does (`{"do": "trap"}`), above all what no module
-//! should; so do the context of a timer or settlement, and the fields of an action. The configuration may say it for those that
-//! do not (`{"do": "spin", "spins": 1000}`). Written on the bare contract, because
+//! should; so do the payload of a signal, the context of a timer or settlement, and the fields of an action. The configuration
+//! may say it for those that do not (`{"do": "spin", "spins": 1000}`). Written on the bare contract, because
 //! the SDK makes most of it impossible.
 #![cfg(target_arch = "wasm32")]
 
@@ -8,9 +8,9 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::bindings::exports::fishpond::plugin::{events, filter, lifecycle, queries, settlements, timers};
+use self::bindings::exports::fishpond::plugin::{events, filter, lifecycle, queries, settlements, signals, timers};
 use self::bindings::fishpond::plugin::{
-    calendar, inputs, matches, publishing, replies, state, timing, verdicts, windows,
+    calendar, inputs, matches, publishing, replies, signalling, state, timing, verdicts, windows,
 };
 
 #[allow(unsafe_code, reason = "wit-bindgen writes it")]
@@ -53,12 +53,17 @@ impl lifecycle::Guest for Misbehave {
             true => r#""filter": {"verdicts": ["allow", "deny"]},"#,
             false => "",
         };
+        let permissions = match &envelope["configuration"]["permissions"] {
+            serde_json::Value::Null => r#"["matches"]"#.to_owned(),
+            asked => asked.to_string(),
+        };
         Ok(format!(
             r#"{{"subscriptions": [
                     {{"name": "by_actor", "types": ["do", "both"], "key": "actor", "data": "all"}},
                     {{"name": "by_subject", "types": ["both"], "key": "subject", "data": "all"}}],
                 "windows": [{{"name": "recent", "kind": "sliding", "length_ms": 60000}}],
-                "permissions": ["matches"],
+                "permissions": {permissions},
+                "signals": ["word"],
                 "timers": {{"wake": "receive"}},
                 {filter}
                 "state": {{"writes": {version}, "reads": [{version}]}},
@@ -81,6 +86,14 @@ impl timers::Guest for Misbehave {
     fn handle(due: Vec<timers::Due>) {
         for (at, due) in (0..).zip(&due) {
             handle(at, &stand_in(&due.key, &due.name, due.time), &due.context);
+        }
+    }
+}
+
+impl signals::Guest for Misbehave {
+    fn handle(signals: Vec<signals::Signal>) {
+        for (at, signal) in (0..).zip(&signals) {
+            handle(at, &stand_in(&signal.key, &signal.sender, signal.time), &signal.payload);
         }
     }
 }
@@ -214,6 +227,17 @@ fn handle(at: u32, event: &events::Event, what: &str) {
         "verdict" => verdicts::allow(at, "{}", None),
         // The plan does not ask for the permission.
         "publish" => publishing::publish(at, "derived", "", "", "{}"),
+        "signal" => signalling::send(at, "bo", "word", "count"),
+        "signal_much" => (0..17).for_each(|_| signalling::send(at, "bo", "word", "count")),
+        "signal_large" => signalling::send(at, "bo", "word", &"x".repeat(5 << 10)),
+        "signal_nobody" => signalling::send(at, "", "word", "count"),
+        "unknown_signal" => signalling::send(at, "bo", "unheard_of", "count"),
+        "signal_trap" => signalling::send(at, "bo", "word", "trap"),
+        "signal_circle" => signalling::send(at, &event.key, "word", "signal_circle"),
+        "signal_refused" => {
+            handle(at, event, "signal");
+            inputs::refuse(at, "not_today", "the event says so");
+        }
         "weekday" => {
             let shown = calendar::local(event.time, "Europe/Berlin");
             seen(at, event, shown.map_or(0, |shown| shown.weekday.into()));

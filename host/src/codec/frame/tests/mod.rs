@@ -3,7 +3,7 @@
 mod outreach;
 
 use super::*;
-use crate::codec::samples::{action, channels, comes_back, event_ref, offlines, ops, published};
+use crate::codec::samples::{action, channels, comes_back, event_ref, offlines, ops, published, signal};
 use crate::model::outreach::{
     Act, ActionId, ChainEntry, ChainPart, Class, Fail, MessageAct, Policy, PublishAct, Report, Reported, TagAct,
     Verdict, VerdictKind,
@@ -190,6 +190,7 @@ fn outcomes_come_back_whole() {
     full.outcome.ops = ops();
     full.outcome.matches = vec![found(None), found(Some("o"))];
     full.outcome.published = vec![published(), published()];
+    full.outcome.signals = vec![signal(), signal()];
     let refused = End::Refused { code: "bad_event".into(), message: "m".into() };
     check(Frame::Outcome(Arc::new(outcome(vec![
         full,
@@ -197,6 +198,7 @@ fn outcomes_come_back_whole() {
         record(2, Via::Timer("".into()), End::Trapped { message: "t".into() }),
         record(300, Via::Settlement(action().id), End::OutOfFuel { limit: 5 }),
         record(301, Via::Subscription(u32::MAX), End::Done),
+        record(301, Via::Signal { id: u128::MAX - 1, name: "word".into(), sender: "user:9".into() }, End::Done),
     ]))));
 }
 
@@ -218,8 +220,8 @@ fn an_ordinary_input_is_a_few_bytes_of_an_outcome() {
     let [none, one] = [none, one].map(|outcome| encode_frame(&Frame::Outcome(Arc::new(outcome))).len());
     let position_time_via_hops = 4;
     let key = 2;
-    let late_end_ops_matches_published = 5;
-    assert_eq!(one - none, position_time_via_hops + key + late_end_ops_matches_published);
+    let late_end_ops_matches_published_signals = 6;
+    assert_eq!(one - none, position_time_via_hops + key + late_end_ops_matches_published_signals);
 }
 
 #[test]

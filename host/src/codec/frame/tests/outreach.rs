@@ -124,6 +124,7 @@ fn tags_events_ends_and_settlements_come_back_whole() {
         answer: "{}".into(),
         time: 1 << 40,
         state_version: 2,
+        hops: 4,
     });
     check_deeds(tagged.into_iter().chain([published]).chain(ended).chain([settled]).collect());
 }

@@ -1,5 +1,6 @@
 //! Timers, settlements and actions: what they are to the imports, and what becomes of them.
 
+use super::signalling::signalled;
 use super::*;
 use crate::engine::bindings::imports::fishpond::plugin::{timing, verdicts};
 use crate::engine::input::Judged;
@@ -7,7 +8,7 @@ use crate::model::outreach::{Action, ActionId, Channel, Class, Offline, Origin, 
 use crate::model::{DeploymentId, Digest, End, InputOutcome, Timer, TimerClock, Via};
 
 fn timer(due: u64, number: u32) -> Timer {
-    Timer { clock: TimerClock::Receive, due, context: "c".into(), at: Lsn(1), number, state_version: 3 }
+    Timer { clock: TimerClock::Receive, due, context: "c".into(), at: Lsn(1), number, state_version: 3, hops: 7 }
 }
 
 /// A document with these timers, numbered in this order.
@@ -33,11 +34,12 @@ fn settlement() -> Input {
         answer: "{}".into(),
         time: 3_000,
         state_version: 3,
+        hops: 2,
     };
     input(9, What::Settlement(Arc::new(settled)))
 }
 
-fn action() -> Input {
+pub(super) fn action() -> Input {
     let origin = Origin {
         lsn: Lsn(5),
         match_id: 1,
@@ -45,7 +47,7 @@ fn action() -> Input {
         deployment: "rule".into(),
         revision: 1,
         digest: Digest([0; 32]),
-        hops: 0,
+        hops: 1,
     };
     let action = Action {
         id: ActionId(0xac),
@@ -82,14 +84,19 @@ fn an_input_of_any_kind_has_its_time_and_its_way() {
     let all = [
         event(9, Event { time: 1, received: 2, hops: 3, ..Event::default() }),
         due("remind", 0),
+        signalled(1, 4),
         settlement(),
         action(),
     ];
     let times = all.each_ref().map(|input| (input.time(), input.received(), input.hops()));
-    assert_eq!(times, [(1, 2, 3), (2_000, 2_500, 0), (3_000, 3_000, 0), (4_000, 4_000, 0)]);
+    assert_eq!(times, [(1, 2, 3), (2_000, 2_500, 7), (5_000, 5_500, 4), (3_000, 3_000, 2), (4_000, 4_000, 1)]);
     let ways = all.each_ref().map(Input::via);
     let settled = Via::Settlement(ActionId(0xab));
-    assert_eq!(ways, [Some(Via::Subscription(0)), Some(Via::Timer("remind".into())), Some(settled), None]);
+    let signal = Via::Signal { id: 1, name: "word".into(), sender: "a".into() };
+    assert_eq!(
+        ways,
+        [Some(Via::Subscription(0)), Some(Via::Timer("remind".into())), Some(signal), Some(settled), None]
+    );
 }
 
 #[test]
@@ -101,16 +108,19 @@ fn an_input_of_any_kind_can_be_asked() {
     let answers = |input: Input| names.map(|name| ask(input.clone(), name).unwrap_or_default());
     let outside = Event { time: 1, received: 2, hops: 3, id: "e".into(), ..Event::default() };
     assert_eq!(answers(event(9, outside)), ["1", "2", "2", "3", "e", "false"]);
-    assert_eq!(answers(due("remind", 0)), ["2000", "2500", "2500", "0", "", ""]);
-    assert_eq!(answers(settlement()), ["3000", "3000", "3000", "0", "", ""]);
-    assert_eq!(answers(action()), ["4000", "4000", "4000", "0", "", ""]);
+    assert_eq!(answers(due("remind", 0)), ["2000", "2500", "2500", "7", "", ""]);
+    assert_eq!(answers(signalled(1, 4)), ["5000", "5500", "5500", "4", "", ""]);
+    assert_eq!(answers(settlement()), ["3000", "3000", "3000", "2", "", ""]);
+    assert_eq!(answers(action()), ["4000", "4000", "4000", "1", "", ""]);
 }
 
 #[test]
 fn a_window_names_who_observed_and_a_match_only_events() {
-    for (observer, id) in
-        [(due("remind", 7), "timer:remind:7".to_owned()), (settlement(), format!("settlement:{}", ActionId(0xab)))]
-    {
+    for (observer, id) in [
+        (due("remind", 7), "timer:remind:7".to_owned()),
+        (signalled(0xad, 1), format!("signal:{:032x}", 0xad)),
+        (settlement(), format!("settlement:{}", ActionId(0xab))),
+    ] {
         let mut host = calling(vec![observer], Document::default());
         windows::Host::observe(&mut host, 0, 0, "m".into(), 1).expect("it fits");
         let emit = |host: &mut HostState, windows: Vec<u32>| {
@@ -153,6 +163,7 @@ fn a_timer_is_set_with_all_it_needs() {
         at: Lsn(9),
         number: 1,
         state_version: 3,
+        hops: 0,
     };
     assert_eq!(document.timers(), [("remind".into(), set.clone())]);
     assert_eq!(outcomes[0].ops, [Op::SetTimer { name: "remind".into(), timer: set }, cancelled("close")]);
