@@ -4,7 +4,7 @@
 //! A file of: magic and version; chunks, each with a checked header (kind, number, length, checksum) of 32 bytes; the last
 //! one says how much there was and what all of it sums to. Numbers are little-endian.
 
-mod format;
+pub(super) mod format;
 mod load;
 mod read;
 mod write;
@@ -17,9 +17,6 @@ use crate::model::{Lsn, SHARD_COUNT};
 
 pub use load::load_dump;
 pub use read::{Dump, read_dump, verify_dump};
-
-#[cfg(test)]
-pub(super) use format::{CHUNK_HEADER_BYTES, PRELUDE_BYTES};
 
 /// What is said of a dump when it is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

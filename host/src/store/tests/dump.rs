@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::*;
-use crate::store::dump::{CHUNK_HEADER_BYTES, PRELUDE_BYTES};
+use crate::store::dump::format::{CHUNK_HEADER_BYTES, PRELUDE_BYTES};
 
 const STAMP: Stamp = Stamp { position: Lsn(4), time_ms: 1_700_000_000_000 };
 
@@ -139,6 +139,7 @@ fn a_dump_that_was_cut_anywhere_is_refused_at_its_chunk() {
     for cut in near.chain(anywhere).filter(|cut| (PRELUDE_BYTES..bytes.len()).contains(cut)) {
         let chunk = borders.partition_point(|border| *border <= cut) - 1;
         assert_eq!(place(&bytes[..cut]), (chunk, borders[chunk]), "cut at {cut}");
+        assert!(refusal(&bytes[..cut]).to_string().contains(&format!("it ends at byte {cut}")));
     }
     for cut in 0..PRELUDE_BYTES {
         assert!(matches!(refusal(&bytes[..cut]), DumpError::NotADump));

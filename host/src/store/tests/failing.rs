@@ -136,6 +136,29 @@ fn failpoints_are_met_in_the_order_of_the_writing() {
     assert_eq!(met, expected.concat());
 }
 
+#[test]
+fn rows_are_in_the_file_before_it_is_synced() {
+    let folder = folder();
+    let database = folder.path().join("0/db");
+    let text = b"1 at 77";
+    let met: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let look = || {
+        let (met, database) = (met.clone(), database.clone());
+        point(move |place| {
+            let bytes = std::fs::read(&database)?;
+            let found = bytes.windows(text.len()).any(|bytes| bytes == text);
+            if place.lsn == Lsn(77) {
+                met.lock().expect("no panic").push(found);
+            }
+            Ok(())
+        })
+    };
+    let failpoints = Failpoints { before_flush: look(), before_sync: look(), ..Failpoints::default() };
+    let store = Store::open_with(folder.path(), &options(1, failpoints)).expect("a store");
+    store.write(&[row(1, 77)]).expect("written");
+    assert_eq!(*met.lock().expect("no panic"), [false, true]);
+}
+
 /// Pages above 128 KiB are files of their own, which sled does not sync at all.
 #[test]
 fn files_beside_the_database_are_synced_unless_a_test_leaves_it_out() {

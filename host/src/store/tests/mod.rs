@@ -2,6 +2,7 @@
 
 mod blocks;
 mod check;
+mod crafted;
 mod damage;
 mod dump;
 mod failing;
