@@ -312,7 +312,7 @@ fn a_filter_may_only_keep_state() {
     ];
     for call in calls {
         let error = judge(call).0.expect_err("a filter").to_string();
-        assert!(error.contains("a filter may only"), "{error}");
+        assert!(error.contains("may only give verdicts and keep state"), "{error}");
     }
     let (set, mut host) = judge(|host| state::Host::set(host, 0, "n".into(), vec![1], None));
     set.expect("a filter counts");
