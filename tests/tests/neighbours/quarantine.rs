@@ -142,7 +142,7 @@ fn x_04_a_rollback_goes_back_to_the_last_good_revision_from_the_backlog() {
         assert!(rule.newest().by.starts_with("host"));
         let ends = world.ends("rule");
         let trapped = ends.iter().filter(|(_, end)| end == "trap").count();
-        assert!(ends.len() == 40 && trapped < 40 && trapped >= 5, "{trapped} of {}", ends.len());
+        assert!(ends.len() == 40 && (5..40).contains(&trapped), "{trapped} of {}", ends.len());
         assert_eq!(world.alerts(), []);
         // When none is left that was not quarantined, it stands still.
         let lines: Vec<String> =
