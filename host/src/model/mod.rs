@@ -12,7 +12,7 @@ pub mod ports;
 pub mod window;
 
 pub use document::{Document, Op, Timer, Value};
-pub use event::{Event, EventRef};
+pub use event::{DEFAULT_INTAKE, Event, EventRef};
 pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Tick, Via, Whole};
 pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;

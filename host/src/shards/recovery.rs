@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::dedup::{Dedup, Known};
 use super::documents;
 use super::shelf::{Persons, Shelf};
-use super::ticks::Times;
+use super::times::Times;
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Outreach, Owner};
 use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardSet, shard_of};

@@ -19,6 +19,8 @@ pub fn event(lsn: Lsn, event: &Event) -> EventView {
         scene: event.scene.to_string(),
         time: time(event.time),
         received: time(event.received),
+        intake: event.intake.to_string(),
+        claimed_time: event.claimed.map(time),
         time_replaced: event.time_replaced,
         extensions: event.extensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         data: (!event.data.is_empty()).then(|| json(&event.data)),
