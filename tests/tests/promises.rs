@@ -8,3 +8,4 @@ mod modules;
 mod rules;
 mod service;
 mod swap;
+mod time;

@@ -213,6 +213,7 @@ impl From<registry::Error> for Refusal {
             }
             Error::Permission(_) => unprocessable("unknown_permission", message),
             Error::StateVersion { .. } => conflict("state_version", message),
+            Error::DerivedTypes { .. } => conflict("derived_types", message),
             Error::Limit { name: "module_bytes", .. } => {
                 Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "module_bytes", message)
             }

@@ -12,7 +12,7 @@ use crate::model::{DEFAULT_INTAKE, Limits, check_name};
 /// No limit may be larger, so that no sum of two can overflow.
 const GREATEST: u64 = 1 << 53;
 /// Limits that switch something off, or leave it to the host, when they are zero. Any other zero would refuse everything.
-const MAY_BE_ZERO: [&str; 10] = [
+const MAY_BE_ZERO: [&str; 12] = [
     "extensions",
     "skew_past_ms",
     "skew_future_ms",
@@ -22,6 +22,8 @@ const MAY_BE_ZERO: [&str; 10] = [
     "log_lines",
     "match_also",
     "lateness_ms",
+    "clock_jump_ms",
+    "clock_settle_ms",
     "workers",
 ];
 /// The journal writes pages of this many bytes.

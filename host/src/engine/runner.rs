@@ -205,6 +205,11 @@ impl Runner {
             What::Timer { name, .. } if !plan.timers.contains_key(name) => {
                 Some(refused("unknown_timer", format!("the plan of this revision has no timer `{name}`")))
             }
+            What::Event { subscription, .. } if *subscription as usize >= plan.subscriptions.len() => Some(refused(
+                "no_handler",
+                "the plan of this revision lacks the subscription for which an earlier one has kept the input"
+                    .to_owned(),
+            )),
             What::Settlement(_) if exports.settlements.is_none() => {
                 Some(refused("no_handler", "the module exports no `settlements`".to_owned()))
             }

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod event;
+pub mod expiry;
 pub mod frame;
 pub mod ids;
 pub mod limits;
@@ -18,6 +19,6 @@ pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, Sha
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
 pub use plan::{
-    Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+    Attribute, FilterSpec, Order, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
 };
 pub use window::{Entry, Span, Totals, Window};

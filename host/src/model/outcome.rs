@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 13] = [
+pub const HOST_CODES: [&str; 14] = [
     "done",
     "trap",
     "fuel",
@@ -36,7 +36,11 @@ pub const HOST_CODES: [&str; 13] = [
     "no_verdict",
     "no_handler",
     "bad_event_type",
+    LATE,
 ];
+
+/// The input came behind the watermark that its order waits for; also how a late `observe` is listed.
+pub const LATE: &str = "late";
 
 impl End {
     /// The code under which it is counted and listed.

@@ -4,6 +4,7 @@
 //! them. Changes are appended under the registry's lock, so whoever reads a control frame finds it applied.
 
 mod deployment;
+mod derived;
 mod error;
 mod files;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::engine::{Engine, Module, Runner};
 use crate::journal::Log;
 use crate::model::{Change, Control, DeploymentId, Digest, Frame, Limits, Lsn, ShardSet};
 use deployment::revision_from;
+use derived::Published;
 use files::ModuleFiles;
 
 /// Wall clock for the record of who changed what, milliseconds.
@@ -50,6 +52,7 @@ struct State {
     /// Native code, loaded at first use and kept.
     loaded: BTreeMap<Digest, Arc<Module>>,
     deployments: BTreeMap<DeploymentId, Arc<Deployment>>,
+    published: Published,
 }
 
 impl Registry {
@@ -197,8 +200,9 @@ impl Registry {
             Change::Retired { deployment } => {
                 state.update(*deployment, |deployment| deployment.retired = Some(lsn));
             }
-            // Kept by `outreach`.
-            Change::PolicyRevised { .. } | Change::ChainRevised { .. } => {}
+            // Kept by `outreach`, but for what they publish.
+            change @ Change::PolicyRevised { .. } => state.published.apply(change),
+            Change::ChainRevised { .. } => {}
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ impl Registry {
         by: &str,
     ) -> Result<Revised, Error> {
         let mut state = self.write();
+        state.published.check(business, &tried.configured.plan)?;
         let revision = match state.find(business, name) {
             Some(deployment) => {
                 still_there(deployment)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::journal::Encoded;
 use crate::model::outreach::Published;
-use crate::model::{Frame, InputRecord, Match, Op, Outcome, Via, Whole};
+use crate::model::{Frame, InputRecord, Match, Op, Outcome, Whole};
 
 /// A frame is closed when it holds about this much. The records of one position stay together above it: those of one event,
 /// 32 subscriptions of `effect_bytes` each, still fit `journal_frame_bytes`; what derived events of one frame come to
@@ -38,7 +38,7 @@ impl Frames {
     /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
     pub fn push(&mut self, record: InputRecord) -> usize {
         // What a tick has fired so far is known from the timers that are left, so its frames may end within it.
-        let apart = |last: &InputRecord| last.lsn < record.lsn || matches!(record.via, Via::Timer(_));
+        let apart = |last: &InputRecord| last.lsn < record.lsn || record.via.is_by_tick();
         if self.bytes >= FRAME_BYTES && self.current.inputs.last().is_some_and(apart) {
             self.current.position = record.lsn.previous();
             self.close();
@@ -75,7 +75,7 @@ impl Frames {
 /// Upper bound of the bytes of the largest position among records: its records stay together in one frame, but for those of a
 /// tick.
 pub fn largest_position(records: &[InputRecord]) -> usize {
-    let position = |a: &InputRecord, b: &InputRecord| a.lsn == b.lsn && !matches!(b.via, Via::Timer(_));
+    let position = |a: &InputRecord, b: &InputRecord| a.lsn == b.lsn && !b.via.is_by_tick();
     records.chunk_by(position).map(|records| records.iter().map(record_bytes).sum()).max().unwrap_or(0)
 }
 
@@ -106,7 +106,7 @@ fn record_bytes(record: &InputRecord) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
+    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value, Via};
 
     fn record(lsn: u64, bytes: usize) -> InputRecord {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };

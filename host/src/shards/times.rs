@@ -62,6 +62,25 @@ impl Times {
     }
 }
 
+/// The ticks of a journal that raised the watermark, for readers that go on behind them.
+#[derive(Default, Debug)]
+pub struct Ticks(Vec<(Lsn, u64)>);
+
+impl Ticks {
+    /// The next tick of the journal.
+    pub fn note(&mut self, lsn: Lsn, tick: Tick) {
+        if self.0.last().is_none_or(|(_, watermark)| *watermark < tick.watermark) {
+            self.0.push((lsn, tick.watermark));
+        }
+    }
+
+    /// What a reader at a position has passed, if it began at `start`: milliseconds.
+    pub fn watermark(&self, start: Lsn, position: Lsn) -> u64 {
+        let passed = &self.0[..self.0.partition_point(|(lsn, _)| *lsn <= position)];
+        passed.last().filter(|(lsn, _)| *lsn > start).map_or(0, |(_, watermark)| *watermark)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -130,7 +130,7 @@ impl Gathered {
             let document = self.documents.entry(outcome.deployment).or_default();
             record.outcome.ops.iter().for_each(|op| document.apply(op.clone()));
             let windows = judge.windows(outcome, record, document);
-            self.own(record.lsn, Some(judge.handled(lsn, outcome, record, windows)));
+            self.own(record.origin(), Some(judge.handled(lsn, outcome, record, windows)));
         }
         // What the frame itself says is right even where the journal does not reach back to the key's first change.
         for whole in outcome.wholes.iter().filter(|whole| *whole.key == *judge.key()) {
@@ -159,7 +159,7 @@ impl Gathered {
                 }
                 (lsn, Frame::Outcome(outcome)) if judge.deployment(outcome.deployment).is_some() => {
                     for record in outcome.inputs.iter().filter(|record| *record.key != *judge.key()) {
-                        if let Some(handled) = self.own.get_mut(&record.lsn) {
+                        if let Some(handled) = self.own.get_mut(&record.origin()) {
                             handled.push(judge.handled(lsn, &outcome, record, Vec::new()));
                         }
                     }

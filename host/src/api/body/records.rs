@@ -95,7 +95,7 @@ pub struct FailedView {
     pub digest: String,
     /// Empty where it could not be found.
     pub key: String,
-    /// `trap`, `fuel`, or the code of the refusal.
+    /// `trap`, `fuel`, or the code of the refusal; `late` also where a window did not observe it.
     pub code: String,
     pub reason: String,
     /// Absent if the journal no longer has it.

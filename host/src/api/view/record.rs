@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{json, time};
 use crate::api::body::{EventView, FailedView, MatchView, UsedEventView};
-use crate::model::{Event, EventRef, Lsn};
+use crate::model::outcome::LATE;
+use crate::model::{End, Event, EventRef, Lsn};
 use crate::trace::{FailedInput, FoundMatch};
 
 pub fn event(lsn: Lsn, event: &Event) -> EventView {
@@ -59,15 +60,19 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchVie
     }
 }
 
+/// Why an input that was handled is listed.
+const NOT_OBSERVED: &str = "it was handled, but it is older than a window of its document accepts, and was not added";
+
 pub fn failed(failed: &FailedInput) -> FailedView {
+    let only_late = failed.late && failed.end == End::Done;
     FailedView {
         position: failed.lsn.0,
         deployment: failed.deployment.to_string(),
         revision: failed.revision,
         digest: failed.digest.to_string(),
         key: failed.key.to_string(),
-        code: failed.end.code().to_owned(),
-        reason: failed.end.message(),
+        code: if only_late { LATE } else { failed.end.code() }.to_owned(),
+        reason: if only_late { NOT_OBSERVED.to_owned() } else { failed.end.message() },
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }
 }

@@ -76,7 +76,7 @@ fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Re
 }
 
 /// What a subscription's number is stored above: one number says way and subscription, one byte for nearly all inputs.
-const SUBSCRIPTIONS: u64 = 2;
+const SUBSCRIPTIONS: u64 = 4;
 
 fn write_via(writer: &mut Writer, via: &Via) {
     match via {
@@ -88,6 +88,15 @@ fn write_via(writer: &mut Writer, via: &Via) {
             writer.uint(1);
             writer.hash(action.0);
         }
+        Via::Kept(number) => {
+            writer.uint(2);
+            writer.uint(u64::from(*number));
+        }
+        Via::HandedOver { subscription, from } => {
+            writer.uint(3);
+            writer.uint(u64::from(*subscription));
+            writer.uint(from.0);
+        }
         Via::Subscription(number) => writer.uint(SUBSCRIPTIONS + u64::from(*number)),
     }
 }
@@ -96,6 +105,8 @@ fn read_via(reader: &mut Reader<'_>) -> Read<Via> {
     Ok(match reader.uint("via")? {
         0 => Via::Timer(reader.boxed("timer name")?),
         1 => Via::Settlement(ActionId(reader.hash("action id")?)),
+        2 => Via::Kept(reader.u32("kept subscription")?),
+        3 => Via::HandedOver { subscription: reader.u32("subscription")?, from: Lsn(reader.uint("kept since")?) },
         subscription => match u32::try_from(subscription - SUBSCRIPTIONS) {
             Ok(number) => Via::Subscription(number),
             Err(_) => return reader.error("subscription"),

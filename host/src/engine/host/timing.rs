@@ -17,7 +17,7 @@ impl timing::Host for HostState {
         let others = call.document(at).timers().len();
         self.charge(others)?;
         let call = self.call()?;
-        let (at_lsn, number) = (call.inputs[at].lsn, call.document(at).timers_set());
+        let (at_lsn, number) = (call.inputs[at].sets_at(clock), call.document(at).timers_set());
         let timer = Timer { clock, due: time, context: context.into(), at: at_lsn, number, state_version };
         call.change(at, Op::SetTimer { name: name.into(), timer });
         self.check_document(at)

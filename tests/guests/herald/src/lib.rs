@@ -4,7 +4,9 @@
 //! `{"match": "offer"}` finds `offer` about the actor. Further: `n` comes along in the fields, `once` makes repeats one
 //! fact, `find` finds it so many times at once. `{"do": "timer", "at": MS}` finds it when the timer is due, on the receive
 //! clock or with `"clock": "event"` on the watermark, with what that clock shows as `n`; `{"do": "cancel"}` takes both timers back. `{"do": "publish"}` and
-//! `{"do": "trap"}` do that. What other deployments publish (`herald.again`) is found as `again`.
+//! `{"do": "trap"}` do that. `{"do": "remember", "match": NAME, "n": MS}` keeps a value for so long, `{"do": "recall", "match": NAME}`
+//! finds `news` with `n` 1 if it is there, else 0. With `{"ordered": true}` the events come in the order of their times; the timer on
+//! the watermark is there with `{"event_clock": true}`. What other deployments publish (`herald.again`) is found as `again`.
 
 use fishpond_sdk::Attribute;
 use fishpond_sdk::prelude::*;
@@ -50,6 +52,20 @@ enum Deed {
     Cancel,
     Publish,
     Trap,
+    Remember,
+    Recall,
+}
+
+/// What a deployment may be told.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Events come in the order of their times.
+    ordered: bool,
+    /// There is a timer on the watermark.
+    event_clock: bool,
+    /// Events of other deployments are followed too: unless it waits for the watermark.
+    again: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,21 +85,26 @@ pub struct Herald {
     again: u32,
     matches: [Match<Found>; NAMES.len()],
     receive: Timer,
-    event: Timer,
+    event: Option<Timer>,
     now: Attribute,
     publisher: Publisher,
 }
 
 impl Rule for Herald {
-    type Config = NoConfig;
+    type Config = Settings;
 
-    fn configure(_: NoConfig, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
-        plan.subscribe("told", [HERALD], Path::Actor).all_data();
+    fn configure(settings: Settings, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
+        let told = plan.subscribe("told", [HERALD], Path::Actor).all_data();
+        if settings.ordered {
+            told.in_event_time();
+        }
+        let Settings { ordered, event_clock, again } = settings;
+        let again = again.unwrap_or(!ordered && !event_clock);
         Ok(Self {
-            again: plan.subscribe("again", [AGAIN], Path::Actor).number(),
+            again: if again { plan.subscribe("again", [AGAIN], Path::Actor).number() } else { u32::MAX },
             matches: NAMES.map(|name| plan.emits(name)),
             receive: plan.timer_receive("receive"),
-            event: plan.timer_event("event"),
+            event: event_clock.then(|| plan.timer_event("event")),
             now: plan.attribute("now"),
             publisher: plan.publishes(),
         })
@@ -103,16 +124,25 @@ impl Rule for Herald {
             Deed::Timer => {
                 let timer = match told.clock {
                     Clock::Receive => &self.receive,
-                    Clock::Event => &self.event,
+                    Clock::Event => {
+                        self.event.as_ref().ok_or_else(|| Refusal::bad_event("there is no timer on the watermark"))?
+                    }
                 };
                 cx.set_timer(timer, told.at, &told.found);
             }
             Deed::Cancel => {
                 cx.cancel_timer(&self.receive);
-                cx.cancel_timer(&self.event);
+                if let Some(event) = &self.event {
+                    cx.cancel_timer(event);
+                }
             }
             Deed::Publish => cx.publish(&self.publisher, AGAIN, "", &event.key, &Found { n: told.n }),
             Deed::Trap => std::process::abort(),
+            Deed::Remember => cx.set_for(&told.found, &[1], Duration::from_millis(told.n as u64)),
+            Deed::Recall => {
+                let there = cx.get(&told.found).is_some();
+                self.find("news", &event.key, i64::from(there), None, cx)?;
+            }
         }
         Ok(())
     }
