@@ -85,7 +85,6 @@ impl World {
         let options = OpenOptions {
             limits: setup.limits.clone(),
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
-            steady: None,
             failpoints: setup.failpoints.clone(),
             batching: setup.batching,
             native: Some(native()),

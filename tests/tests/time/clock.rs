@@ -25,7 +25,7 @@ struct Hands {
 impl Hands {
     fn open(&self, folder: &std::path::Path) -> Host {
         let (wall, monotonic) = (self.wall.clone(), self.monotonic.clone());
-        let limits = Limits { ..small_limits() };
+        let limits = small_limits();
         let steady = Arc::new(SteadyClock::with(
             move || wall.load(Ordering::Relaxed),
             move || monotonic.load(Ordering::Relaxed) * NANOS,

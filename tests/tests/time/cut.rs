@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use fishpond::model::{Event, Frame, InputRecord, Limits, Lsn, Via};
 use fishpond::scenario::{Run, RunOptions, Scenario, Step, small_limits};
 use fishpond::shards::Batching;
-use fishpond::store::Store;
-use fishpond_tests::{copy_folder, crashed, frames, modules};
+use fishpond_tests::{copy_folder, crashed, frames, highest, modules};
 
 const FLOW: &str = r#"
 deploy order = herald {"ordered": true}
@@ -100,8 +99,7 @@ fn uncut() -> Uncut {
         if matches!(step, Step::Checkpoint) {
             let copy = tempfile::tempdir().expect("a folder");
             copy_folder(&folder.path().join("store"), copy.path()).expect("a copy");
-            let highest = Store::open(copy.path()).expect("a store").highest().expect("a position");
-            stores.push((highest, copy));
+            stores.push((highest(copy.path()), copy));
         }
     }
     let found = found(&mut run);
@@ -115,10 +113,10 @@ fn check(found: &Found) {
     for part in ["kept ", "handed over ", "timer event", "timer receive", ": late true", ": trap "] {
         assert!(all.iter().any(|line| line.contains(part)), "the flow holds no {part}: {found:#?}");
     }
-    let of = |name: &str| found.iter().filter(|((deployment, _), _)| deployment == name).flat_map(|(_, lines)| lines);
     for name in ["order", "timed"] {
-        let kept = of(name).filter(|line| line.starts_with("kept ")).count();
-        let over = of(name).filter(|line| line.starts_with("handed over ")).count();
+        let own = || found.iter().filter(|((deployment, _), _)| deployment == name).flat_map(|(_, lines)| lines);
+        let kept = own().filter(|line| line.starts_with("kept ")).count();
+        let over = own().filter(|line| line.starts_with("handed over ")).count();
         assert!(kept > 10 && kept == over, "{name}: {kept} kept, {over} handed over");
     }
 }
