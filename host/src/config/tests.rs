@@ -109,7 +109,7 @@ fn an_unknown_key_is_named_with_file_line_and_the_nearest_known_one() {
          prints all keys"
     );
     assert!(refusal("lisen = \"x\"").starts_with("unknown key `lisen` (F:1); did you mean `listen`?"));
-    assert!(refusal("workers = 4").starts_with("unknown key `workers` (F:1); `fishpond serve"));
+    assert!(refusal("colour = 4").starts_with("unknown key `colour` (F:1); `fishpond serve"));
     assert!(refusal("[limit]\nmodules = 1").starts_with("unknown key `limit` (F:1)"));
     let environment = pairs(&[("FISHPOND_LIMIT_EVENT_BYTES", "1")]);
     let error = load(&Sources { environment, ..Sources::default() }).expect_err("unknown").to_string();
