@@ -9,3 +9,4 @@ mod neighbours;
 mod rules;
 mod service;
 mod swap;
+mod time;

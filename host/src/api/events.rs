@@ -6,11 +6,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::answer::Json;
 use super::body::{EventsAnswer, Rejected};
 use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
-use super::extract::{Content, NoParameters, Parameters, Place};
+use super::extract::{Content, Parameters, Place};
 use super::refusal::{RETRY_AFTER, Refusal};
 use super::{Api, Parts};
 use crate::model::ports::Submitted;
@@ -30,20 +32,32 @@ enum Form {
     Binary,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SubmitAsked {
+    /// One of the configured intakes (`api.intakes`); without it the first of them.
+    intake: Option<String>,
+}
+
 #[utoipa::path(post, path = "/v1/{business}/events", tag = "events",
-    summary = "Accept CloudEvents 1.0: one, a batch, or one in headers",
+    summary = "Accept CloudEvents 1.0: one, a batch, or one in headers", params(SubmitAsked),
     request_body(content(("application/cloudevents+json"), ("application/cloudevents-batch+json"), ("application/json"))),
     responses((status = 202, description = "At least one is accepted and durable", body = EventsAnswer)))]
 pub async fn submit(
     State(api): State<Arc<Api>>,
     Place(business): Place<String>,
-    Parameters(NoParameters {}): Parameters<NoParameters>,
+    Parameters(asked): Parameters<SubmitAsked>,
     headers: HeaderMap,
     Content(body): Content,
 ) -> Result<Response, Refusal> {
     let form = form(&headers)?;
-    let intake =
-        Intake { business: business.as_str().into(), received: (api.parts.clock)(), limits: api.parts.limits.clone() };
+    let intake = Intake {
+        business: business.as_str().into(),
+        received: (api.parts.clock)(),
+        limits: api.parts.limits.clone(),
+        name: api.parts.intakes.find(asked.intake.as_deref())?,
+    };
     let taken = if body.len() <= INLINE_BYTES {
         take(&api.parts, form, &headers, &body, &intake)?
     } else {

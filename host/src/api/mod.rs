@@ -3,7 +3,8 @@
 //! # Layout
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
-//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `traces`, `host`: the handlers
+//! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `traces`, `host`: the
+//!   handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -25,6 +26,7 @@ mod deployments;
 mod events;
 mod extract;
 mod host;
+mod intakes;
 mod modules;
 mod observe;
 mod openapi;
@@ -51,6 +53,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use auth::Tokens;
 pub use axum::Router;
+pub use intakes::Intakes;
 pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
@@ -98,6 +101,7 @@ pub struct Parts {
     pub keys: UserKeys,
     /// Origins of pages that may use the addresses of end users.
     pub cors_origins: Vec<String>,
+    pub intakes: Intakes,
     /// Wall clock, milliseconds: the receive time of events.
     pub clock: Clock,
 }

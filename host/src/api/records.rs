@@ -12,7 +12,7 @@ use super::extract::{Parameters, Place, count};
 use super::refusal::Refusal;
 use super::{Api, Parts, view};
 use crate::model::Lsn;
-use crate::trace::{self, PageRequest};
+use crate::trace::{self, FailedFilter, PageRequest};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +33,9 @@ pub struct FailedAsked {
     after: u64,
     limit: Option<u64>,
     deployment: Option<String>,
+    /// Those that came too late instead: for their order, or for a window.
+    #[serde(default)]
+    late: bool,
 }
 
 #[utoipa::path(get, path = "/v1/{business}/matches", tag = "events", summary = "Matches, oldest first",
@@ -53,7 +56,7 @@ pub async fn matches(
 }
 
 #[utoipa::path(get, path = "/v1/{business}/failed-events", tag = "events",
-    summary = "Events that could not be handled, oldest first", params(FailedAsked),
+    summary = "Events that could not be handled, or came too late; oldest first", params(FailedAsked),
     responses((status = 200, description = "A page", body = FailedPage)))]
 pub async fn failed(
     State(api): State<Arc<Api>>,
@@ -64,7 +67,8 @@ pub async fn failed(
     let deadline = api.scan_deadline();
     let scan = move |parts: &Parts| {
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
-        trace::failed(&parts.log, &parts.registry, &request, asked.deployment.as_deref())
+        let filter = FailedFilter { deployment: asked.deployment.as_deref(), late: asked.late };
+        trace::failed(&parts.log, &parts.registry, &request, filter)
     };
     let page = api.bounded(&api.pages, scan).await??;
     Ok(Json(FailedPage { failed: page.items.iter().map(view::failed).collect(), next: page.next.0 }))

@@ -215,6 +215,7 @@ impl From<registry::Error> for Refusal {
             Error::HasBegun(_) => conflict("has_begun", message),
             Error::Permission(_) => unprocessable("unknown_permission", message),
             Error::StateVersion { .. } => conflict("state_version", message),
+            Error::DerivedTypes { .. } => conflict("derived_types", message),
             Error::Limit { name: "module_bytes", .. } => {
                 Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, "module_bytes", message)
             }

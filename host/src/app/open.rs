@@ -11,15 +11,17 @@ use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress}
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Blocking, Faults, Intake, Parts, Timekeeper, Workers, recover};
+use crate::shards::{Batching, Blocking, Faults, Intake, Parts, SteadyClock, Timekeeper, Workers, recover};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
 /// How a folder is opened.
 pub struct OpenOptions {
     pub limits: Limits,
-    /// Wall clock, milliseconds.
+    /// Receive clock, milliseconds.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// What is behind `clock`, where that is steady: it begins no earlier than the journal ends.
+    pub steady: Option<Arc<SteadyClock>>,
     pub failpoints: Failpoints,
     pub store_failpoints: store::Failpoints,
     pub batching: Batching,
@@ -29,11 +31,22 @@ pub struct OpenOptions {
     pub script: Option<Arc<Script>>,
 }
 
+impl OpenOptions {
+    /// With the clock of this machine, made steady.
+    pub fn steady(limits: Limits) -> OpenOptions {
+        let wall = Clock::default().0;
+        let steady = Arc::new(SteadyClock::new(move || wall(), &limits));
+        let clock = steady.clone();
+        OpenOptions { limits, clock: Arc::new(move || clock.now()), steady: Some(steady), ..OpenOptions::default() }
+    }
+}
+
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
         OpenOptions {
             limits: Limits::default(),
             clock: Clock::default().0,
+            steady: None,
             failpoints: Failpoints::default(),
             store_failpoints: store::Failpoints::default(),
             batching: Batching::ByTime,
@@ -116,6 +129,9 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let redo = |position| progress(Step::Redo { position, last });
     let workers = workers(&limits);
     let recovery = recover(&log, &registry, &book, &decisions, &store, &limits, workers, redo)?;
+    if let Some(steady) = &options.steady {
+        steady.begin_at(recovery.times.last.now);
+    }
     let report = Report {
         journal: opened,
         frames: recovery.frames,

@@ -32,13 +32,13 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let place = config.data.join(config::token::FILE_NAME).display().to_string();
     let tokens = api::Tokens::new([("operator".to_owned(), token)], place);
     let keys = api::UserKeys::new(config::token::user_key(&config.data)?);
-    let options = OpenOptions { limits: config.limits.clone(), ..OpenOptions::default() };
-    let host = open(&config.data, options, progress())?;
+    let host = open(&config.data, OpenOptions::steady(config.limits.clone()), progress())?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
     let metrics = host.parts.metrics.clone();
     let hub = host.hub.clone();
-    let (router, shards, dispatching) = start(host, Secrets { tokens, keys, cors_origins: config.cors_origins })?;
+    let doors = Doors { tokens, keys, cors_origins: config.cors_origins, intakes: api::Intakes::new(&config.intakes) };
+    let (router, shards, dispatching) = start(host, doors)?;
     let mut signals = Signals::new()?;
     // Port 0 lets the system choose one: what is said is where clients find the host.
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -75,15 +75,16 @@ async fn drain(
     Ok(())
 }
 
-/// Who may come in.
-struct Secrets {
+/// Who may come in, and where.
+struct Doors {
     tokens: api::Tokens,
     keys: api::UserKeys,
     cors_origins: Vec<String>,
+    intakes: api::Intakes,
 }
 
 /// The worker and the dispatcher on their threads, and the doors to all of it.
-fn start(host: Host, secrets: Secrets) -> anyhow::Result<(api::Router, Shards, Dispatching)> {
+fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Shards, Dispatching)> {
     let Host { parts, intake, mut workers, dispatcher, book, decisions, hub, clock, report } = host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
@@ -104,9 +105,10 @@ fn start(host: Host, secrets: Secrets) -> anyhow::Result<(api::Router, Shards, D
         book,
         decisions,
         hub,
-        tokens: secrets.tokens,
-        keys: secrets.keys,
-        cors_origins: secrets.cors_origins,
+        tokens: doors.tokens,
+        keys: doors.keys,
+        cors_origins: doors.cors_origins,
+        intakes: doors.intakes,
         clock,
     });
     Ok((router, shards, dispatching))

@@ -45,6 +45,11 @@ pub fn print(pages: &Pages, fetch: impl FnMut(u64, u64) -> Result<Page, Error>) 
     walk(pages, fetch, |lines| Ok(output::print(&lines.join("\n"))?), sleep)
 }
 
+/// Fetches page after page to the end of the list, for what `fetch` makes of them.
+pub fn each(pages: &Pages, fetch: impl FnMut(u64, u64) -> Result<Page, Error>) -> anyhow::Result<()> {
+    walk(pages, fetch, |_| Ok(()), || false)
+}
+
 /// `rest` is asked whether to look again after the end was reached.
 fn walk(
     pages: &Pages,

@@ -7,6 +7,7 @@
 mod document;
 mod frame;
 mod intern;
+mod kept;
 mod op;
 mod outreach;
 #[cfg(test)]
@@ -17,5 +18,6 @@ mod wire;
 pub use document::{decode_document, encode_document};
 pub use frame::{Kind, decode_frame, encode_frame, kind_of};
 pub use intern::Interner;
+pub use kept::{decode_kept, encode_kept};
 pub use outreach::{decode_tag, decode_waiting, encode_tag, encode_waiting};
 pub use wire::CodecError;

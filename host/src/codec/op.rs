@@ -16,6 +16,10 @@ pub fn write_op(writer: &mut Writer, op: &Op) {
             writer.byte(1);
             writer.text(name);
         }
+        Op::Expire { until } => {
+            writer.byte(6);
+            writer.uint(*until);
+        }
         Op::Observe { window, length_ms, received, entry } => {
             writer.byte(2);
             writer.text(window);
@@ -58,6 +62,7 @@ pub fn read_op(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Op> {
         },
         4 => Op::SetTimer { name: reader.boxed("timer name")?, timer: read_timer(reader)? },
         5 => Op::CancelTimer { name: reader.boxed("timer name")? },
+        6 => Op::Expire { until: reader.uint("expiry")? },
         _ => return reader.error("operation"),
     })
 }

@@ -37,6 +37,7 @@ pub fn ops() -> Vec<Op> {
         set("a", None),
         set("b", Some(9)),
         Op::Remove { name: "a".into() },
+        Op::Expire { until: 8 },
         Op::Observe { window: "w".into(), length_ms: 10, received: 6, entry },
         Op::Forget { window: "w".into(), member: Some("other".into()), until: 8 },
         Op::Forget { window: "w".into(), member: None, until: 1 },

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use error::Error;
 pub use tree::{Origin, Tree};
 
-use crate::model::Limits;
+use crate::model::{DEFAULT_INTAKE, Limits};
 use tree::Value;
 
 /// Where a host is when nobody says otherwise.
@@ -39,6 +39,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Origins of web pages that may use the end users' addresses, as a browser writes them.
     pub cors_origins: Vec<String>,
+    /// By which events come in; each has its own share in the watermark. One at least.
+    pub intakes: Vec<String>,
     pub limits: Limits,
 }
 
@@ -59,6 +61,7 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             cors_origins: Vec::new(),
+            intakes: vec![DEFAULT_INTAKE.to_owned()],
             limits: Limits::default(),
         }
     }

@@ -31,6 +31,25 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
+fn intakes_are_names_one_at_least_and_no_more_than_allowed() {
+    let loaded = |text: &str| {
+        let folder = folder(text);
+        load(&Sources { flags: vec![at(folder.path())], ..Sources::default() }).expect("settings").config.intakes
+    };
+    assert_eq!(loaded(""), ["http"]);
+    assert_eq!(loaded("[api]\nintakes = \"http, shop-app\"\n"), ["http", "shop-app"]);
+    for (text, word) in [
+        ("[api]\nintakes = \"\"\n", "one intake at least"),
+        ("[api]\nintakes = \"a,a\"\n", "twice"),
+        ("[api]\nintakes = \"A B\"\n", "intake"),
+        ("[api]\nintakes = \"a,b\"\n[limits]\nintakes = 1\n", "`intakes`"),
+    ] {
+        let error = refusal(text);
+        assert!(error.contains(word) && error.contains("F:2"), "{error}");
+    }
+}
+
+#[test]
 fn each_source_beats_the_ones_before_it() {
     let folder = folder("log = \"warn\"\nlisten = \"127.0.0.1:1\"\n[limits]\nevent_bytes = 100_000\ndata_bytes = 1\n");
     let sources = Sources {

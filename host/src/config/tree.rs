@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::nearest::nearest;
 use super::{DEFAULT_DATA, DEFAULT_LISTEN, Error};
-use crate::model::Limits;
+use crate::model::{DEFAULT_INTAKE, Limits};
 
 /// Who said a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,6 +81,7 @@ impl Default for Tree {
             text("log", "info"),
             text("log_format", "text"),
             text("api.cors_origins", ""),
+            text("api.intakes", DEFAULT_INTAKE),
         ];
         for (name, value, _, unit, _) in Limits::default().table() {
             let key = format!("{LIMITS}{name}");

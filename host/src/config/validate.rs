@@ -7,12 +7,12 @@ use tracing_subscriber::EnvFilter;
 use super::tree::{LIMITS, Setting, Tree, Value};
 use super::{Config, DEFAULT_LISTEN, Error, LogFormat};
 use crate::journal;
-use crate::model::Limits;
+use crate::model::{DEFAULT_INTAKE, Limits, check_name};
 
 /// No limit may be larger, so that no sum of two can overflow.
 const GREATEST: u64 = 1 << 53;
 /// Limits that switch something off, or leave it to the host, when they are zero. Any other zero would refuse everything.
-const MAY_BE_ZERO: [&str; 10] = [
+const MAY_BE_ZERO: [&str; 12] = [
     "extensions",
     "skew_past_ms",
     "skew_future_ms",
@@ -22,6 +22,8 @@ const MAY_BE_ZERO: [&str; 10] = [
     "log_lines",
     "match_also",
     "lateness_ms",
+    "clock_jump_ms",
+    "clock_settle_ms",
     "workers",
 ];
 /// The journal writes pages of this many bytes.
@@ -51,6 +53,7 @@ pub(super) fn check(tree: &Tree) -> Result<Config, Error> {
     }
     check_journal(tree, &config.limits)?;
     check_fit(tree)?;
+    check_intakes(tree, &config)?;
     Ok(config)
 }
 
@@ -68,6 +71,7 @@ fn read(config: &mut Config, setting: &Setting) -> Result<(), String> {
         }
         ("log_format", Value::Text(text)) => config.log_format = log_format(text)?,
         ("api.cors_origins", Value::Text(text)) => config.cors_origins = origins(text)?,
+        ("api.intakes", Value::Text(text)) => config.intakes = intakes(text)?,
         (key, Value::Number(number)) => limit(&mut config.limits, key, *number)?,
         (key, Value::Text(_)) => return Err(format!("nothing reads the key `{key}`")),
     }
@@ -92,6 +96,29 @@ fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
     matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
+}
+
+/// Separated by commas.
+fn intakes(text: &str) -> Result<Vec<String>, String> {
+    let names: Vec<String> =
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.iter().try_for_each(|name| check_name("intake", name).map_err(|error| error.to_string()))?;
+    match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+        Some((_, twice)) => Err(format!("`{twice}` is listed twice")),
+        None if names.is_empty() => Err(format!("it must name one intake at least, as {DEFAULT_INTAKE}")),
+        None => Ok(names),
+    }
+}
+
+/// Every intake is looked at for each tick.
+fn check_intakes(tree: &Tree, config: &Config) -> Result<(), Error> {
+    let (count, limit) = (config.intakes.len(), config.limits.intakes);
+    match tree.settings().iter().find(|setting| setting.key == "api.intakes") {
+        Some(setting) if count as u64 > limit => {
+            Err(invalid(setting, format!("it names {count} intakes, at most {limit} are allowed (`intakes`)")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn data(text: &str) -> Result<&Path, String> {

@@ -53,6 +53,7 @@ impl Handlers {
                 let records = records(inputs, |input| event(plan, input))?;
                 Ok(guest.call_handle(store, &records))
             }
+            Some(What::Keep(_)) => Err(HostFailure("an input that waits was handed to the module".to_owned())),
             Some(What::Timer { .. }) => {
                 let guest = self.timers.as_ref().ok_or_else(|| missing("timers"))?.fishpond_plugin_timers();
                 let records = records(inputs, due)?;
@@ -98,7 +99,7 @@ fn records<'a, T>(inputs: &'a [Input], record: impl FnMut(&'a Input) -> Option<T
 
 /// The record carries what the subscription selects, borrowed from the event.
 fn event<'a>(plan: &Plan, input: &'a Input) -> Option<Event<'a>> {
-    let What::Event { event, subscription: number, data } = &input.what else { return None };
+    let What::Event { event, subscription: number, data, .. } = &input.what else { return None };
     let subscription = &plan.subscriptions[*number as usize];
     let pick = |attribute: Attribute, text: &'a str| if subscription.select.contains(&attribute) { text } else { "" };
     Some(Event {

@@ -14,6 +14,7 @@ use wasmtime::error::Error;
 use super::call::{Call, Violation, work_of_bytes};
 use super::instance::Bounds;
 use crate::model::Limits;
+use crate::model::expiry::crowded_until;
 
 mod calendar;
 mod inputs;
@@ -143,8 +144,23 @@ impl HostState {
         Ok(())
     }
 
-    /// After a write: the document must still fit.
+    /// Drops what has expired by a rule of [`crate::model::expiry`].
+    fn expire(&mut self, at: usize, until: impl FnOnce(&Limits, u64, u64) -> u64) -> Answer<()> {
+        let limits = self.limits.clone();
+        let call = self.call()?;
+        let Some(input) = call.inputs.get(at) else { return Ok(()) };
+        if let Some(op) = call.document(at).expire(until(&limits, input.time(), input.received())) {
+            call.change(at, op);
+        }
+        Ok(())
+    }
+
+    /// After a write: the document must still fit, without what has expired.
     fn check_document(&mut self, at: usize) -> Answer<()> {
+        let full = |call: &Call| call.document(at).bytes() as u64 > self.limits.document_bytes;
+        if self.call.as_ref().is_some_and(full) {
+            self.expire(at, crowded_until)?;
+        }
         let bytes = self.call.as_ref().map_or((0, 0), |call| (call.document(at).bytes(), call.effects[at].bytes));
         self.bounded("document_bytes", bytes.0, self.limits.document_bytes)?;
         self.bounded("effect_bytes", bytes.1, self.limits.effect_bytes)

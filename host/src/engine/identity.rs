@@ -72,6 +72,11 @@ impl Parts {
                 self.text(&event.id);
                 self.text(&plan.subscriptions[*subscription as usize].name);
             }
+            What::Keep(keep) => {
+                self.text("kept");
+                self.text(&keep.event.source);
+                self.text(&keep.event.id);
+            }
             What::Timer { name, timer, .. } => {
                 self.text("timer");
                 self.text(name);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::model::outreach::{Action, Channel, Settled};
-use crate::model::{Document, Event, EventRef, Lsn, Op, Signalled, Timer, Via};
+use crate::model::{Document, Event, EventRef, Lsn, Op, Signalled, Timer, TimerClock, Via};
 
 /// One input for one key, routed.
 #[derive(Clone)]
@@ -24,7 +24,11 @@ pub enum What {
         subscription: u32,
         /// The selected data, where it is not simply all or nothing of it.
         data: Option<Box<str>>,
+        /// Of one that waited for the watermark.
+        from: Option<Box<HandedOver>>,
     },
+    /// An event that waits in its document from now on: the host's own work, no export handles it.
+    Keep(Box<Keep>),
     /// A timer of the input's document that its clock has passed.
     Timer {
         name: Box<str>,
@@ -37,6 +41,25 @@ pub enum What {
     Settlement(Arc<Settled>),
     /// One step of a chain.
     Action(Arc<Judged>),
+}
+
+/// Where an event was before a tick handed it over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HandedOver {
+    /// The position that it came with.
+    pub lsn: Lsn,
+    /// Of the timer that it waited as.
+    pub name: Box<str>,
+}
+
+/// An event and the timer that it waits as.
+#[derive(Clone)]
+pub struct Keep {
+    pub event: Arc<Event>,
+    /// Number in the plan.
+    pub subscription: u32,
+    pub name: Box<str>,
+    pub timer: Timer,
 }
 
 /// An action in front of a filter.
@@ -68,6 +91,7 @@ impl Input {
     pub fn time(&self) -> u64 {
         match &self.what {
             What::Event { event, .. } => event.time,
+            What::Keep(keep) => keep.event.time,
             What::Timer { timer, .. } => timer.due,
             What::Signal(signal) => signal.time,
             What::Settlement(settled) => settled.time,
@@ -79,6 +103,7 @@ impl Input {
     pub fn received(&self) -> u64 {
         match &self.what {
             What::Event { event, .. } => event.received,
+            What::Keep(keep) => keep.event.received,
             What::Timer { now, .. } => *now,
             What::Signal(signal) => signal.received,
             What::Settlement(settled) => settled.time,
@@ -90,6 +115,7 @@ impl Input {
     pub fn hops(&self) -> u8 {
         match &self.what {
             What::Event { event, .. } => event.hops,
+            What::Keep(keep) => keep.event.hops,
             What::Timer { timer, .. } => timer.hops,
             What::Signal(signal) => signal.hops,
             What::Settlement(settled) => settled.hops,
@@ -100,7 +126,11 @@ impl Input {
     /// As an outcome records it. None for an action: a decision records it.
     pub fn via(&self) -> Option<Via> {
         match &self.what {
-            What::Event { subscription, .. } => Some(Via::Subscription(*subscription)),
+            What::Event { subscription, from: None, .. } => Some(Via::Subscription(*subscription)),
+            What::Event { subscription, from: Some(from), .. } => {
+                Some(Via::HandedOver { subscription: *subscription, from: from.lsn })
+            }
+            What::Keep(keep) => Some(Via::Kept(keep.subscription)),
             What::Timer { name, .. } => Some(Via::Timer(name.clone())),
             What::Signal(signal) => {
                 Some(Via::Signal { id: signal.id, name: signal.name.clone(), sender: signal.sender.clone() })
@@ -114,19 +144,42 @@ impl Input {
     pub(super) fn reference(&self) -> EventRef {
         let (source, id) = match &self.what {
             What::Event { event, .. } => (event.source.clone(), event.id.clone()),
+            What::Keep(keep) => (keep.event.source.clone(), keep.event.id.clone()),
             What::Timer { name, timer, .. } => (HOST.clone(), format!("timer:{name}:{}", timer.number).into()),
             What::Signal(signal) => (HOST.clone(), format!("signal:{:032x}", signal.id).into()),
             What::Settlement(settled) => (HOST.clone(), format!("settlement:{}", settled.action).into()),
             What::Action(judged) => (HOST.clone(), format!("action:{}", judged.action.id).into()),
         };
-        EventRef { lsn: self.lsn, source, id }
+        EventRef { lsn: self.origin(), source, id }
     }
 
-    /// What handling the input does to its document, however it ends: a timer is gone. One that an earlier input of the
+    /// The position that the input came with: its own, unless it has waited for the watermark.
+    pub(super) fn origin(&self) -> Lsn {
+        match &self.what {
+            What::Event { from: Some(from), .. } => from.lsn,
+            _ => self.lsn,
+        }
+    }
+
+    /// The position at which a timer of this clock counts as set. One of the event clock belongs between the inputs that
+    /// are handed over in the order of time, so the tick that hands them over may fire it too.
+    pub(super) fn sets_at(&self, clock: TimerClock) -> Lsn {
+        match clock {
+            TimerClock::Event => self.origin(),
+            TimerClock::Receive => self.lsn,
+        }
+    }
+
+    /// What handling the input does to its document, however it ends: a timer, or what has waited as one, is gone. One that an earlier input of the
     /// same tick has set anew is another one, and stays.
     pub(super) fn consumption(&self, document: &Document) -> Option<Op> {
-        let What::Timer { name, timer, .. } = &self.what else { return None };
-        let pending = document.timer(name).is_some_and(|pending| pending.number == timer.number);
+        let (name, pending) = match &self.what {
+            What::Timer { name, timer, .. } => {
+                (name, document.timer(name).is_some_and(|pending| pending.number == timer.number))
+            }
+            What::Event { from: Some(from), .. } => (&from.name, document.timer(&from.name).is_some()),
+            _ => return None,
+        };
         pending.then(|| Op::CancelTimer { name: name.clone() })
     }
 }

@@ -26,7 +26,7 @@ pub use compile::Engine;
 pub use contract::{Description, Diagnostic, envelope};
 pub use error::{ConfigureError, HostFailure, UploadError};
 pub use identity::Scope;
-pub use input::{Input, Judged, QueryInput, What};
+pub use input::{HandedOver, Input, Judged, Keep, QueryInput, What};
 pub use module::{Configured, Module};
 pub use runner::{Fault, Ran, Runner};
 pub use settings::QueryFailure;

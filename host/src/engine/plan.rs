@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::contract::StateVersions;
 use crate::model::{
-    Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+    Attribute, FilterSpec, Order, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
 };
 
 const MAX_SUBSCRIPTIONS: usize = 32;
@@ -58,6 +58,16 @@ struct SubscriptionJson {
     data: DataJson,
     #[serde(default, rename = "where")]
     predicates: Vec<PredicateJson>,
+    #[serde(default)]
+    order: OrderJson,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum OrderJson {
+    #[default]
+    Arrival,
+    EventTime,
 }
 
 #[derive(Deserialize, Default)]
@@ -223,6 +233,10 @@ fn subscription(json: SubscriptionJson) -> Result<Subscription, String> {
         predicates: json.predicates.into_iter().map(predicate).collect::<Result<_, _>>().map_err(place)?,
         types: json.types,
         name: json.name,
+        order: match json.order {
+            OrderJson::Arrival => Order::Arrival,
+            OrderJson::EventTime => Order::EventTime,
+        },
     })
 }
 

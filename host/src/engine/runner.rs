@@ -234,6 +234,11 @@ impl Runner {
                 let name = &signal.name;
                 Some(refused("unknown_signal", format!("the plan of this revision has no signal `{name}`")))
             }
+            What::Event { subscription, .. } if *subscription as usize >= plan.subscriptions.len() => Some(refused(
+                "no_handler",
+                "the plan of this revision lacks the subscription for which an earlier one has kept the input"
+                    .to_owned(),
+            )),
             What::Settlement(_) if exports.settlements.is_none() => {
                 Some(refused("no_handler", "the module exports no `settlements`".to_owned()))
             }

@@ -41,6 +41,10 @@ pub enum Op {
     Remove {
         name: Box<str>,
     },
+    /// Removes the values that expired up to a time.
+    Expire {
+        until: u64,
+    },
     Observe {
         window: Arc<str>,
         length_ms: u64,
@@ -70,6 +74,7 @@ impl Op {
             + match self {
                 Op::Set { name, value } => value_bytes(name, value),
                 Op::Remove { name } => name.len(),
+                Op::Expire { .. } => 0,
                 Op::Observe { window, entry, .. } => window.len() + entry_bytes(entry),
                 Op::Forget { window, member, .. } => window.len() + member.as_ref().map_or(0, |member| member.len()),
                 Op::SetTimer { name, timer } => timer_bytes(name, timer),
@@ -131,6 +136,7 @@ impl Document {
                     self.bytes -= value_bytes(&name, &old);
                 }
             }
+            Op::Expire { until } => self.drop_expired(until),
             Op::Observe { window, length_ms, received, entry } => self.observe(window, length_ms, received, entry),
             Op::Forget { window, member, until } => {
                 if let Ok(place) = place(&self.windows, &window) {
@@ -157,6 +163,16 @@ impl Document {
             }
             Err(place) => insert(&mut self.values, place, (name, value)),
         }
+    }
+
+    fn drop_expired(&mut self, until: u64) {
+        let mut gone = 0;
+        self.values.retain(|(name, value)| {
+            let goes = value.expires.is_some_and(|expires| expires <= until);
+            gone += if goes { value_bytes(name, value) } else { 0 };
+            !goes
+        });
+        self.bytes -= gone;
     }
 
     fn set_timer(&mut self, name: Box<str>, timer: Timer) {
@@ -329,6 +345,9 @@ mod tests {
             set("b", 5),
             Op::Remove { name: "b".into() },
             Op::Remove { name: "none".into() },
+            Op::Set { name: "old".into(), value: Value { bytes: Box::new([1; 9]), expires: Some(5) } },
+            Op::Expire { until: 4 },
+            Op::Expire { until: 5 },
             observe(100, "x"),
             observe(101, "longer"),
             observe(900, "drops the others"),

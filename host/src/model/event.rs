@@ -32,7 +32,14 @@ pub struct Event {
     pub data: Box<str>,
     /// Derived events between this one and an outside one, itself included; zero for an outside one.
     pub hops: u8,
+    /// The configured intake that it came by: each has its own share in the watermark. Empty: [`DEFAULT_INTAKE`].
+    pub intake: Arc<str>,
+    /// The time that its producer claims, where that was replaced, milliseconds.
+    pub claimed: Option<u64>,
 }
+
+/// The intake of producers that name none.
+pub const DEFAULT_INTAKE: &str = "http";
 
 impl Event {
     /// Identity within a host, as 128 bits: business, source and id.
@@ -40,7 +47,7 @@ impl Event {
         hash_parts([&*self.business, &*self.source, &*self.id].into_iter())
     }
 
-    /// What a producer must not change when it sends an identity again: everything but the times. The same claimed
+    /// What a producer must not change when it sends an identity again: everything but the times and the intake. The same claimed
     /// time may be beyond the skew bounds at one receipt and within them at the next.
     pub fn content(&self) -> u64 {
         let fixed = [&*self.kind, &*self.subject, &*self.actor, &*self.scene, &*self.data];
@@ -56,6 +63,7 @@ impl Event {
         self.received = received;
         self.time_replaced = kept.is_none();
         self.time = kept.unwrap_or(received);
+        self.claimed = time.filter(|_| self.time_replaced);
     }
 
     /// A CloudEvents attribute by name; None if it is absent.
@@ -124,6 +132,7 @@ mod tests {
             let mut event = Event::default();
             event.receive(time, received, &limits);
             assert_eq!((event.time, event.time_replaced), (kept.unwrap_or(received), kept.is_none()), "{time:?}");
+            assert_eq!(event.claimed, time.filter(|_| kept.is_none()), "{time:?}");
         }
     }
 

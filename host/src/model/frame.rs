@@ -189,6 +189,33 @@ pub enum Via {
     Signal { id: u128, name: Box<str>, sender: Box<str> },
     /// The action whose delivery has ended.
     Settlement(super::outreach::ActionId),
+    /// Not yet: number of the subscription, for which the input waits in its document until the watermark has passed it.
+    Kept(u32),
+    /// A tick has handed over what was kept: number of the subscription (`u32::MAX`: the plan has it no longer), and the
+    /// position that the input came with.
+    HandedOver { subscription: u32, from: Lsn },
+}
+
+impl Via {
+    /// Was it a tick that brought the input?
+    pub fn is_by_tick(&self) -> bool {
+        matches!(self, Via::Timer(_) | Via::HandedOver { .. })
+    }
+}
+
+impl InputRecord {
+    /// The position that the input came with; `lsn` is where it was handled.
+    pub fn origin(&self) -> Lsn {
+        match self.via {
+            Via::HandedOver { from, .. } => from,
+            _ => self.lsn,
+        }
+    }
+
+    /// What a change by it makes of the document's clock, milliseconds: what waits has not been seen yet.
+    pub fn clock(&self) -> u64 {
+        if matches!(self.via, Via::Kept(_)) { 0 } else { self.time }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

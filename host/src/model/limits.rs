@@ -97,8 +97,11 @@ limits! {
     log_bytes = 1 << 10, "bytes", "one log line, and the message of a refusal";
     query_bytes = 16 << 10, "bytes", "parameters of a query";
     tick_ms = 100, "ms", "shortest time between two ticks: how late a timer may be";
-    lateness_ms = 5_000, "ms", "how far the watermark stays behind the newest event";
-    idle_ms = 30_000, "ms", "after so long without an event the watermark follows the clock, lateness_ms behind it";
+    intakes = 16, "intakes", "configured intakes (`api.intakes`), each with its share in the watermark";
+    clock_jump_ms = 60_000, "ms", "a jump of the wall clock forward that the receive clock follows at once";
+    clock_settle_ms = 10 * 60_000, "ms", "how long a larger jump must last before the receive clock follows it";
+    lateness_ms = 5_000, "ms", "how far the watermark stays behind the newest event of the slowest intake";
+    idle_ms = 30_000, "ms", "an intake without an event for so long holds nothing back; while all are silent, the watermark follows the clock, lateness_ms behind it";
     policies = 1_000, "policies", "policies of one business";
     policy_bytes = 16 << 10, "bytes", "a policy, with the content of its message";
     chain_entries = 16, "filters", "one part of a chain";

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod event;
+pub mod expiry;
 pub mod frame;
 pub mod guard;
 pub mod ids;
@@ -14,14 +15,14 @@ pub mod signal;
 pub mod window;
 
 pub use document::{Document, Op, Timer, Value};
-pub use event::{Event, EventRef};
+pub use event::{DEFAULT_INTAKE, Event, EventRef};
 pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Tick, Via, Whole};
 pub use guard::{Gap, Guard, OnLag, OnQuarantine, PauseCause};
 pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
 pub use plan::{
-    Attribute, FilterSpec, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+    Attribute, FilterSpec, Order, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
 };
 pub use signal::{Signal, Signalled};
 pub use window::{Entry, Span, Totals, Window};

@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 15] = [
+pub const HOST_CODES: [&str; 16] = [
     "done",
     "trap",
     "fuel",
@@ -38,7 +38,11 @@ pub const HOST_CODES: [&str; 15] = [
     "no_handler",
     "not_in_filter",
     "bad_event_type",
+    LATE,
 ];
+
+/// The input came behind the watermark that its order waits for; also how a late `observe` is listed.
+pub const LATE: &str = "late";
 
 impl End {
     /// The code under which it is counted and listed.

@@ -55,6 +55,27 @@ pub struct Subscription {
     pub data: Select,
     /// All must hold; tested natively, before any call.
     pub predicates: Vec<Predicate>,
+    pub order: Order,
+}
+
+/// In which order the inputs of a key come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Of their positions.
+    #[default]
+    Arrival,
+    /// Of (time, position): the host keeps them in the document until the watermark has passed their times.
+    EventTime,
+}
+
+impl Plan {
+    /// What of the plan waits for the watermark, in words; None if nothing does.
+    pub fn waits_for_watermark(&self) -> Option<String> {
+        let subscription = self.subscriptions.iter().find(|subscription| subscription.order == Order::EventTime);
+        let timer = || self.timers.iter().find(|(_, clock)| **clock == TimerClock::Event);
+        let ordered = subscription.map(|subscription| format!("the order of subscription `{}`", subscription.name));
+        ordered.or_else(|| timer().map(|(name, _)| format!("timer `{name}`")))
+    }
 }
 
 /// A place in an event.

@@ -118,6 +118,7 @@ impl Book {
         let revision = revision + 1;
         let policy = Some(Box::new(policy));
         let change = Change::PolicyRevised { business: business.into(), id: id.into(), revision, policy };
+        self.registry.follow_policy(business, &change)?;
         Ok((self.commit(&mut kept, by, vec![change])?, revision))
     }
 
@@ -136,7 +137,8 @@ impl Book {
             entries: Vec::new(),
         });
         // The policy first: a crash may keep this frame alone, and a policy must never be without its filters.
-        let mut changes = vec![Change::PolicyRevised { business, id, revision, policy: None }];
+        let mut changes = vec![Change::PolicyRevised { business: business.clone(), id, revision, policy: None }];
+        self.registry.follow_policy(&business, &changes[0])?;
         changes.extend(chain);
         Ok((self.commit(&mut kept, by, changes)?, revision))
     }

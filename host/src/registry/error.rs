@@ -59,6 +59,11 @@ pub enum Error {
         "the new module reads state versions {reads:?}, but version {stored} is stored: add a migration, or deploy it under another name"
     )]
     StateVersion { reads: Vec<u32>, stored: u32 },
+    #[error(
+        "{waits} waits for the watermark, and `{event_type}` is derived: the watermark says nothing about what deployments \
+         and policies still have to publish. Use the receive clock and `order: arrival`, or read the events behind it"
+    )]
+    DerivedTypes { waits: String, event_type: String },
     #[error("this host holds at most {limit} {name} (`{name}`)")]
     Limit { name: &'static str, limit: u64 },
     #[error("the host could not start an instance: {0}")]

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod deployment;
+mod derived;
 mod error;
 mod files;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::engine::{Engine, Module, Runner};
 use crate::journal::Log;
 use crate::model::{Change, Control, DeploymentId, Digest, Frame, Limits, Lsn, PauseCause, ShardSet};
 use deployment::revision_from;
+use derived::Published;
 use files::ModuleFiles;
 
 /// Wall clock for the record of who changed what, milliseconds.
@@ -54,6 +56,7 @@ struct State {
     loaded: BTreeMap<Digest, Arc<Module>>,
     deployments: BTreeMap<DeploymentId, Arc<Deployment>>,
     alerts: alerts::Open,
+    published: Published,
 }
 
 impl Registry {
@@ -210,8 +213,9 @@ impl Registry {
             Change::Retired { deployment } => {
                 state.update(*deployment, |deployment| deployment.retired = Some(lsn));
             }
-            // Kept by `outreach`.
-            Change::PolicyRevised { .. } | Change::ChainRevised { .. } => {}
+            // Kept by `outreach`, but for what they publish.
+            change @ Change::PolicyRevised { .. } => state.published.apply(change),
+            Change::ChainRevised { .. } => {}
         }
         Ok(())
     }

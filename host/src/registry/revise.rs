@@ -75,6 +75,7 @@ impl Registry {
         by: &str,
     ) -> Result<Revised, Error> {
         let mut state = self.write();
+        state.published.check(business, &tried.configured.plan)?;
         let mut backlog = backlog;
         let begins = self.begins(request.start)?;
         let present = state.find(business, name).cloned();

@@ -62,6 +62,12 @@ impl Router {
         }
     }
 
+    /// What the subscription of this number selects of an event's data, as [`Self::route`] tells it.
+    pub fn selected(&self, plan: &Plan, subscription: u32, event: &Event) -> Option<Box<str>> {
+        let subscription = plan.subscriptions.get(subscription as usize)?;
+        select(&subscription.data, event, &mut None)
+    }
+
     fn key(&self, path: &Path, event: &Event, data: &mut Option<Json>) -> Result<Box<str>, (&'static str, String)> {
         let key: Box<str> = match path {
             Path::Attribute(attribute) => attribute_text(*attribute, event).into(),
@@ -182,7 +188,15 @@ mod tests {
     use crate::model::Subscription;
 
     fn subscription(key: Path, data: Select, predicates: Vec<Predicate>) -> Subscription {
-        Subscription { name: "s".into(), types: vec!["browse".into()], key, select: vec![], data, predicates }
+        Subscription {
+            name: "s".into(),
+            types: vec!["browse".into()],
+            key,
+            select: vec![],
+            data,
+            predicates,
+            order: Default::default(),
+        }
     }
 
     fn routed(subscription: Subscription, event: &Event) -> Vec<Routed> {

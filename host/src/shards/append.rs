@@ -44,7 +44,7 @@ impl Active {
         for record in records {
             self.shelf.note(&(&*record.key).into(), &record.outcome.ops);
             let document = (!record.outcome.ops.is_empty()).then(|| batch.document(&record.key)).flatten();
-            let time = record.time;
+            let time = record.clock();
             let frame = frames.push(record);
             if let Some(document) = document {
                 let before = changed[document].map_or(0, |(_, before)| before);

@@ -1,12 +1,13 @@
 //! A batch: the next inputs of one reader, routed, up to a size in inputs and bytes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
 use super::agenda::{Agenda, Due};
 use super::facts::{self, Wants};
+use super::keeping::{self, HANDED_OVER};
 use super::reader::Reader;
 use crate::engine::{Input, What};
 use crate::journal::ReadError;
@@ -72,17 +73,19 @@ pub struct Batch {
     pub control: bool,
     bytes: usize,
     /// Inputs that are timers whose documents have not been looked at.
-    timers: Vec<usize>,
+    pub(super) timers: Vec<usize>,
 }
 
 impl Batch {
     /// Takes frames until the batch is full, nothing is left, a control frame was taken, or `end` is reached (which is
     /// not taken). A tick with more timers than fit stays where it is.
     pub fn collect(reader: &mut Reader, wanted: &Wanted<'_>, size: Size) -> Result<Batch, ReadError> {
-        let mut gather =
-            Gather { batch: Batch { position: reader.position(), ..Batch::default() }, inputs: Vec::new() };
+        reader.settle();
+        let batch = Batch { position: reader.position(), ..Batch::default() };
+        let mut gather = Gather { batch, inputs: Vec::new(), watermark: 0 };
         for _ in 0..size.frames {
             let shards = reader.shards;
+            gather.watermark = reader.watermark();
             let Some((lsn, frame)) = reader.peek()? else { break };
             if wanted.end.is_some_and(|end| *lsn >= end) {
                 break;
@@ -110,20 +113,9 @@ impl Batch {
         self.inputs.is_empty() && self.bad.is_empty()
     }
 
-    /// Puts the timers of the documents into the inputs that they fire.
-    pub fn fill_timers(&mut self, documents: &[Document]) {
-        if self.timers.is_empty() {
-            return;
-        }
-        let inputs = Arc::make_mut(&mut self.inputs);
-        for index in self.timers.drain(..) {
-            let document = &documents[inputs[index].document];
-            if let What::Timer { name, timer, .. } = &mut inputs[index].what
-                && let Some(pending) = document.timer(name)
-            {
-                *timer = pending.clone();
-            }
-        }
+    /// Inputs that a module is called for.
+    pub fn called(&self) -> usize {
+        self.inputs.iter().filter(|input| !matches!(input.what, What::Keep(_))).count()
     }
 
     /// Number of a key's document.
@@ -159,6 +151,8 @@ impl Batch {
 struct Gather {
     batch: Batch,
     inputs: Vec<Input>,
+    /// Of the last tick that the reader has passed, milliseconds.
+    watermark: u64,
 }
 
 impl Gather {
@@ -230,16 +224,28 @@ impl Gather {
     fn event(&mut self, lsn: Lsn, event: &Arc<Event>, wanted: &Wanted<'_>, shards: ShardSet) {
         wanted.router.route(wanted.plan, event, |routed| {
             if shards.contains(shard_of(routed_key(&routed, event))) {
-                self.routed(lsn, event, routed);
+                self.routed(lsn, event, routed, wanted.plan);
             }
         });
     }
 
-    fn routed(&mut self, lsn: Lsn, event: &Arc<Event>, routed: Routed) {
+    fn routed(&mut self, lsn: Lsn, event: &Arc<Event>, routed: Routed, plan: &Plan) {
         match routed {
+            Routed::Input { subscription, key, .. } if keeping::is_ordered(plan, subscription) => {
+                if event.time < self.watermark {
+                    let record = keeping::late(lsn, event, subscription, key, self.watermark);
+                    self.batch.bad.push((self.inputs.len(), record));
+                    return;
+                }
+                let same = self.inputs.iter().rev().take_while(|input| input.lsn == lsn);
+                let number = same.filter(|input| *input.key == *key).count();
+                let kept = keeping::keep(plan, lsn, event, subscription, number);
+                let bytes = event.data.len() + event.subject.len() + event.actor.len() + event.id.len();
+                self.add(lsn, key.into(), kept, bytes);
+            }
             Routed::Input { subscription, key, data } => {
                 let bytes = event.data.len() + event.subject.len() + event.actor.len() + event.id.len();
-                self.add(lsn, key.into(), What::Event { event: event.clone(), subscription, data }, bytes);
+                self.add(lsn, key.into(), What::Event { event: event.clone(), subscription, data, from: None }, bytes);
             }
             Routed::Bad { subscription, code, message } => {
                 let end = End::Refused { code: code.into(), message: message.into() };
@@ -258,11 +264,12 @@ impl Gather {
             return false;
         }
         let found = due.len();
-        due.truncate(room);
-        // And one timer may cancel another of its key.
-        let mut keys = HashSet::new();
-        due.retain(|due| keys.insert(due.key.clone()));
-        let all = due.len() == found;
+        due.truncate(if due.iter().any(|due| keeping::is_kept(&due.name)) { room.min(HANDED_OVER) } else { room });
+        let sets_timers = wanted.plan.timers.values().any(|clock| *clock == TimerClock::Event);
+        take_turns(&mut due, sets_timers);
+        // What is handed over may set a timer that this very tick fires before what comes later.
+        let more = sets_timers && due.iter().any(|due| keeping::is_kept(&due.name));
+        let all = due.len() == found && !more;
         for Due { key, name, clock, .. } in due {
             let now = if clock == TimerClock::Event { tick.watermark } else { tick.now };
             self.batch.timers.push(self.inputs.len());
@@ -293,6 +300,26 @@ impl Gather {
         self.batch.bytes += bytes + key.len();
         self.inputs.push(Input { lsn, key, document, what });
     }
+}
+
+/// Leaves what can be handled at once. One timer may cancel another of its key, so they take turns; of kept inputs, which
+/// nothing cancels, several of a key go together in their order, unless they set timers that belong between them.
+fn take_turns(due: &mut Vec<Due>, sets_timers: bool) {
+    // Of each key: may more follow?
+    let mut open: HashMap<Arc<str>, bool, FxBuildHasher> = HashMap::default();
+    due.retain(|due| {
+        let joins = keeping::is_kept(&due.name) && !sets_timers;
+        match open.get_mut(&due.key) {
+            None => {
+                open.insert(due.key.clone(), joins);
+                true
+            }
+            Some(open) => {
+                *open &= joins;
+                *open
+            }
+        }
+    });
 }
 
 /// An input belongs to its key's shard; one without a usable key to that of its event's id.

@@ -43,7 +43,7 @@ impl Frames {
     /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
     pub fn push(&mut self, record: InputRecord) -> usize {
         // What a tick has fired so far is known from the timers that are left, so its frames may end within it.
-        let apart = |last: &InputRecord| last.lsn < record.lsn || matches!(record.via, Via::Timer(_));
+        let apart = |last: &InputRecord| last.lsn < record.lsn || record.via.is_by_tick();
         let full = self.bytes >= FRAME_BYTES || self.signals >= FRAME_SIGNALS;
         if full && self.current.inputs.last().is_some_and(apart) {
             self.current.position = record.lsn.previous();
@@ -83,7 +83,7 @@ impl Frames {
 /// Upper bound of the bytes of the largest position among records: its records stay together in one frame, but for those of a
 /// tick.
 pub fn largest_position(records: &[InputRecord]) -> usize {
-    let position = |a: &InputRecord, b: &InputRecord| a.lsn == b.lsn && !matches!(b.via, Via::Timer(_));
+    let position = |a: &InputRecord, b: &InputRecord| a.lsn == b.lsn && !b.via.is_by_tick();
     records.chunk_by(position).map(|records| records.iter().map(record_bytes).sum()).max().unwrap_or(0)
 }
 
@@ -116,14 +116,14 @@ fn record_bytes(record: &InputRecord) -> usize {
 fn via_bytes(via: &Via) -> usize {
     match via {
         Via::Signal { sender, name, .. } => sender.len() + name.len(),
-        Via::Subscription(_) | Via::Timer(_) | Via::Settlement(_) => 0,
+        Via::Subscription(_) | Via::Timer(_) | Via::Settlement(_) | Via::Kept(_) | Via::HandedOver { .. } => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value};
+    use crate::model::{DeploymentId, Digest, End, InputOutcome, Lsn, ShardSet, Value, Via};
 
     fn head(position: Lsn) -> Outcome {
         Outcome {

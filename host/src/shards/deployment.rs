@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::Batch;
+use super::keeping;
 use super::meters::Meters;
 use super::parts::Parts;
 use super::progress::{Board, Place};
 use super::reader::Reader;
 use super::recovery::Recovered;
 use super::shelf::Shelf;
+use super::times::Ticks;
 use super::worker::Stamp;
-use crate::engine::{HostFailure, Input, Ran, Runner};
+use crate::engine::{HostFailure, Input, Ran, Runner, What};
 use crate::journal::Log;
-use crate::model::{Document, Gap, Lsn, OnError, ShardId, ShardSet};
+use crate::model::{Document, Gap, Limits, Lsn, OnError, ShardId, ShardSet};
 use crate::registry::{Deployment, Revision};
 use crate::router::Router;
 
@@ -45,14 +47,22 @@ impl Active {
     /// A deployment that has read nothing yet, in the shards of a worker.
     pub fn new(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts) -> Active {
         let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
-        let reader = Reader::new(&parts.log, shards, deployment.start);
+        let reader = Reader::new(&parts.log, shards, deployment.start, 0);
         Active::with(deployment, parts, vec![reader], shelf)
     }
 
     /// A deployment where the journal left it.
-    pub fn recovered(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts, recovered: Recovered) -> Active {
+    pub fn recovered(
+        deployment: Arc<Deployment>,
+        shards: ShardSet,
+        parts: &Parts,
+        recovered: Recovered,
+        ticks: &Ticks,
+    ) -> Active {
         let groups = recovered.by_position(shards).into_iter();
-        let readers = groups.map(|(position, shards)| Reader::new(&parts.log, shards, position)).collect();
+        let reader =
+            |(position, shards)| Reader::new(&parts.log, shards, position, ticks.watermark(deployment.start, position));
+        let readers = groups.map(reader).collect();
         Active::with(deployment, parts, readers, recovered.shelf)
     }
 
@@ -171,7 +181,12 @@ impl Active {
     }
 
     /// Runs a batch on its documents. After a failure they are back in their place, unchanged.
-    pub fn execute(&mut self, loaded: usize, batch: &mut Batch) -> Result<(Ran, Vec<Document>), HostFailure> {
+    pub fn execute(
+        &mut self,
+        loaded: usize,
+        batch: &mut Batch,
+        limits: &Limits,
+    ) -> Result<(Ran, Vec<Document>), HostFailure> {
         let mut documents = Vec::with_capacity(batch.keys.len());
         for key in &batch.keys {
             match self.shelf.documents.take(key) {
@@ -185,14 +200,20 @@ impl Active {
         if batch.inputs.is_empty() {
             return Ok((Ran::default(), documents));
         }
-        batch.fill_timers(&documents);
+        let Loaded { revision, router, .. } = &self.loaded[loaded];
+        let (business, plan) = (&self.deployment.business, &revision.configured.plan);
+        if let Err(failure) = batch.fill_timers(&documents, business, plan, router) {
+            self.give_back(batch, documents);
+            return Err(failure);
+        }
         if batch.crowded {
             batch.before = documents.clone();
         }
         let sizes: Vec<usize> = documents.iter().map(Document::bytes).collect();
         // Judged by what the operator said last, also for inputs of an older revision: that is how one gets past it.
         let stop_at_fault = self.deployment.newest().on_error == OnError::Pause;
-        let ran = run_by_export(&mut self.loaded[loaded].runner, &batch.inputs, &mut documents, stop_at_fault);
+        let runner = &mut self.loaded[loaded].runner;
+        let ran = run_by_export(runner, &batch.inputs, &mut documents, limits, stop_at_fault);
         match ran {
             Ok(ran) => {
                 self.shelf.documents.resized(sizes, &documents);
@@ -253,15 +274,21 @@ fn run_by_export(
     runner: &mut Runner,
     inputs: &Arc<Vec<Input>>,
     documents: &mut Vec<Document>,
+    limits: &Limits,
     stop_at_fault: bool,
 ) -> Result<Ran, HostFailure> {
+    if matches!(inputs.first().map(|input| &input.what), Some(What::Keep(_)))
+        && inputs.iter().all(|input| matches!(input.what, What::Keep(_)))
+    {
+        return Ok(keeping::put(inputs, documents, limits));
+    }
     if inputs.windows(2).all(|pair| same_export(&pair[0], &pair[1])) {
         return runner.run(inputs, documents, stop_at_fault);
     }
     let before = documents.clone();
     let mut all = Ran::default();
     for neighbours in inputs.chunk_by(same_export) {
-        let ran = runner.run(&Arc::new(neighbours.to_vec()), documents, stop_at_fault);
+        let ran = run_by_export(runner, &Arc::new(neighbours.to_vec()), documents, limits, stop_at_fault);
         let ran = ran.inspect_err(|_| documents.clone_from(&before))?;
         all.outcomes.extend(ran.outcomes);
         all.guest_time += ran.guest_time;
@@ -276,7 +303,7 @@ fn run_by_export(
             // Nothing of the failing position may stand, also not what another export did there.
             documents.clone_from(&before);
             let earlier: Vec<Input> = inputs.iter().filter(|input| input.lsn < fault.lsn).cloned().collect();
-            let again = run_by_export(runner, &Arc::new(earlier), documents, stop_at_fault)?;
+            let again = run_by_export(runner, &Arc::new(earlier), documents, limits, stop_at_fault)?;
             all.outcomes = again.outcomes;
             all.fault = Some(fault);
             break;

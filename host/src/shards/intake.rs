@@ -48,6 +48,9 @@ impl Intake {
                 event.business = interner.get(&event.business);
                 event.source = interner.get(&event.source);
                 event.kind = interner.get(&event.kind);
+                if !event.intake.is_empty() {
+                    event.intake = interner.get(&event.intake);
+                }
             }
         }
         let prepare = |event: Event| {

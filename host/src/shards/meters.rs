@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Ran;
-use crate::model::{End, InputOutcome, InputRecord};
+use crate::model::{End, InputOutcome, InputRecord, Via};
 use crate::telemetry::Metrics;
 
 /// Weight of the newest batch in the running mean.
@@ -66,7 +66,9 @@ impl Meters {
         let mut late = 0;
         for record in records {
             let outcome = &record.outcome;
-            *ends.entry(outcome.end.label()).or_default() += 1;
+            // What waits is counted once more when it is handed over.
+            let waits = matches!(record.via, Via::Kept(_)) && outcome.end == End::Done;
+            *ends.entry(if waits { "kept" } else { outcome.end.label() }).or_default() += 1;
             outcome.matches.iter().for_each(|found| *matches.entry(&found.name).or_default() += 1);
             late += u64::from(outcome.late);
             self.log(record);

@@ -10,6 +10,9 @@ use crate::model::{Frame, Lsn, ShardId, ShardSet};
 /// Frames that are fetched at once: outcomes among them may be large.
 const FETCH: usize = 256;
 
+/// Ticks that a reader has passed, with their watermarks: those to which it may go back.
+struct Passed(Vec<(Lsn, u64)>);
+
 pub struct Reader {
     pub shards: ShardSet,
     pub paused: bool,
@@ -18,12 +21,14 @@ pub struct Reader {
     retry_at: Option<Instant>,
     follower: Follower,
     ahead: VecDeque<(Lsn, Frame)>,
+    passed: Passed,
     fetched: Vec<(Lsn, Frame)>,
 }
 
 impl Reader {
-    /// Begins behind a finished position.
-    pub fn new(log: &Log, shards: ShardSet, finished: Lsn) -> Reader {
+    /// Begins behind a finished position. `watermark`: of the last tick up to there that belongs to the deployment's past,
+    /// milliseconds; 0 if there is none.
+    pub fn new(log: &Log, shards: ShardSet, finished: Lsn, watermark: u64) -> Reader {
         Reader {
             shards,
             paused: false,
@@ -31,6 +36,7 @@ impl Reader {
             retry_at: None,
             follower: log.follow(finished.next()),
             ahead: VecDeque::new(),
+            passed: Passed(vec![(finished, watermark)]),
             fetched: Vec::new(),
         }
     }
@@ -56,11 +62,27 @@ impl Reader {
 
     /// Takes what `peek` showed.
     pub fn take(&mut self) {
-        self.ahead.pop_front();
+        if let Some((lsn, Frame::Tick(tick))) = self.ahead.pop_front()
+            && tick.watermark > self.watermark()
+        {
+            self.passed.0.push((lsn, tick.watermark));
+        }
+    }
+
+    /// Watermark of the last tick that it has passed, milliseconds.
+    pub fn watermark(&self) -> u64 {
+        self.passed.0.last().map_or(0, |(_, watermark)| *watermark)
+    }
+
+    /// It never goes back further than to where it is now.
+    pub fn settle(&mut self) {
+        let last = self.passed.0.len().saturating_sub(1);
+        self.passed.0.drain(..last);
     }
 
     /// Goes back to a position: what was taken from there on is read again.
     pub fn seek(&mut self, next: Lsn) {
+        self.passed.0.retain(|(lsn, _)| *lsn < next);
         if next != self.next() {
             self.ahead.clear();
             self.follower.seek(next);
@@ -97,6 +119,6 @@ impl Reader {
     /// Gives some shards a reader of their own at the same position.
     pub fn split(&mut self, log: &Log, shards: ShardSet) -> Reader {
         self.shards = self.shards.without(shards);
-        Reader::new(log, shards, self.position())
+        Reader::new(log, shards, self.position(), self.watermark())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::dedup::{Dedup, Known};
 use super::documents;
 use super::shelf::{Persons, Shelf};
-use super::ticks::Times;
+use super::times::{Ticks, Times};
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Outreach, Owner};
 use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardSet, shard_of};
@@ -56,6 +56,8 @@ pub struct Part {
     pub shards: ShardSet,
     pub deployments: BTreeMap<DeploymentId, Recovered>,
     pub desk: RecoveredDesk,
+    /// Of the whole journal.
+    pub ticks: Arc<Ticks>,
     /// The last checkpoint mark of its shards.
     pub mark: Lsn,
     store: Arc<Store>,
@@ -96,7 +98,7 @@ pub fn recover(
         frames: 0,
         redone: 0,
     };
-    let mut controls = Vec::new();
+    let (mut controls, mut ticks) = (Vec::new(), Ticks::default());
     for item in log.scan(Lsn(1)) {
         let (lsn, frame) = item?;
         recovery.frames += 1;
@@ -126,7 +128,10 @@ pub fn recover(
                 let own = recovery.parts.iter_mut().filter(|part| part.shards.intersects(mark.shards));
                 own.for_each(|part| part.mark = lsn);
             }
-            Frame::Tick(tick) => (recovery.times.last, recovery.times.last_lsn) = (tick, lsn),
+            Frame::Tick(tick) => {
+                (recovery.times.last, recovery.times.last_lsn) = (tick, lsn);
+                ticks.note(lsn, tick);
+            }
             Frame::Report(_) => {}
             Frame::Outreach(outreach) => {
                 decisions.frame(lsn, &outreach);
@@ -138,7 +143,9 @@ pub fn recover(
             }
         }
     }
+    let ticks = Arc::new(ticks);
     for part in &mut recovery.parts {
+        part.ticks = ticks.clone();
         let (position, _) = part.desk.first(part.shards);
         let behind = controls.iter().take_while(|(lsn, _)| *lsn <= position);
         behind.for_each(|(_, control)| part.desk.rules.apply(control));
@@ -149,7 +156,7 @@ pub fn recover(
 impl Part {
     fn new(shards: ShardSet, store: Arc<Store>, checkpoints: PerShard<Lsn>) -> Part {
         let desk = RecoveredDesk::new(store.clone());
-        Part { shards, deployments: BTreeMap::new(), desk, mark: Lsn::ZERO, store, checkpoints }
+        Part { shards, deployments: BTreeMap::new(), desk, ticks: Arc::default(), mark: Lsn::ZERO, store, checkpoints }
     }
 
     /// Answers whether the frame is above what the store has of any of these shards.
@@ -170,7 +177,7 @@ impl Part {
         for record in changed.filter(|record| !record.outcome.ops.is_empty()) {
             recovered.shelf.note(&(&*record.key).into(), &record.outcome.ops);
             if is_above(&checkpoints, lsn, &record.key) {
-                let ops = record.outcome.ops.iter().map(|op| (record.time, op.clone()));
+                let ops = record.outcome.ops.iter().map(|op| (record.clock(), op.clone()));
                 changes.entry(&record.key).or_default().extend(ops);
             }
         }

@@ -2,44 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::times::Times;
 use super::worker::Worker;
 use crate::journal::{self, Log};
 use crate::model::{Event, Frame, Limits, Lsn, Tick, TimerClock};
 use crate::registry::Clock;
-
-/// What is known about time, from the journal alone.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Times {
-    pub last: Tick,
-    pub last_lsn: Lsn,
-    /// Greatest min(time, received) of all events, milliseconds: one phone that is fast moves nothing.
-    pub newest_event: u64,
-    /// Newest receipt of an event, milliseconds.
-    pub newest_receipt: u64,
-}
-
-impl Times {
-    pub fn saw(&mut self, event: &Event) {
-        self.newest_event = self.newest_event.max(event.time.min(event.received));
-        self.newest_receipt = self.newest_receipt.max(event.received);
-    }
-
-    /// Events up to this time have come, if it is `now`: the newest one less the lateness; after a while without any the
-    /// clock less the lateness.
-    fn watermark(&self, now: u64, limits: &Limits) -> u64 {
-        let idle = now >= self.newest_receipt.saturating_add(limits.idle_ms);
-        let newest = if idle { now.max(self.newest_event) } else { self.newest_event };
-        newest.saturating_sub(limits.lateness_ms).max(self.last.watermark)
-    }
-
-    /// When a timer of the event clock fires if nothing comes any more.
-    fn event_due(&self, due: u64, limits: &Limits) -> u64 {
-        if self.newest_event >= due.saturating_add(limits.lateness_ms) {
-            return 0;
-        }
-        due.saturating_add(limits.lateness_ms).max(self.newest_receipt.saturating_add(limits.idle_ms))
-    }
-}
 
 /// Earliest timers of one worker that no tick has fired yet, by clock; and the tick that was the last when it looked.
 #[derive(Clone, Copy, Default)]
@@ -91,7 +58,7 @@ impl Timekeeper {
 
     /// What a worker's agendas wait for, as of the last tick.
     fn wants(&self, worker: usize, earliest: impl FnOnce(Tick, Lsn) -> [Option<u64>; 2]) {
-        let Times { last, last_lsn, .. } = self.state().times;
+        let (last, last_lsn) = self.state().last();
         // Looked up without the lock: agendas are long, and a tick that comes meanwhile makes it void.
         let due = earliest(last, last_lsn);
         self.state().waiting[worker] = Waiting { due, as_of: last_lsn };
@@ -117,6 +84,10 @@ impl Timekeeper {
 }
 
 impl State {
+    fn last(&self) -> (Tick, Lsn) {
+        (self.times.last, self.times.last_lsn)
+    }
+
     fn next(&self, limits: &Limits) -> Option<u64> {
         let times = &self.times;
         // What was said before the last tick may have been fired by it: that worker is about to look again.

@@ -82,7 +82,7 @@ impl Worker {
         let mut active = BTreeMap::new();
         for (id, recovered) in part.deployments {
             if let Some(deployment) = parts.registry.by_id(id) {
-                active.insert(id, Active::recovered(deployment, shards, &parts, recovered));
+                active.insert(id, Active::recovered(deployment, shards, &parts, recovered, &part.ticks));
             }
         }
         Worker {
@@ -233,7 +233,7 @@ impl Worker {
             active.credit = active.credit.min(0);
             return Ok(());
         }
-        match active.execute(loaded, &mut batch) {
+        match active.execute(loaded, &mut batch, &self.parts.limits) {
             Ok((ran, documents)) => {
                 active.readers[index].succeeded();
                 self.commit(id, index, loaded, next, batch, ran, documents)
@@ -272,7 +272,7 @@ impl Worker {
     ) -> Result<(), Fatal> {
         let now = self.clock();
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
-        active.meters.ran(&ran, batch.inputs.len());
+        active.meters.ran(&ran, batch.called());
         active.credit -= self.batching.cost(&ran, batch.inputs.len());
         let stop = ran.fault.as_ref().map(|fault| fault.lsn).or(ran.stopped);
         let position = stop.map_or(batch.position, Lsn::previous);

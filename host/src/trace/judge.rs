@@ -52,7 +52,7 @@ impl<'a> Judge<'a> {
 
     pub fn handled(&self, lsn: Lsn, outcome: &Outcome, record: &InputRecord, windows: Vec<WindowTotals>) -> Handled {
         let subscription = self.revision(outcome).and_then(|revision| match &record.via {
-            Via::Subscription(number) => {
+            Via::Subscription(number) | Via::Kept(number) | Via::HandedOver { subscription: number, .. } => {
                 let subscription = revision.configured.plan.subscriptions.get(*number as usize)?;
                 Some(subscription.name.clone())
             }
@@ -151,7 +151,8 @@ impl<'a> Judge<'a> {
                 handled: Some(handled),
             };
             let before = verdicts.len();
-            verdicts.extend(handled.extract_if(.., |handled| handled.deployment == deployment.id).map(verdict));
+            let own = handled.extract_if(.., |handled| handled.deployment == deployment.id);
+            verdicts.extend(without_waiting(own.collect()).into_iter().map(verdict));
             if verdicts.len() == before {
                 let answer = self.without_record(deployment, lsn, event, facts, routers);
                 verdicts.push(Verdict { deployment: deployment.name.clone(), answer, handled: None });
@@ -194,6 +195,18 @@ impl<'a> Judge<'a> {
             None => Answer::Filtered,
         }
     }
+}
+
+/// What waited and was handed over since is one input: the record of handing over tells of it.
+fn without_waiting(mut handled: Vec<Handled>) -> Vec<Handled> {
+    let over = |handled: &Handled| matches!(handled.record.via, Via::HandedOver { .. });
+    let subscriptions: Vec<Box<str>> =
+        handled.iter().filter(|handled| over(handled)).map(|handled| handled.subscription.clone()).collect();
+    let waited = |handled: &Handled| handled.answer() == Answer::Waiting;
+    // One whose subscription is gone was handed over to nobody, under no name.
+    let ended = |name: &str| subscriptions.iter().any(|over| **over == *name || over.is_empty());
+    handled.retain(|handled| !(waited(handled) && ended(&handled.subscription)));
+    handled
 }
 
 impl Facts {

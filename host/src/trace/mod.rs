@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use pages::{FailedInput, FoundMatch, Page, PageRequest, failed, matches};
+pub use pages::{FailedFilter, FailedInput, FoundMatch, Page, PageRequest, failed, matches};
 pub use verdict::{Answer, Handled, Verdict, WindowTotals};
 
 use crate::journal::{Log, ReadError};

@@ -53,7 +53,9 @@ pub struct FailedInput {
     pub digest: Digest,
     pub key: Box<str>,
     pub via: Via,
+    /// `Done` where it was only late for a window.
     pub end: End,
+    pub late: bool,
     /// An event from outside, kept or not.
     pub outside: bool,
     /// None of an input that is no event of its own, or if the journal no longer has it.
@@ -73,7 +75,7 @@ pub fn matches(
     page(log, registry, request, |lsn, deployment, outcome, record, items| {
         items.extend(record.outcome.matches.iter().filter(wanted).map(|found| FoundMatch {
             lsn,
-            input: record.lsn,
+            input: record.origin(),
             deployment: deployment.clone(),
             revision: outcome.revision,
             digest: outcome.digest,
@@ -83,17 +85,34 @@ pub fn matches(
     })
 }
 
-/// Inputs that were refused, trapped or ran out of fuel, of all deployments or of one.
+/// Which inputs of a list of failed ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailedFilter<'a> {
+    /// Only of this deployment.
+    pub deployment: Option<&'a str>,
+    /// Those that came too late instead: for their order, or for a window that would have observed them.
+    pub late: bool,
+}
+
+impl FailedFilter<'_> {
+    fn wants(&self, deployment: &str, record: &InputRecord) -> bool {
+        let outcome = &record.outcome;
+        let listed = if self.late { outcome.late } else { outcome.end != End::Done };
+        listed && self.deployment.is_none_or(|name| *deployment == *name)
+    }
+}
+
+/// Inputs that were refused, trapped or ran out of fuel; or those that were late.
 pub fn failed(
     log: &Log,
     registry: &Registry,
     request: &PageRequest<'_>,
-    of: Option<&str>,
+    filter: FailedFilter<'_>,
 ) -> Result<Page<FailedInput>, Error> {
     let mut page = page(log, registry, request, |_, deployment, outcome, record, items| {
-        if record.outcome.end != End::Done && of.is_none_or(|name| **deployment == *name) {
+        if filter.wants(deployment, record) {
             items.push(FailedInput {
-                lsn: record.lsn,
+                lsn: record.origin(),
                 deployment: deployment.clone(),
                 revision: outcome.revision,
                 digest: outcome.digest,
@@ -101,6 +120,7 @@ pub fn failed(
                 via: record.via.clone(),
                 end: record.outcome.end.clone(),
                 outside: false,
+                late: record.outcome.late,
                 event: None,
             });
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{Past, START, found, plan};
 use super::*;
-use crate::model::{Change, DeploymentId, End, PauseCause, ShardSet, Start};
+use crate::model::{Change, DeploymentId, End, InputRecord, PauseCause, ShardSet, Start, Via};
 
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3_600)
@@ -253,19 +253,46 @@ fn failed_inputs_are_shown_with_their_events() {
     let lsns: Vec<Lsn> = (0..3).map(|i| past.event(event("blacklist", &format!("u{i}"), "x"))).collect();
     let trapped = past.record(lsns[0], "u0", End::Trapped { message: "unreachable".into() });
     let refused = past.record(lsns[2], "", End::Refused { code: "no_key".into(), message: "m".into() });
-    past.outcome(risk, lsns[2], vec![trapped, past.record(lsns[1], "u1", End::Done), refused]);
+    let mut late = past.record(lsns[1], "u1", End::Done);
+    late.outcome.late = true;
+    past.outcome(risk, lsns[2], vec![trapped, late, refused]);
     past.outcome(other, lsns[1], vec![past.record(lsns[1], "u1", End::OutOfFuel { limit: 5 })]);
     past.durable();
-    let list = |of: Option<&str>| {
+    let filtered = |of: Option<&str>, late: bool| {
         let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: far() };
-        let page = failed(&past.log, &past.registry, &request, of).expect("a page");
+        let filter = FailedFilter { deployment: of, late };
+        let page = failed(&past.log, &past.registry, &request, filter).expect("a page");
         let summary = |item: FailedInput| {
             (item.lsn, item.end.code().to_owned(), item.event.expect("the event").subject.to_string())
         };
         page.items.into_iter().map(summary).collect::<Vec<_>>()
     };
+    let list = |of: Option<&str>| filtered(of, false);
     let of_risk = [(lsns[0], "trap".to_owned(), "u0".to_owned()), (lsns[2], "no_key".to_owned(), "u2".to_owned())];
     assert_eq!(list(Some("risk")), of_risk);
     assert_eq!(list(None)[2], (lsns[1], "fuel".to_owned(), "u1".to_owned()));
     assert_eq!(list(Some("none")), []);
+    assert_eq!(filtered(Some("risk"), true), [(lsns[1], "done".to_owned(), "u1".to_owned())]);
+    assert_eq!(filtered(Some("other"), true), []);
+}
+
+#[test]
+fn a_kept_input_waits_until_a_tick_hands_it_over() {
+    let past = Past::new();
+    let risk = past.deploy("demo", "risk", &blacklist_plan(), Start::Latest);
+    let lsn = past.event(event("blacklist", "u", "x"));
+    let kept = InputRecord { via: Via::Kept(0), ..past.record(lsn, "u", End::Done) };
+    past.outcome(risk, lsn, vec![kept]);
+    past.durable();
+    let answers = || {
+        let trace = ask(&past, "u", None, 10);
+        let verdicts = trace.events[0].verdicts.iter();
+        verdicts.map(|one| (one.answer.clone(), one.handled.as_ref().expect("a record").lsn)).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(), [(Answer::Waiting, lsn.next())]);
+    let tick = Lsn(lsn.0 + 2);
+    let over = InputRecord { via: Via::HandedOver { subscription: 0, from: lsn }, ..past.record(tick, "u", End::Done) };
+    let at = past.outcome(risk, tick, vec![over]);
+    past.durable();
+    assert_eq!(answers(), [(Answer::NoMatch, at)]);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{DeploymentId, Digest, End, InputRecord, Lsn, Totals};
+use crate::model::{DeploymentId, Digest, End, InputRecord, Lsn, Totals, Via};
 
 /// One deployment's answer to one event.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub enum Answer {
     NoMatch,
     /// Refused, trapped or out of fuel; the record says more.
     Failed,
+    /// It waits in its document until the watermark has passed its time (`order: event-time`).
+    Waiting,
     /// It does not subscribe to this type, but to these.
     NotSubscribed {
         types: Vec<Box<str>>,
@@ -62,6 +64,7 @@ pub struct Handled {
 impl Handled {
     pub fn answer(&self) -> Answer {
         match &self.record.outcome.end {
+            End::Done if matches!(self.record.via, Via::Kept(_)) => Answer::Waiting,
             End::Done if self.record.outcome.matches.is_empty() => Answer::NoMatch,
             End::Done => Answer::Matched,
             End::Refused { .. } | End::Trapped { .. } | End::OutOfFuel { .. } => Answer::Failed,

@@ -130,11 +130,36 @@ pub struct Subscription {
     pub(crate) data: Data,
     #[serde(rename = "where")]
     pub(crate) filter: Vec<Predicate>,
+    #[serde(skip_serializing_if = "Order::is_arrival")]
+    pub(crate) order: Order,
+}
+
+/// In which order the events of a key come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    Arrival,
+    EventTime,
+}
+
+impl Order {
+    fn is_arrival(&self) -> bool {
+        *self == Self::Arrival
+    }
 }
 
 impl Subscription {
     pub(crate) fn new(number: u32, name: String, types: Vec<String>, key: Path) -> Self {
-        Self { number, name, types, key, select: Vec::new(), data: Data::None, filter: Vec::new() }
+        Self {
+            number,
+            name,
+            types,
+            key,
+            select: Vec::new(),
+            data: Data::None,
+            filter: Vec::new(),
+            order: Order::Arrival,
+        }
     }
 
     /// Lets these attributes arrive; the others are empty.
@@ -162,6 +187,14 @@ impl Subscription {
     /// Only events for which this holds; several of them must all hold. At most 16.
     pub fn only_if(&mut self, predicate: Predicate) -> &mut Self {
         self.filter.push(predicate);
+        self
+    }
+
+    /// Lets its events come in the order of their times, each when the watermark has passed its time: seconds later. Until
+    /// then they are kept in the document of their key, and count in its 64 KiB; what comes behind the watermark is
+    /// listed as `late` and never comes.
+    pub fn in_event_time(&mut self) -> &mut Self {
+        self.order = Order::EventTime;
         self
     }
 

@@ -220,7 +220,7 @@ fn x_05_inputs_of_several_kinds_are_no_batch() {
     let (mut documents, mut inputs) = due(&["count"]);
     let before = documents.clone();
     let event = Event { actor: "ann".into(), ..Event::default() };
-    inputs.push(input(0, What::Event { event: event.into(), subscription: 0, data: None }));
+    inputs.push(input(0, What::Event { event: event.into(), subscription: 0, data: None, from: None }));
     let failure = runner("{}").run(&Arc::new(inputs), &mut documents, false).err().expect("a failure of the host");
     assert!(failure.0.contains("several kinds"), "{failure}");
     assert_eq!(documents, before);

@@ -20,8 +20,14 @@ pub struct EventView {
     pub actor: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scene: String,
+    /// The intake that it came by, where that is not the default one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub intake: String,
     pub time: String,
     pub received: String,
+    /// What it claimed as its time, where that was beyond the skew bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_time: Option<String>,
     /// Its own time was absent or beyond the skew bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time_replaced: bool,
@@ -89,7 +95,7 @@ pub struct FailedView {
     pub digest: String,
     /// Empty where it could not be found.
     pub key: String,
-    /// `trap`, `fuel`, or the code of the refusal.
+    /// `trap`, `fuel`, or the code of the refusal; `late` also where a window did not observe it.
     pub code: String,
     pub reason: String,
     /// `event`, `derived event`, `timer NAME`, `signal NAME from KEY`, `settlement ACTION`.

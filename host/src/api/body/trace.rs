@@ -52,7 +52,7 @@ pub struct TracedInputView {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VerdictView {
     pub deployment: String,
-    /// `matched`, `no_match`, `refused`, `trap`, `fuel`, `not_subscribed`, `filtered`, `lagging`, `paused`,
+    /// `matched`, `no_match`, `refused`, `trap`, `fuel`, `not_subscribed`, `filtered`, `lagging`, `waiting`, `paused`,
     /// `deployed_later`.
     pub answer: String,
     /// The same in a sentence, with its numbers.

@@ -27,7 +27,8 @@ pub(super) const CORE_ATTRIBUTES: usize = 11;
 
 impl<'a> Builder<'a> {
     pub fn new(intake: &'a Intake) -> Builder<'a> {
-        let event = Event { business: intake.business.clone(), received: intake.received, ..Event::default() };
+        let Intake { business, received, name, .. } = intake;
+        let event = Event { business: business.clone(), received: *received, intake: name.clone(), ..Event::default() };
         Builder { intake, event, versioned: false, time: None }
     }
 

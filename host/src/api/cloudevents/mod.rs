@@ -28,6 +28,8 @@ pub struct Intake {
     /// Wall clock, milliseconds.
     pub received: u64,
     pub limits: Arc<Limits>,
+    /// As [`Event::intake`].
+    pub name: Arc<str>,
 }
 
 /// Why one event was not accepted.

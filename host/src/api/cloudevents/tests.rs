@@ -7,7 +7,7 @@ use super::*;
 const RECEIVED: u64 = 1_772_280_000_000;
 
 fn intake_with(limits: Limits) -> Intake {
-    Intake { business: "demo".into(), received: RECEIVED, limits: Arc::new(limits) }
+    Intake { business: "demo".into(), received: RECEIVED, limits: Arc::new(limits), name: Arc::default() }
 }
 
 fn intake() -> Intake {

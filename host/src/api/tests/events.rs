@@ -23,6 +23,87 @@ async fn s0_03_an_event_is_stored_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn s0_03_every_form_shows_when_where_what_and_who() {
+    let harness = Harness::new();
+    let structured = |id: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/app","type":"browse","subject":"house","actorid":"u1",
+                "scene":"list","time":"2026-02-28T11:59:59.5Z","data":{{"n":1}}}}"#
+        )
+    };
+    assert_eq!(harness.event(&structured("1")).await.status, StatusCode::ACCEPTED);
+    assert_eq!(harness.batch(&format!("[{}]", structured("2"))).await.status, StatusCode::ACCEPTED);
+    let mut binary = request("POST", "/v1/demo/events", Some("application/json"), r#"{"n":1}"#);
+    for (name, value) in [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "3"),
+        ("ce-source", "/app"),
+        ("ce-type", "browse"),
+        ("ce-subject", "house"),
+        ("ce-actorid", "u1"),
+        ("ce-scene", "list"),
+        ("ce-time", "2026-02-28T11:59:59.5Z"),
+    ] {
+        binary.headers_mut().insert(name, value.parse().expect("a header"));
+    }
+    assert_eq!(harness.send(binary).await.status, StatusCode::ACCEPTED);
+    harness.past.durable();
+    let trace: body::TraceAnswer = harness.get("/v1/demo/trace/u1").await.parse();
+    let elements: Vec<_> = trace.events.iter().map(|traced| &traced.event).collect();
+    assert_eq!(elements.len(), 3);
+    for event in elements {
+        assert_eq!((&*event.time, &*event.scene), ("2026-02-28T11:59:59.500Z", "list"), "when and where");
+        assert_eq!((&*event.kind, &*event.subject), ("browse", "house"), "what");
+        assert_eq!((&*event.actor, event.time_replaced), ("u1", false), "who");
+        assert_eq!(event.data.as_ref().map(|data| data.get().replace(' ', "")), Some(r#"{"n":1}"#.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn s0_03_a_wrong_clock_is_kept_and_marked_and_the_receipt_counts() {
+    let harness = Harness::new();
+    let claims = [
+        ("2026-02-21T12:00:00Z", None),
+        ("2026-02-21T11:59:59.999Z", Some("2026-02-21T11:59:59.999Z")),
+        ("2026-02-28T12:05:00Z", None),
+        ("2026-02-28T12:05:00.001Z", Some("2026-02-28T12:05:00.001Z")),
+    ];
+    for (number, (claim, _)) in claims.iter().enumerate() {
+        let event =
+            event(&number.to_string(), "1").replace(r#""data""#, &format!(r#""subject":"k","time":"{claim}","data""#));
+        assert_eq!(harness.event(&event).await.status, StatusCode::ACCEPTED);
+    }
+    harness.past.durable();
+    let trace: body::TraceAnswer = harness.get("/v1/demo/trace/k").await.parse();
+    for (traced, (claim, claimed)) in trace.events.iter().zip(claims) {
+        let event = &traced.event;
+        assert_eq!((event.time_replaced, event.claimed_time.as_deref()), (claimed.is_some(), claimed), "{claim}");
+        assert_eq!(event.time == event.received, claimed.is_some(), "{claim}");
+    }
+    assert_eq!(trace.events.len(), claims.len());
+}
+
+#[tokio::test]
+async fn an_intake_is_a_configured_name_and_never_the_source() {
+    let harness = Harness::new();
+    let post = async |intake: &str, id: &str| {
+        harness.post(&format!("/v1/demo/events{intake}"), "application/cloudevents+json", event(id, "1")).await
+    };
+    for (intake, id) in [("", "1"), ("?intake=http", "2"), ("?intake=batch", "3")] {
+        assert_eq!(post(intake, id).await.status, StatusCode::ACCEPTED, "{intake}");
+    }
+    let unknown = post("?intake=elsewhere", "4").await;
+    assert_eq!(unknown.refusal(), (404, "no_intake".to_owned()));
+    assert!(unknown.text.contains("http, batch"), "{}", unknown.text);
+    assert_eq!(post("?intake=/app", "5").await.refusal().0, 404);
+    let names = harness.past.log.scan(Lsn(1)).map(|item| match item.expect("readable").1 {
+        Frame::Input(event) => event.intake.to_string(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["", "", "batch"]);
+}
+
+#[tokio::test]
 async fn a_batch_tells_each_item_that_it_rejects() {
     let harness = Harness::new();
     let late = event("2", "1").replace(r#""data""#, r#""time":"soon","data""#);

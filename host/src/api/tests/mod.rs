@@ -262,6 +262,7 @@ impl Harness {
             tokens: Tokens::new([("ops".to_owned(), TOKEN.to_owned())], "the-folder/token"),
             keys: UserKeys::new([7; 32]),
             cors_origins: vec!["https://shop.example".to_owned()],
+            intakes: Intakes::new(&["http".to_owned(), "batch".to_owned()]),
             clock: past.clock(),
         };
         let table = routes::table(parts);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{json, time};
 use crate::api::body::{EventView, FailedView, MatchView, UsedEventView};
-use crate::model::{Event, EventRef, Lsn, Via};
+use crate::model::outcome::LATE;
+use crate::model::{End, Event, EventRef, Lsn, Via};
 use crate::trace::{FailedInput, FoundMatch};
 
 pub fn event(lsn: Lsn, event: &Event) -> EventView {
@@ -19,6 +20,8 @@ pub fn event(lsn: Lsn, event: &Event) -> EventView {
         scene: event.scene.to_string(),
         time: time(event.time),
         received: time(event.received),
+        intake: event.intake.to_string(),
+        claimed_time: event.claimed.map(time),
         time_replaced: event.time_replaced,
         extensions: event.extensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         data: (!event.data.is_empty()).then(|| json(&event.data)),
@@ -60,23 +63,27 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchVie
 /// What an input was. `outside`: where it is an event, it came from outside.
 pub fn input(via: &Via, outside: bool) -> String {
     match via {
-        Via::Subscription(_) if outside => "event".to_owned(),
-        Via::Subscription(_) => "derived event".to_owned(),
+        Via::Subscription(_) | Via::Kept(_) | Via::HandedOver { .. } if outside => "event".to_owned(),
+        Via::Subscription(_) | Via::Kept(_) | Via::HandedOver { .. } => "derived event".to_owned(),
         Via::Timer(name) => format!("timer {name}"),
         Via::Signal { name, sender, .. } => format!("signal {name} from {sender}"),
         Via::Settlement(action) => format!("settlement {action}"),
     }
 }
 
+/// Why an input that was handled is listed.
+const NOT_OBSERVED: &str = "it was handled, but it is older than a window of its document accepts, and was not added";
+
 pub fn failed(failed: &FailedInput) -> FailedView {
+    let only_late = failed.late && failed.end == End::Done;
     FailedView {
         position: failed.lsn.0,
         deployment: failed.deployment.to_string(),
         revision: failed.revision,
         digest: failed.digest.to_string(),
         key: failed.key.to_string(),
-        code: failed.end.code().to_owned(),
-        reason: failed.end.message(),
+        code: if only_late { LATE } else { failed.end.code() }.to_owned(),
+        reason: if only_late { NOT_OBSERVED.to_owned() } else { failed.end.message() },
         input: input(&failed.via, failed.outside),
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }

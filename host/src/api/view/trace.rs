@@ -6,8 +6,9 @@ use crate::api::body::{
     ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
     ValueView, VerdictView, WindowTotalsView, WindowView,
 };
+use crate::model::outcome::LATE;
 use crate::model::ports::DocumentView;
-use crate::model::{Document, End, Entry, Match, Op, TimerClock, Totals, Value};
+use crate::model::{Document, End, Entry, Match, Op, TimerClock, Totals, Value, Via};
 use crate::trace::{
     Answer, Changed, FoundMatch, Handled, Question, Trace, TracedEvent, TracedInput, Verdict, What, WindowTotals,
 };
@@ -83,7 +84,7 @@ fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<MatchView
     let view = |found: &Match| {
         let found = FoundMatch {
             lsn: handled.lsn,
-            input: handled.record.lsn,
+            input: handled.record.origin(),
             deployment: verdict.deployment.clone(),
             revision: handled.revision,
             digest: handled.digest,
@@ -104,6 +105,7 @@ fn code(verdict: &Verdict) -> &'static str {
             Some(End::OutOfFuel { .. }) => "fuel",
             Some(End::Refused { .. } | End::Done) | None => "refused",
         },
+        Answer::Waiting => "waiting",
         Answer::NotSubscribed { .. } => "not_subscribed",
         Answer::Filtered => "filtered",
         Answer::DeployedLater { .. } => "deployed_later",
@@ -115,6 +117,7 @@ fn code(verdict: &Verdict) -> &'static str {
 fn why(verdict: &Verdict, kind: &str) -> String {
     match &verdict.answer {
         Answer::Matched | Answer::NoMatch | Answer::Failed => verdict.handled.as_ref().map(handled).unwrap_or_default(),
+        Answer::Waiting => "it waits in its document until the watermark has passed its time".to_owned(),
         Answer::NotSubscribed { types } if types.is_empty() => "it subscribes to no events".to_owned(),
         Answer::NotSubscribed { types } => format!("it does not subscribe to `{kind}`, only to: {}", types.join(", ")),
         Answer::Filtered => {
@@ -145,7 +148,11 @@ fn handled(handled: &Handled) -> String {
         End::Trapped { message } => format!("the module failed on it: {message}"),
         end @ End::OutOfFuel { .. } => end.message(),
     };
-    if outcome.late {
+    if let Via::HandedOver { from, .. } = handled.record.via {
+        text.push_str(&format!("; it waited from position {from} to the tick at {}", handled.record.lsn));
+    }
+    // One that is late for its order has said so.
+    if outcome.late && outcome.end.code() != LATE {
         text.push_str("; it came later than its window accepts and was not added");
     }
     for WindowTotals { name, totals } in &handled.windows {
@@ -167,6 +174,7 @@ fn operation(op: &Op) -> String {
             format!("set {name} = {}{expires}", shown(value))
         }
         Op::Remove { name } => format!("remove {name}"),
+        Op::Expire { until } => format!("drop what expired up to {}", time(*until)),
         Op::Observe { window, entry, .. } => {
             let member = if entry.member.is_empty() { String::new() } else { format!(" member={}", entry.member) };
             let amount = if entry.amount == 1 { String::new() } else { format!(" amount={}", entry.amount) };

@@ -1,12 +1,13 @@
 //! `fishpond events failed`: inputs that a module refused, that made it trap, or that used up its fuel.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::api::body::{FailedPage, FailedView};
 use crate::cli::client::{Client, Error};
-use crate::cli::output::{short, visible};
+use crate::cli::output::{self, short, visible};
 use crate::cli::pages::{self, Page, Pages};
 use crate::cli::{Global, deployment_name};
 
@@ -27,6 +28,12 @@ pub struct FailedArgs {
     /// Only of this deployment
     #[arg(long, value_parser = deployment_name)]
     deployment: Option<String>,
+    /// Those that came too late instead: for their order (`event-time`), or for a window
+    #[arg(long)]
+    late: bool,
+    /// Only how many there are, by deployment and code
+    #[arg(long, conflicts_with = "follow")]
+    count: bool,
     #[command(flatten)]
     pages: Pages,
 }
@@ -34,18 +41,46 @@ pub struct FailedArgs {
 pub fn run(arguments: &FailedArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let client = Client::new(global)?;
     let path = client.path(&["failed-events"]);
+    let mut counts = Counts::default();
     let fetch = |after: u64, limit: u64| -> Result<Page, Error> {
         let parameters = [
             ("after", Some(after.to_string())),
             ("limit", Some(limit.to_string())),
             ("deployment", arguments.deployment.clone()),
+            ("late", arguments.late.then(|| "true".to_owned())),
         ];
         let page: FailedPage = client.get(&path, &parameters)?.parse()?;
+        counts.add(&page.failed);
         let lines = page.failed.iter().map(|failed| line(failed, global.json)).collect();
         Ok(Page { lines, next: page.next })
     };
-    pages::print(&arguments.pages, fetch)?;
+    if !arguments.count {
+        pages::print(&arguments.pages, fetch)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    pages::each(&arguments.pages, fetch)?;
+    output::print(&counts.lines(global.json).join("\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Inputs by deployment and code.
+#[derive(Default)]
+struct Counts(BTreeMap<(String, String), u64>);
+
+impl Counts {
+    fn add(&mut self, failed: &[FailedView]) {
+        for failed in failed {
+            *self.0.entry((failed.deployment.clone(), failed.code.clone())).or_default() += 1;
+        }
+    }
+
+    fn lines(&self, json: bool) -> Vec<String> {
+        let line = |((deployment, code), count): (&(String, String), &u64)| match json {
+            true => pages::json_line(&serde_json::json!({"deployment": deployment, "code": code, "count": count})),
+            false => visible(&format!("{count:>8}  {deployment}  {code}")),
+        };
+        if self.0.is_empty() && !json { vec!["none".to_owned()] } else { self.0.iter().map(line).collect() }
+    }
 }
 
 fn line(failed: &FailedView, json: bool) -> String {
@@ -67,6 +102,23 @@ fn line(failed: &FailedView, json: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_by_deployment_and_code() {
+        let failed = |deployment: &str, code: &str| -> FailedView {
+            serde_json::from_value(
+                serde_json::json!({"position": 1, "deployment": deployment, "revision": 1, "digest": "0",
+                "key": "k", "code": code, "reason": "r"}),
+            )
+            .expect("a body")
+        };
+        let mut counts = Counts::default();
+        assert_eq!(counts.lines(false), ["none"]);
+        counts.add(&[failed("a", "late"), failed("b", "late")]);
+        counts.add(&[failed("a", "late")]);
+        assert_eq!(counts.lines(false), ["       2  a  late", "       1  b  late"]);
+        assert_eq!(counts.lines(true)[1], r#"{"code":"late","count":1,"deployment":"b"}"#);
+    }
 
     #[test]
     fn a_failed_event_says_what_where_and_why() {

@@ -20,7 +20,7 @@ use outcome::{read_outcome, write_outcome};
 use outreach::{read_outreach, write_outreach};
 use report::{read_report, write_report};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What a frame is, without decoding it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -78,7 +78,7 @@ fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Re
 }
 
 /// What a subscription's number is stored above: one number says way and subscription, one byte for nearly all inputs.
-const SUBSCRIPTIONS: u64 = 3;
+const SUBSCRIPTIONS: u64 = 5;
 
 fn write_via(writer: &mut Writer, via: &Via) {
     match via {
@@ -96,6 +96,15 @@ fn write_via(writer: &mut Writer, via: &Via) {
             writer.text(name);
             writer.text(sender);
         }
+        Via::Kept(number) => {
+            writer.uint(3);
+            writer.uint(u64::from(*number));
+        }
+        Via::HandedOver { subscription, from } => {
+            writer.uint(4);
+            writer.uint(u64::from(*subscription));
+            writer.uint(from.0);
+        }
         Via::Subscription(number) => writer.uint(SUBSCRIPTIONS + u64::from(*number)),
     }
 }
@@ -109,6 +118,8 @@ fn read_via(reader: &mut Reader<'_>) -> Read<Via> {
             name: reader.boxed("signal name")?,
             sender: reader.boxed("signal sender")?,
         },
+        3 => Via::Kept(reader.u32("kept subscription")?),
+        4 => Via::HandedOver { subscription: reader.u32("subscription")?, from: Lsn(reader.uint("kept since")?) },
         subscription => match u32::try_from(subscription - SUBSCRIPTIONS) {
             Ok(number) => Via::Subscription(number),
             Err(_) => return reader.error("subscription"),

@@ -3,6 +3,7 @@
 use super::{Answer, HostState};
 use crate::engine::bindings::imports::fishpond::plugin::state;
 use crate::engine::call::work_of_bytes;
+use crate::model::expiry::unseen_until;
 use crate::model::{Op, Value};
 
 impl state::Host for HostState {
@@ -18,8 +19,9 @@ impl state::Host for HostState {
     fn set(&mut self, at: u32, name: String, value: Vec<u8>, expires: Option<u64>) -> Answer<()> {
         self.bounded("value_name_bytes", name.len(), self.limits.value_name_bytes)?;
         let (call, at) = self.enter_writing(at, "set state", name.len() + value.len())?;
-        let others = call.document(at).values().len();
+        let others = call.document(at).values().len() + call.document(at).timers().len();
         self.charge(others)?;
+        self.expire(at, unseen_until)?;
         let call = self.call()?;
         call.change(at, Op::Set { name: name.into(), value: Value { bytes: value.into(), expires } });
         self.check_document(at)

@@ -41,7 +41,7 @@ fn input(lsn: u64, what: What) -> Input {
 }
 
 fn event(lsn: u64, event: Event) -> Input {
-    input(lsn, What::Event { event: Arc::new(event), subscription: 0, data: None })
+    input(lsn, What::Event { event: Arc::new(event), subscription: 0, data: None, from: None })
 }
 
 /// Inputs of one key, and as much work as they like.

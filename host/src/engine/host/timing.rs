@@ -18,7 +18,7 @@ impl timing::Host for HostState {
         self.charge(others)?;
         let call = self.call()?;
         let (input, number) = (&call.inputs[at], call.document(at).timers_set());
-        let (set_at, hops) = (input.lsn, input.hops());
+        let (set_at, hops) = (input.sets_at(clock), input.hops());
         let timer = Timer { clock, due: time, context: context.into(), at: set_at, number, state_version, hops };
         call.change(at, Op::SetTimer { name: name.into(), timer });
         self.check_document(at)

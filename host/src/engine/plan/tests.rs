@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_plan_is_read_whole() {
     let plan = parse_plan(
-        r#"{"subscriptions":[{"name":"b","types":["blacklist"],"key":"data.user.id","select":["actor"],
+        r#"{"subscriptions":[{"name":"b","types":["blacklist"],"key":"data.user.id","select":["actor"],"order":"event-time",
             "data":["reason"],"where":[{"path":"data.n","at_least":2},{"path":"scene","equals":"chat"}]}],
             "windows":[{"name":"w","kind":"sliding","length_ms":60000}],"permissions":["matches"],
             "state":{"writes":1,"reads":[1]},"matches":{"m":{"type":"object"}},"queries":{"q":{"parameters":{}}},
@@ -17,6 +17,8 @@ fn a_plan_is_read_whole() {
     assert_eq!(subscription.predicates[0].test, Test::AtLeast(2.0));
     assert_eq!(subscription.predicates[1].test, Test::OneOf(vec![Scalar::Text("chat".into())]));
     assert_eq!(subscription.data, Select::Paths(vec![vec!["reason".into()]]));
+    assert_eq!((subscription.order, Order::default()), (Order::EventTime, Order::Arrival));
+    assert_eq!(plan.waits_for_watermark().as_deref(), Some("the order of subscription `b`"));
     let timers: Vec<_> = plan.timers.iter().map(|(name, clock)| (&**name, *clock)).collect();
     assert_eq!(timers, [("close", TimerClock::Event), ("remind", TimerClock::Receive)]);
     assert_eq!(plan.signals, ["hello".into(), "word_of".into()] as [Box<str>; 2]);
@@ -33,6 +35,10 @@ fn what_the_host_does_not_know_is_refused_by_name() {
         (r#"{"permissions":["ledger"],"state":{"writes":1,"reads":[1]}}"#, "ledger"),
         (r#"{"windows":[{"name":"w","kind":"hopping","length_ms":1}],"state":{"writes":1,"reads":[1]}}"#, "hopping"),
         (r#"{"windows":[{"name":"w","kind":"sliding","length_ms":0}],"state":{"writes":1,"reads":[1]}}"#, "length_ms"),
+        (
+            r#"{"subscriptions":[{"name":"s","types":["t"],"key":"actor","order":"random"}],"state":{"writes":1,"reads":[1]}}"#,
+            "random",
+        ),
         (r#"{"subscriptions":[{"name":"s","types":["t"],"key":"who"}],"state":{"writes":1,"reads":[1]}}"#, "`who`"),
     ];
     for (json, word) in cases {

@@ -57,6 +57,8 @@ pub struct EventStep {
     pub subject: String,
     pub actor: String,
     pub scene: String,
+    /// Empty: the default one.
+    pub intake: String,
     pub extensions: BTreeMap<String, String>,
     /// JSON text.
     pub data: String,
@@ -128,6 +130,7 @@ pub fn event(rest: &str, number: u64) -> Result<EventStep, String> {
             "subject" => event.subject = value,
             "actor" => event.actor = value,
             "scene" => event.scene = value,
+            "intake" => event.intake = value,
             "received" => event.received = Some(parse_time(&value)?),
             extension => drop(event.extensions.insert(extension.to_owned(), value)),
         }

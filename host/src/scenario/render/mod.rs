@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::parse::format_time;
 use crate::engine::ConfigureError;
+use crate::model::outcome::LATE;
 use crate::model::outreach::{ActionId, Published};
 use crate::model::ports::{Answer, AskError};
 use crate::model::{End, EventRef, InputRecord, Lsn, Match, Outcome, Signal, Via};
@@ -26,7 +27,7 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
     let time = format_time(record.time);
     let input = format!("{} key={}", input(record, ids), record.key);
     let mut lines = Vec::new();
-    if record.outcome.late {
+    if record.outcome.late && record.outcome.end.code() != LATE {
         lines.push(format!("{time} {by} late {input}"));
     }
     match &record.outcome.end {
@@ -63,7 +64,9 @@ fn input(record: &InputRecord, ids: &BTreeMap<Lsn, String>) -> String {
         Via::Signal { name, sender, .. } => format!("signal={name} from={sender}"),
         Via::Settlement(action) => format!("settlement={}", short(*action)),
         // A derived event has no frame of its own, and the frame that holds it may hold several.
-        Via::Subscription(_) => format!("event={}", ids.get(&record.lsn).map_or("derived", String::as_str)),
+        Via::Subscription(_) | Via::Kept(_) | Via::HandedOver { .. } => {
+            format!("event={}", ids.get(&record.origin()).map_or("derived", String::as_str))
+        }
     }
 }
 

@@ -283,6 +283,7 @@ impl EventStep {
             subject: self.subject.as_str().into(),
             actor: self.actor.as_str().into(),
             scene: self.scene.as_str().into(),
+            intake: self.intake.as_str().into(),
             extensions: self
                 .extensions
                 .iter()

@@ -67,7 +67,7 @@ impl Desk {
         let (position, done) = recovered.first(shards);
         let RecoveredDesk { persons, reached, now, rules } = recovered;
         Desk {
-            reader: Reader::new(log, shards, position),
+            reader: Reader::new(log, shards, position, 0),
             shards,
             done,
             begun: reached,

@@ -73,6 +73,7 @@ enum Taken {
 impl Desk {
     /// Takes frames until there are enough jobs, a person comes up again, or a filter must read something first.
     pub(super) fn collect(&mut self, registry: &Registry, most: usize) -> Result<Round, Fatal> {
+        self.reader.settle();
         let mut round = Round {
             start: self.reader.next(),
             jobs: Vec::new(),

@@ -28,7 +28,8 @@
 //! Time passes with [`Host::advance`], signals arrive with [`Host::deliver`], a filter is asked with [`Host::judge`] about an [`action`], and hears how it ended
 //! with [`Host::settle`].
 //!
-//! Not covered natively: batches, fuel, bytes of documents, deduplication, ticks of their own, other filters. Scenario files run on the real host.
+//! Not covered natively: batches, fuel, bytes of documents, deduplication, ticks of their own, other filters, `in_event_time` (events come as they
+//! are given). Scenario files run on the real host.
 
 pub(crate) mod calendar;
 mod chain;

@@ -4,7 +4,9 @@
 //! `{"match": "offer"}` finds `offer` about the actor. Further: `n` comes along in the fields, `once` makes repeats one
 //! fact, `find` finds it so many times at once. `{"do": "timer", "at": MS}` finds it when the timer is due, on the receive
 //! clock or with `"clock": "event"` on the watermark, with what that clock shows as `n`; `{"do": "cancel"}` takes both timers back. `{"do": "publish"}` and
-//! `{"do": "trap"}` do that. What other deployments publish (`herald.again`) is found as `again`.
+//! `{"do": "trap"}` do that. `{"do": "remember", "match": NAME, "n": MS}` keeps a value for so long, `{"do": "recall", "match": NAME}`
+//! finds `news` with `n` 1 if it is there, else 0. With `{"ordered": true}` the events come in the order of their times; the timer on
+//! the watermark is there with `{"event_clock": true}`. What other deployments publish (`herald.again`) is found as `again`.
 //!
 //! `{"do": "signal", "to": KEY, "then": {..}}` sends word to another key, `find` times: that key does what `then` says, and
 //! keeps the sum of all `n` that it was told in the value `told`. For circles there are `{"do": "bounce", "to": KEY}`,
@@ -25,14 +27,6 @@ const NAMES: [&str; 4] = ["offer", "alarm", "news", "again"];
 
 /// The value that sums up what signals say.
 const TOLD: &str = "told";
-
-/// What a deployment follows and what its echo is; both may be left out.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ways {
-    hears: Option<String>,
-    says: Option<String>,
-}
 
 /// The fields of every match.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -72,6 +66,24 @@ enum Deed {
     Bounce,
     Echo,
     Trap,
+    Remember,
+    Recall,
+}
+
+/// What a deployment may be told.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Events come in the order of their times.
+    ordered: bool,
+    /// There is a timer on the watermark.
+    event_clock: bool,
+    /// Events of other deployments are followed too: unless it waits for the watermark.
+    again: Option<bool>,
+    /// The type that it follows.
+    hears: Option<String>,
+    /// The type of its echo.
+    says: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -87,7 +99,7 @@ pub struct Herald {
     again: u32,
     matches: [Match<Found>; NAMES.len()],
     receive: Timer,
-    event: Timer,
+    event: Option<Timer>,
     word: Signal,
     says: String,
     now: Attribute,
@@ -95,17 +107,22 @@ pub struct Herald {
 }
 
 impl Rule for Herald {
-    type Config = Ways;
+    type Config = Settings;
 
-    fn configure(ways: Ways, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
-        plan.subscribe("told", [ways.hears.as_deref().unwrap_or(HERALD)], Path::Actor).all_data();
+    fn configure(settings: Settings, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
+        let told = plan.subscribe("told", [settings.hears.as_deref().unwrap_or(HERALD)], Path::Actor).all_data();
+        if settings.ordered {
+            told.in_event_time();
+        }
+        let Settings { ordered, event_clock, again, says, .. } = settings;
+        let again = again.unwrap_or(!ordered && !event_clock);
         Ok(Self {
-            again: plan.subscribe("again", [AGAIN], Path::Actor).number(),
+            again: if again { plan.subscribe("again", [AGAIN], Path::Actor).number() } else { u32::MAX },
             matches: NAMES.map(|name| plan.emits(name)),
             receive: plan.timer_receive("receive"),
-            event: plan.timer_event("event"),
+            event: event_clock.then(|| plan.timer_event("event")),
             word: plan.signal("word"),
-            says: ways.says.unwrap_or_else(|| AGAIN.to_owned()),
+            says: says.unwrap_or_else(|| AGAIN.to_owned()),
             now: plan.attribute("now"),
             publisher: plan.publishes(),
         })
@@ -131,13 +148,17 @@ impl Herald {
             Deed::Timer => {
                 let timer = match told.clock {
                     Clock::Receive => &self.receive,
-                    Clock::Event => &self.event,
+                    Clock::Event => {
+                        self.event.as_ref().ok_or_else(|| Refusal::bad_event("there is no timer on the watermark"))?
+                    }
                 };
                 cx.set_timer(timer, told.at, &told.found);
             }
             Deed::Cancel => {
                 cx.cancel_timer(&self.receive);
-                cx.cancel_timer(&self.event);
+                if let Some(event) = &self.event {
+                    cx.cancel_timer(event);
+                }
             }
             Deed::Publish => cx.publish(&self.publisher, AGAIN, "", key, &Found { n: told.n }),
             Deed::Echo => cx.publish(&self.publisher, &self.says, "", key, &json!({ "do": "echo" })),
@@ -150,6 +171,11 @@ impl Herald {
                 cx.signal(&self.word, &told.to, &back.to_string());
             }
             Deed::Trap => std::process::abort(),
+            Deed::Remember => cx.set_for(&told.found, &[1], Duration::from_millis(told.n as u64)),
+            Deed::Recall => {
+                let there = cx.get(&told.found).is_some();
+                self.find("news", key, i64::from(there), None, cx)?;
+            }
         }
         Ok(())
     }

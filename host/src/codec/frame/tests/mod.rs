@@ -33,6 +33,8 @@ fn event() -> Event {
         extensions: vec![("a".into(), "b".into())],
         data: r#"{"x":1}"#.into(),
         hops: 3,
+        intake: "batch".into(),
+        claimed: Some(1 << 30),
     }
 }
 
@@ -40,6 +42,8 @@ fn event() -> Event {
 fn inputs_marks_and_ticks_come_back_whole() {
     check(Frame::Input(Arc::new(event())));
     check(Frame::Input(Arc::default()));
+    check(Frame::Input(Arc::new(Event { claimed: None, ..event() })));
+    check(Frame::Input(Arc::new(Event { intake: Arc::default(), time_replaced: false, ..event() })));
     check(Frame::Mark(Mark { shards: ShardSet::ALL }));
     check(Frame::Tick(Tick { now: 1 << 40, watermark: (1 << 40) - 90_000 }));
     check(Frame::Tick(Tick { now: 5, watermark: 0 }));
