@@ -269,3 +269,17 @@ fn failed_inputs_are_shown_with_their_events() {
     assert_eq!(list(None)[2], (lsns[1], "fuel".to_owned(), "u1".to_owned()));
     assert_eq!(list(Some("none")), []);
 }
+
+#[test]
+fn a_quarantine_is_told_as_a_pause_until_a_new_revision_ends_it() {
+    let past = Past::new();
+    let risk = past.deploy("demo", "risk", &blacklist_plan(), Start::Latest);
+    past.event(event("blacklist", "victim", "a"));
+    past.control(Change::Quarantined { deployment: risk, revision: 1, reason: "5 faults".into() });
+    let told = ask(&past, "victim", None, 100);
+    let [(_, Answer::Paused { reason, .. })] = &answers(&told)[0][..] else { panic!("{:?}", answers(&told)) };
+    assert_eq!(&**reason, "5 faults");
+    past.deploy("demo", "risk", &blacklist_plan(), Start::Latest);
+    let told = ask(&past, "victim", None, 100);
+    assert!(matches!(&answers(&told)[0][..], [(_, Answer::Lagging { .. })]), "{:?}", answers(&told));
+}
