@@ -27,6 +27,9 @@ impl Blocking {
     }
 
     pub fn let_in(&self, id: DeploymentId) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
         self.change(|deployments| drop(deployments.remove(&id)));
     }
 

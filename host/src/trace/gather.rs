@@ -46,6 +46,7 @@ pub(super) struct Pause {
     pub reason: Box<str>,
     /// Wall clock, milliseconds.
     pub since: u64,
+    quarantined: bool,
 }
 
 impl Facts {
@@ -54,22 +55,31 @@ impl Facts {
         outcome.shards.iter().for_each(|shard| positions[usize::from(shard.0)] = outcome.position);
     }
 
-    fn change(&mut self, control: &Control) {
+    fn change(&mut self, control: &Control, judge: &Judge<'_>) {
         match &control.change {
             Change::Paused { deployment, shards, reason, .. } => {
                 let pause = self.pauses.entry(*deployment).or_default();
-                *pause = Pause { shards: pause.shards.union(*shards), reason: reason.clone(), since: control.at };
+                let (shards, quarantined) = (pause.shards.union(*shards), pause.quarantined);
+                *pause = Pause { shards, reason: reason.clone(), since: control.at, quarantined };
             }
             Change::Resumed { deployment, shards } => {
                 let pause = self.pauses.entry(*deployment).or_default();
                 pause.shards = pause.shards.without(*shards);
+                pause.quarantined &= !pause.shards.is_empty();
             }
             Change::Quarantined { deployment, reason, .. } => {
                 let (shards, reason, since) = (ShardSet::ALL, reason.clone(), control.at);
-                self.pauses.insert(*deployment, Pause { shards, reason, since });
+                self.pauses.insert(*deployment, Pause { shards, reason, since, quarantined: true });
             }
-            Change::DeploymentRevised { .. }
-            | Change::ModuleUploaded { .. }
+            Change::DeploymentRevised { business, name, backlog, .. } => {
+                // A repair ends a pause, and any revision ends a quarantine.
+                let id = judge.named(business, name);
+                let pause = id.and_then(|id| self.pauses.get_mut(&id));
+                if let Some(pause) = pause.filter(|pause| pause.quarantined || !backlog.is_empty()) {
+                    *pause = Pause::default();
+                }
+            }
+            Change::ModuleUploaded { .. }
             | Change::Retired { .. }
             | Change::PolicyRevised { .. }
             | Change::ChainRevised { .. }
@@ -148,7 +158,7 @@ impl Gathered {
     }
 
     fn control(&mut self, lsn: Lsn, control: &Control, judge: &Judge<'_>) {
-        self.facts.change(control);
+        self.facts.change(control, judge);
         self.changes.extend(judge.changed(lsn, control));
         if self.changes.len() > self.limit {
             self.changes.pop_front();

@@ -45,6 +45,12 @@ impl<'a> Judge<'a> {
         Some(&self.deployments[at])
     }
 
+    /// The id of a deployment of the business in question.
+    pub fn named(&self, business: &str, name: &str) -> Option<DeploymentId> {
+        let own = |deployment: &&Arc<Deployment>| *deployment.business == *business && *deployment.name == *name;
+        self.deployments.iter().find(own).map(|deployment| deployment.id)
+    }
+
     /// Is the key the one who acted, or was acted on?
     pub fn is_own(&self, event: &Event) -> bool {
         *event.business == *self.question.business && (*event.subject == *self.key() || *event.actor == *self.key())

@@ -296,3 +296,17 @@ fn a_kept_input_waits_until_a_tick_hands_it_over() {
     past.durable();
     assert_eq!(answers(), [(Answer::NoMatch, at)]);
 }
+
+#[test]
+fn a_quarantine_is_told_as_a_pause_until_a_new_revision_ends_it() {
+    let past = Past::new();
+    let risk = past.deploy("demo", "risk", &blacklist_plan(), Start::Latest);
+    past.event(event("blacklist", "victim", "a"));
+    past.control(Change::Quarantined { deployment: risk, revision: 1, reason: "5 faults".into() });
+    let told = ask(&past, "victim", None, 100);
+    let [(_, Answer::Paused { reason, .. })] = &answers(&told)[0][..] else { panic!("{:?}", answers(&told)) };
+    assert_eq!(&**reason, "5 faults");
+    past.deploy("demo", "risk", &blacklist_plan(), Start::Latest);
+    let told = ask(&past, "victim", None, 100);
+    assert!(matches!(&answers(&told)[0][..], [(_, Answer::Lagging { .. })]), "{:?}", answers(&told));
+}

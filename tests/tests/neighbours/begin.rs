@@ -6,14 +6,16 @@ use fishpond::scenario::{BUSINESS, small_limits};
 use fishpond_tests::{Deploy, Setup, World};
 
 fn setup() -> Setup {
-    Setup { limits: Limits { journal_segment_bytes: 1 << 20, ..small_limits() }, ..Setup::seed(1, 64) }
+    // The smallest segments there are, and a memory that does not hide what is gone from the files.
+    let limits = Limits { journal_segment_bytes: 5 << 20, journal_tail_bytes: 1 << 20, ..small_limits() };
+    Setup { limits, ..Setup::seed(1, 64) }
 }
 
 /// Enough for the journal to begin another segment, durable.
 fn fill(world: &World, round: &str) {
     let pad = "x".repeat(30_000);
     let line = |n: usize| format!("10:00:00 do id={round}{n} actor=p{n} {{\"do\": \"count\", \"pad\": \"{pad}\"}}");
-    let lines: Vec<String> = (0..50).map(line).collect();
+    let lines: Vec<String> = (0..200).map(line).collect();
     world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     world.sync();
 }
@@ -56,7 +58,9 @@ fn a_new_deployment_begins_with_what_was_written_at_a_time_or_after_it() {
         world.rest();
         let deployment = world.host.parts.registry.deployment(BUSINESS, name).expect("a deployment");
         assert_eq!(deployment.start.next(), first, "{name}: what is gone is no gap of it");
-        assert!(deployment.paused.shards.is_empty() && !world.handled().is_empty(), "{name}");
+        assert!(deployment.paused.shards.is_empty(), "{name}");
+        let read = world.documents("p199").iter().any(|view| *view.deployment == *name);
+        assert!(read, "{name} has read what is kept");
     }
 }
 
@@ -87,6 +91,7 @@ fn x_29_resuming_over_a_gap_is_refused_unless_it_is_accepted_and_the_gap_is_told
     assert_eq!(world.host.parts.log.last(), before, "nothing was changed");
     resume(true).expect("accepted");
     world.rest();
+    world.sync();
     let accepted = world.host.parts.log.scan(before.next()).find_map(|item| match item.expect("readable").1 {
         Frame::Control(control) => match control.change {
             Change::GapAccepted { gap, .. } => Some((gap, control.by.clone())),
