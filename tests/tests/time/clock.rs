@@ -94,6 +94,8 @@ fn deploy(host: &Host) {
         permissions: None,
         on_error: OnError::Skip,
         start: Start::Latest,
+        guard: Default::default(),
+        accept_gap: false,
     };
     registry.deploy(BUSINESS, "found", request, "test").expect("it deploys");
 }
