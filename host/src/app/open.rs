@@ -115,6 +115,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     };
     let store = Arc::new(Store::open_with(&data.join("store"), &store_options)?);
     let evidence = store.highest();
+    // Nothing below is redone; whoever reads it verifies it then.
+    let journal_options = Options { verify_from: store.checkpoint().next(), ..journal_options };
     let (journal, opened) =
         Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
     let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);

@@ -119,6 +119,7 @@ limits! {
     store_directories = 4, "directories", "databases that the store is spread over, 1 to 64; read when a store is made, fixed from then on";
     store_cache_bytes = 64 << 20, "bytes", "what the store keeps in memory of its files, beside documents_memory_bytes";
     documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
+    dirty_bytes = 512 << 20, "bytes", "documents that are newer than the store, half of documents_memory_bytes at most; beyond it workers wait for the write-back";
     write_back_rows = 2_000, "rows", "one batch of the write-back";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";

@@ -9,7 +9,7 @@ use super::guardian::{Guardian, Guarding};
 use super::parts::Parts;
 use super::progress::Board;
 use super::recovery::Part;
-use super::station::Station;
+use super::station::{IDLE, Station};
 use super::turns::Batching;
 use super::worker::Fatal;
 use crate::model::DeploymentId;
@@ -60,7 +60,9 @@ impl Workers {
                 continue;
             }
             let retry = self.stations.iter().filter_map(|station| station.worker.next_retry()).min();
+            let waits = self.stations.iter().any(|station| station.worker.waits_for_write_back());
             match retry {
+                _ if waits => self.bell.wait(seen, IDLE),
                 Some(at) => self.bell.wait(seen, at.saturating_duration_since(Instant::now())),
                 None => return Ok(batches),
             }

@@ -38,6 +38,10 @@ pub struct Metrics {
     pub documents: IntGauge,
     pub document_bytes: IntGauge,
     pub dirty_documents: IntGauge,
+    /// Of them, with what they cost beside their sizes.
+    pub dirty_bytes: IntGauge,
+    /// Workers that wait for the write-back because too much is dirty.
+    pub write_back_waiting: IntGauge,
     pub write_back_rows: IntCounterVec,
     pub dedup_ids: IntGauge,
     /// Age of the oldest remembered identity: what `dedup_horizon_ms` and `dedup_ids` come to.
@@ -122,6 +126,8 @@ impl Metrics {
             documents: gauge("fishpond_documents", "Documents in memory")?,
             document_bytes: gauge("fishpond_document_bytes", "Size of the documents in memory")?,
             dirty_documents: gauge("fishpond_dirty_documents", "Documents in memory that are newer than the store")?,
+            dirty_bytes: gauge("fishpond_dirty_bytes", "Documents in memory that are newer than the store")?,
+            write_back_waiting: gauge("fishpond_write_back_waiting", "Workers that wait for the write-back")?,
             write_back_rows: counter("fishpond_write_back_rows_total", "Rows written to the store", &[])?,
             dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
             dedup_horizon_ms: gauge("fishpond_dedup_horizon_milliseconds", "Age of the oldest remembered identity")?,
