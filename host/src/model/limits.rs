@@ -122,6 +122,10 @@ limits! {
     dirty_bytes = 512 << 20, "bytes", "documents that are newer than the store, half of documents_memory_bytes at most; beyond it workers wait for the write-back";
     write_back_rows = 2_000, "rows", "one batch of the write-back";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
+    retention_bytes = 16 << 30, "bytes", "the journal's segments; older ones leave beyond it, as far as nobody needs them; 0 is no such limit";
+    retention_ms = 7 * 24 * 3_600_000, "ms", "how long a segment of the journal stays, and longer as long as somebody needs it; 0 is no such limit";
+    base_copy_ms = 24 * 3_600_000, "ms", "between two base copies of the store; two are kept, and the journal behind the older one";
+    base_copy_bytes = 4 << 30, "bytes", "journal behind the newest base copy after which another is taken; a quarter of retention_bytes at most";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
     page_items = 1_000, "items", "one page of a list";
 }

@@ -269,7 +269,11 @@ impl Active {
         let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
         let live = self.readers.iter().filter(|reader| !reader.paused).map(Reader::position).min();
         let (documents, state_bytes) = (self.shelf.documents.len() as u64, self.shelf.documents.bytes() as u64);
-        board.publish(worker, self.deployment.id, Place { position, live, over, documents, state_bytes });
+        board.publish(
+            worker,
+            self.deployment.id,
+            Place { position, live, needs: self.needs(), over, documents, state_bytes },
+        );
         self.meters.paused(self.deployment.paused.shards.len());
     }
 

@@ -75,6 +75,8 @@ pub struct Recovery {
     pub frames: u64,
     /// Outcome frames above the store's checkpoint.
     pub redone: u64,
+    /// The most that documents took in memory, bytes.
+    pub most_bytes: usize,
 }
 
 /// What one worker goes on with.
@@ -126,6 +128,7 @@ pub fn recover(
         times: base.times.clone(),
         frames: 0,
         redone: 0,
+        most_bytes: 0,
     };
     for (lsn, control) in &base.controls {
         recovery.control(*lsn, control, registry, book)?;
@@ -154,7 +157,7 @@ pub fn recover(
             fresh.push((lsn, encode_frame(&frame)));
         }
         recovery.frame(lsn, frame, registry, decisions)?;
-        recovery.parts.iter_mut().try_for_each(|part| part.make_room(limits))?;
+        recovery.make_room(limits)?;
     }
     // The log knows those that will be appended; whoever has the store needs these too.
     store.put_controls(&fresh)?;
@@ -201,6 +204,12 @@ impl Recovery {
         registry.recover(lsn, control).map_err(|error| Error::Registry { lsn, error })?;
         book.recover(lsn, control);
         self.parts.iter_mut().for_each(|part| part.repaired(control, registry));
+        Ok(())
+    }
+
+    fn make_room(&mut self, limits: &Limits) -> Result<(), Error> {
+        let bytes = self.parts.iter_mut().map(|part| part.make_room(limits)).sum::<Result<usize, Error>>()?;
+        self.most_bytes = self.most_bytes.max(bytes);
         Ok(())
     }
 
@@ -260,22 +269,22 @@ impl Part {
     }
 
     /// Keeps documents within their memory, as a worker does: clean ones leave, and if that is not enough, rows are written
-    /// first. Everything that was redone is durable.
-    fn make_room(&mut self, limits: &Limits) -> Result<(), Error> {
+    /// first. Everything that was redone is durable. Answers the bytes that were taken before.
+    fn make_room(&mut self, limits: &Limits) -> Result<usize, Error> {
         let limit = documents::share(limits.documents_memory_bytes, self.shards);
         let used: usize = self.shelves().map(|shelf| shelf.documents.bytes()).sum();
-        let Some(over) = used.checked_sub(limit).filter(|over| *over > 0) else { return Ok(()) };
+        let Some(over) = used.checked_sub(limit).filter(|over| *over > 0) else { return Ok(used) };
         let wanted = over + limit / 10;
         let left = self.evict(wanted);
         if left <= limit / 10 {
-            return Ok(());
+            return Ok(used);
         }
         let (store, rows) = (self.store.clone(), limits.write_back_rows as usize);
         self.shelves().try_for_each(|shelf| shelf.documents.write_all(&store, rows))?;
         // The second look finds nothing used.
         let left = self.evict(left);
         self.evict(left);
-        Ok(())
+        Ok(used)
     }
 
     /// Answers how many of the bytes are not free.

@@ -3,6 +3,7 @@
 use std::array;
 
 use super::deployment::Active;
+use super::reader::Reader;
 use super::worker::Worker;
 use crate::codec::encode_progress;
 use crate::model::progress::{ShardProgress, Standing, Times};
@@ -38,6 +39,24 @@ impl Active {
         let reader = self.reader_of(shard);
         let (position, watermark) = reader.map_or((Lsn::ZERO, 0), |reader| (reader.position(), reader.watermark()));
         Standing { position, watermark, settlements: self.settlements.unread(shard, position) }
+    }
+}
+
+impl Active {
+    /// The first position of the journal that it still has to read: in shards that go on, or a settlement for one that
+    /// stands still.
+    pub(super) fn needs(&self) -> Option<Lsn> {
+        let unread = |reader: &Reader| {
+            let position = reader.position();
+            reader
+                .shards
+                .iter()
+                .filter_map(|shard| self.settlements.unread(shard, position))
+                .map(|(first, _)| first)
+                .min()
+        };
+        let needs = |reader: &Reader| if reader.paused { unread(reader) } else { Some(reader.next()) };
+        self.readers.iter().filter_map(needs).min()
     }
 }
 

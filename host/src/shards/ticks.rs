@@ -52,6 +52,11 @@ impl Timekeeper {
         self.state().times.last
     }
 
+    /// Newest receipt of an event, milliseconds.
+    pub fn newest_receipt(&self) -> u64 {
+        self.state().times.newest_receipt()
+    }
+
     /// To be held by whoever appends events, until they were seen: so what is known at a mark is all that is below it.
     pub fn appending(&self) -> MutexGuard<'_, ()> {
         self.appending.lock().unwrap_or_else(PoisonError::into_inner)

@@ -28,6 +28,7 @@ impl Worker {
         let own = self.active.values().map(|active| &active.shelf);
         let used: usize =
             own.chain(self.desk.persons.shelves().map(|(_, shelf)| shelf)).map(|shelf| shelf.documents.bytes()).sum();
+        self.gauge_bytes(used as i64);
         let Some(over) = used.checked_sub(limit).filter(|_| !self.crowded) else { return };
         // A tenth more than needed, so that not every batch has to look.
         let mut wanted = over + limit / 10;
@@ -35,6 +36,8 @@ impl Worker {
         for shelf in own.chain(self.desk.persons.shelves_mut()) {
             wanted = wanted.saturating_sub(shelf.documents.evict(wanted));
         }
+        let gone = (over + limit / 10).saturating_sub(wanted);
+        self.gauge_bytes(used.saturating_sub(gone) as i64);
         if wanted > limit / 10 {
             // Nothing more can leave before something has been written back: until then looking is in vain.
             self.crowded = true;
@@ -63,6 +66,7 @@ impl Worker {
     }
 
     pub(super) fn publish_all(&mut self) {
+        self.board.publish_desk(self.index, self.desk.position());
         let (mut documents, mut bytes) = (0, 0);
         for active in self.active.values() {
             active.publish(self.index, &self.board);
@@ -70,9 +74,14 @@ impl Worker {
             bytes += active.shelf.documents.bytes() as i64;
         }
         // All workers share these gauges: each adds how its own part has changed.
-        let (before, bytes_before) = std::mem::replace(&mut self.gauged, (documents, bytes));
+        let before = std::mem::replace(&mut self.gauged.0, documents);
         self.parts.metrics.documents.add(documents - before);
-        self.parts.metrics.document_bytes.add(bytes - bytes_before);
+        self.gauge_bytes(bytes);
+    }
+
+    fn gauge_bytes(&mut self, bytes: i64) {
+        let before = std::mem::replace(&mut self.gauged.1, bytes);
+        self.parts.metrics.document_bytes.add(bytes - before);
     }
 
     /// Something was written back.

@@ -191,6 +191,7 @@ impl Worker {
                     if self.singly {
                         active.run_singly();
                     }
+                    active.publish(self.index, &self.board);
                     self.active.insert(deployment.id, active);
                 }
             }

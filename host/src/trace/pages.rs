@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Error;
 use super::walk::{Events, Walk};
+use super::{Error, Expired};
 use crate::journal::Log;
 use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
@@ -28,6 +28,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Everything up to here has been looked at.
     pub next: Lsn,
+    /// What was asked for begins with something that has expired.
+    pub expired: Option<Expired>,
 }
 
 #[derive(Clone, Debug)]
@@ -141,7 +143,9 @@ fn page<T>(
     mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
 ) -> Result<Page<T>, Error> {
     let mut names = Names { registry, business: request.business, known: HashMap::new() };
-    let mut page = Page { items: Vec::new(), next: request.after };
+    // What expires while the page is read is told with the next one.
+    let expired = Expired::of(log).filter(|expired| request.after.next() < expired.first);
+    let mut page = Page { items: Vec::new(), next: request.after, expired };
     for item in Walk::new(log, request.after.next(), Lsn(u64::MAX), request.deadline) {
         let (lsn, frame) = match item {
             Ok(found) => found,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Error;
-use crate::journal::{Log, Scan};
+use crate::journal::{Error as JournalError, Log, ReadError, Scan};
 use crate::model::{Event, Frame, Lsn};
 
 /// Frames between two looks at the clock.
@@ -13,7 +13,8 @@ const CLOCK_FRAMES: u32 = 64;
 /// Frames that are read over rather than sought over: finding a position again reads a whole group.
 const SKIP_FRAMES: u64 = 1_024;
 
-/// Durable frames from a position up to another one; an error when the deadline is over.
+/// Durable frames from a position up to another one, as far as the journal still has them; an error when the deadline is
+/// over.
 pub(super) struct Walk {
     scan: Scan,
     to: Lsn,
@@ -23,7 +24,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub fn new(log: &Log, from: Lsn, to: Lsn, deadline: Instant) -> Walk {
-        Walk { scan: log.scan(from), to, deadline, frames: 0 }
+        Walk { scan: log.scan(from.max(log.first())), to, deadline, frames: 0 }
     }
 }
 
@@ -61,7 +62,10 @@ impl Events {
             _ => self.log.scan(lsn),
         };
         while let Some(item) = scan.next() {
-            let (at, frame) = item?;
+            let (at, frame) = match item {
+                Err(ReadError::Journal(JournalError::Released { .. })) => return Ok(None),
+                read => read?,
+            };
             if at < lsn {
                 continue;
             }

@@ -11,7 +11,7 @@ pub use decision::{decision, end, match_counts, reached};
 pub use deployment::{Known, activated_at, deployment, module};
 pub use person::{action, tag};
 pub use policy::{chain_entry, chain_step, policy};
-pub use record::{failed, found};
+pub use record::{expired, failed, found};
 pub use trace::trace;
 
 use jiff::Timestamp;

@@ -64,6 +64,7 @@ impl Worker {
 
     fn end_round(&mut self, round: &Round) {
         self.desk.finished = (round.position, round.done);
+        self.board.publish_desk(self.index, round.position);
         if let Some(control) = &round.control {
             self.desk.rules.apply(control);
             // Filters may have a new revision from here on.
