@@ -2,17 +2,20 @@
 //! retention may take, and base copies.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use fishpond::journal::Error;
 use fishpond::model::{Limits, Lsn, ShardSet, shard_of};
 use fishpond::scenario::{BUSINESS, small_limits};
-use fishpond_tests::{Deploy, Setup, World, flow, parts_equal};
+use fishpond::trace::{self, PageRequest, Question};
+use fishpond_tests::{Deploy, Handled, Setup, World, flow, parts_equal};
 
 /// As little as can be released is released as soon as it may.
 fn setup(workers: u64) -> Setup {
     let limits = Limits {
         workers,
         journal_segment_bytes: 8 << 20,
+        // What is in memory can be read although it was released.
+        journal_tail_bytes: 1 << 20,
         retention_bytes: 1,
         dedup_horizon_ms: 60_000,
         skew_future_ms: 60_000,
@@ -61,6 +64,12 @@ fn deploy_all(world: &World) {
     }
 }
 
+/// Inputs of `bo` that the deployment which stands still for that key has handled.
+fn stopped(world: &World) -> usize {
+    let of = |handled: &&Handled| handled.deployment == "stops" && *handled.record.key == *"bo";
+    world.handled().iter().filter(of).count()
+}
+
 fn copies(folder: &Path) -> usize {
     std::fs::read_dir(folder.join("base")).expect("a folder").count()
 }
@@ -89,7 +98,7 @@ fn a_start_reads_what_is_behind_the_checkpoint_though_the_beginning_is_gone() {
     let stored = world.stored();
     let behind = world.frames().iter().filter(|(lsn, _)| *lsn > stored).count() as u64;
     let before: Vec<_> = flow::PEOPLE.iter().chain(&["ann", "bo"]).flat_map(|person| world.documents(person)).collect();
-    let ends = world.ends("stops").len();
+    let handled = stopped(&world);
     world.close();
     for workers in [1, 2, 4] {
         let mut world = World::open(folder.path(), &setup(workers)).expect("it opens again");
@@ -103,10 +112,11 @@ fn a_start_reads_what_is_behind_the_checkpoint_though_the_beginning_is_gone() {
                 "{one:?}, {other:?}"
             );
         }
-        assert_eq!(world.ends("stops").len(), ends, "what stands still has read nothing");
+        world.rest();
+        assert_eq!(stopped(&world), handled, "what stands still has read nothing");
         let deployment = world.host.parts.registry.deployment(BUSINESS, "stops").expect("a deployment");
         assert_eq!(deployment.paused.shards, ShardSet::one(shard_of("bo")));
-        assert_eq!(world.host.workers.next_tick().is_some(), true, "a timer waits, from before the checkpoint");
+        assert!(world.host.workers.next_tick().is_some(), "a timer waits, from before the checkpoint");
         world.close();
     }
 }
@@ -201,16 +211,34 @@ fn a_store_from_an_older_base_copy_is_brought_up_by_the_journal_and_an_empty_one
 }
 
 #[test]
-fn the_journal_that_was_kept_names_what_is_gone() {
+fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut world = World::open(folder.path(), &setup(1)).expect("a world");
     deploy_all(&world);
-    for hour in [11, 12, 13] {
-        fill(&mut world, hour);
-        keep(&mut world);
-    }
-    let begins = first(&world);
-    let read = world.host.parts.log.scan(Lsn(1)).next().expect("an answer");
-    let Err(fishpond::journal::ReadError::Journal(Error::Released { first, .. })) = read else { panic!("it is read") };
-    assert_eq!(first, begins);
+    world.events(&["11:00:00 blacklist id=gone subject=eve actor=ann"]);
+    fill(&mut world, 11);
+    keep(&mut world);
+    world.events(&["11:00:30 blacklist id=kept subject=eve actor=bea"]);
+    world.rest();
+    // Identities are forgotten.
+    fill(&mut world, 15);
+    keep(&mut world);
+    let (log, registry) = (&world.host.parts.log, &world.host.parts.registry);
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let request = PageRequest { business: BUSINESS, after: Lsn::ZERO, limit: 10, deadline };
+    let page = trace::matches(log, registry, &request, None, Some("eve")).expect("a page");
+    let digest = registry.deployment(BUSINESS, "risk").expect("a deployment").newest().digest;
+    let found = &page.items[0];
+    let mut ids: Vec<&str> = found.found.events.iter().map(|event| &*event.id).collect();
+    ids.sort_unstable();
+    assert_eq!((page.items.len(), found.digest, ids), (1, digest, vec!["gone", "kept"]));
+    let expired = page.expired.expect("what is older has expired");
+    let gone = found.found.events.iter().find(|event| &*event.id == "gone").expect("an event").lsn;
+    assert!(gone < expired.first && expired.first == log.first() && expired.since.is_some(), "{gone}, {expired:?}");
+    let question = Question { business: BUSINESS, key: "eve", at: None, limit: 100, key_bytes: 256, deadline };
+    let traced = trace::trace(log, registry, &question).expect("a trace");
+    assert_eq!(traced.expired, Some(expired));
+    assert!(!traced.used.contains_key(&gone) && traced.used.len() == 1, "{:?}", traced.used);
+    let failed = trace::failed(log, registry, &request, None).expect("a page");
+    assert_eq!(failed.expired, Some(expired));
 }

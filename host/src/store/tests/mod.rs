@@ -8,6 +8,7 @@ mod dump;
 mod failing;
 mod key;
 mod layout;
+mod standing;
 mod writes;
 
 use std::path::Path;
