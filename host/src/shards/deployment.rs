@@ -49,7 +49,7 @@ impl Active {
     /// A deployment that has read nothing yet, in the shards of a worker.
     pub fn new(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts) -> Active {
         let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
-        let reader = Reader::new(&parts.log, shards, deployment.start, 0);
+        let reader = Reader::new(&parts.log, shards, begins(&deployment, deployment.start, &parts.log), 0);
         Active::with(deployment, parts, vec![reader], shelf, Settlements::default())
     }
 
@@ -64,7 +64,7 @@ impl Active {
         let groups = recovered.by_position(shards).into_iter();
         let reader = |(position, shards)| {
             let watermark = recovered.watermark(shards, position, deployment.start, ticks);
-            Reader::new(&parts.log, shards, position, watermark)
+            Reader::new(&parts.log, shards, begins(&deployment, position, &parts.log), watermark)
         };
         let readers = groups.map(reader).collect();
         Active::with(deployment, parts, readers, recovered.shelf, recovered.settlements)
@@ -282,6 +282,11 @@ impl Active {
         self.singly = true;
         self.loaded.iter_mut().for_each(|loaded| loaded.runner.run_singly());
     }
+}
+
+/// Whoever begins with the earliest begins with what the journal still has.
+fn begins(deployment: &Deployment, position: Lsn, log: &Log) -> Lsn {
+    if position == Lsn::ZERO && deployment.start == Lsn::ZERO { log.first().previous() } else { position }
 }
 
 /// A call has inputs of one export: neighbours of one kind go together.

@@ -70,6 +70,10 @@ fn stopped(world: &World) -> usize {
     world.handled().iter().filter(of).count()
 }
 
+fn paused(world: &World) -> ShardSet {
+    world.host.parts.registry.deployment(BUSINESS, "stops").expect("a deployment").paused.shards
+}
+
 fn copies(folder: &Path) -> usize {
     std::fs::read_dir(folder.join("base")).expect("a folder").count()
 }
@@ -98,7 +102,8 @@ fn a_start_reads_what_is_behind_the_checkpoint_though_the_beginning_is_gone() {
     let stored = world.stored();
     let behind = world.frames().iter().filter(|(lsn, _)| *lsn > stored).count() as u64;
     let before: Vec<_> = flow::PEOPLE.iter().chain(&["ann", "bo"]).flat_map(|person| world.documents(person)).collect();
-    let handled = stopped(&world);
+    let (handled, stands) = (stopped(&world), paused(&world));
+    assert!(stands.contains(shard_of("bo")) && stands != ShardSet::ALL, "{stands:?}");
     world.close();
     for workers in [1, 2, 4] {
         let mut world = World::open(folder.path(), &setup(workers)).expect("it opens again");
@@ -114,8 +119,7 @@ fn a_start_reads_what_is_behind_the_checkpoint_though_the_beginning_is_gone() {
         }
         world.rest();
         assert_eq!(stopped(&world), handled, "what stands still has read nothing");
-        let deployment = world.host.parts.registry.deployment(BUSINESS, "stops").expect("a deployment");
-        assert_eq!(deployment.paused.shards, ShardSet::one(shard_of("bo")));
+        assert_eq!(paused(&world), stands);
         assert!(world.host.workers.next_tick().is_some(), "a timer waits, from before the checkpoint");
         world.close();
     }
@@ -153,7 +157,9 @@ fn retention_waits_for_a_live_deployment_and_for_no_paused_one() {
 #[test]
 fn retention_waits_for_the_older_base_copy() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::open(folder.path(), &setup(1)).expect("a world");
+    // By age this time.
+    let limits = Limits { retention_bytes: 0, retention_ms: 60_000, ..setup(1).limits };
+    let mut world = World::open(folder.path(), &Setup { limits, ..setup(1) }).expect("a world");
     deploy_all(&world);
     fill(&mut world, 11);
     fill(&mut world, 12);
@@ -168,6 +174,27 @@ fn retention_waits_for_the_older_base_copy() {
     keep(&mut world);
     assert!(first(&world) > Lsn(1));
     assert!(world.host.keeper.copy().expect("the disk works").is_none(), "nothing has changed since the last one");
+}
+
+#[test]
+fn a_base_copy_is_taken_when_its_time_or_its_bytes_have_come() {
+    let hour = 3_600_000;
+    for (base_copy_ms, base_copy_bytes) in [(2 * hour, 1 << 40), (1_000 * hour, 15 << 20)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limits = Limits { retention_bytes: 0, base_copy_ms, base_copy_bytes, ..setup(1).limits };
+        let mut world = World::open(folder.path(), &Setup { limits, ..setup(1) }).expect("a world");
+        deploy_all(&world);
+        world.host.keeper.look();
+        assert!(!folder.path().join("base").exists(), "there is nothing to copy");
+        // Some 9 MB and an hour each.
+        let taken = [11, 12, 13].map(|hour| {
+            fill(&mut world, hour);
+            world.checkpoint();
+            world.host.keeper.look();
+            copies(folder.path())
+        });
+        assert_eq!(taken, [1, 1, 2], "{base_copy_ms} ms, {base_copy_bytes} bytes");
+    }
 }
 
 #[test]

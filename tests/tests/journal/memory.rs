@@ -1,8 +1,9 @@
 //! more state than memory. Documents of ten times their memory: the host runs and recovers inside the bound.
 
+use fishpond::journal::Failpoints;
 use fishpond::model::Limits;
 use fishpond::scenario::small_limits;
-use fishpond_tests::{Deploy, Setup, World};
+use fishpond_tests::{Deploy, Hold, Setup, World};
 
 const KEYS: usize = 400;
 
@@ -52,6 +53,30 @@ fn counts(world: &mut World) -> Vec<(u64, usize)> {
         (document.clock(), document.bytes())
     };
     (0..KEYS).map(|key| view(world, key)).collect()
+}
+
+/// The store is behind the journal, and the journal behind its disk: workers stop before they owe too much, and go on.
+#[test]
+fn workers_wait_for_the_write_back_beyond_dirty_bytes() {
+    let (folder, hold) = (tempfile::tempdir().expect("a folder"), Hold::default());
+    let limits = Limits { dirty_bytes: 256 << 10, ..small_limits() };
+    let failpoints = Failpoints { before_sync: Some(hold.failpoint()), ..Failpoints::default() };
+    let mut world = World::open(folder.path(), &Setup { limits, failpoints, ..Setup::seed(3, 4) }).expect("a world");
+    world.deploy(&Deploy::new("bad", "misbehave", "{}")).expect("it deploys");
+    world.sync();
+    let metrics = world.host.parts.metrics.clone();
+    let held = hold.begin();
+    let lines: Vec<String> =
+        (0..KEYS).map(|key| format!("10:00:00 do id=e{key} actor=k{key} {{\"do\": \"some_state\"}}")).collect();
+    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    while world.host.workers.step().expect("it works") {}
+    assert!(world.host.workers.waits() && metrics.write_back_waiting.get() == 1);
+    let owed = metrics.dirty_bytes.get();
+    assert!((256 << 10..(256 << 10) + BATCH_BYTES).contains(&owed), "{owed} bytes are dirty");
+    drop(held);
+    world.rest();
+    assert_eq!(world.handled().len(), KEYS);
+    assert_eq!(metrics.write_back_waiting.get(), 0);
 }
 
 #[test]

@@ -22,9 +22,9 @@ impl Keeper {
             let held = log.bytes_from(need.from).saturating_sub(log.bytes_from(point));
             metrics.retention_held_bytes.with_label_values(&[need.by]).set(held as i64);
         }
-        let needed = needs.iter().map(|need| need.from).min().unwrap_or(point);
-        if point.min(needed) > log.first() {
-            match log.release(point.min(needed)) {
+        let before = needs.iter().map(|need| need.from).fold(point, Lsn::min);
+        if before > log.first() {
+            match log.release(before) {
                 Ok(release) if release.segments > 0 => {
                     tracing::info!(first = %release.first, segments = release.segments, bytes = release.bytes, "old segments released");
                 }
@@ -51,7 +51,8 @@ impl Keeper {
             // Whoever has not been met by all workers may need everything.
             self.board.needs(deployment.id).unwrap_or(Some(Lsn(1)))
         });
-        needs.extend(needed.min().map(|from| Need { by: "deployment", from }));
+        // A position that never comes is needed by nobody.
+        needs.push(Need { by: "deployment", from: needed.min().unwrap_or(Lsn(u64::MAX)) });
         needs
     }
 }
