@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fishpond::model::{Limits, Lsn, ShardSet, shard_of};
 use fishpond::scenario::{BUSINESS, small_limits};
-use fishpond::trace::{self, PageRequest, Question};
+use fishpond::trace::{self, FailedFilter, PageRequest, Question};
 use fishpond_tests::{Deploy, Handled, Setup, World, flow, parts_equal};
 
 /// As little as can be released is released as soon as it may.
@@ -266,6 +266,6 @@ fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     let traced = trace::trace(log, registry, &question).expect("a trace");
     assert_eq!(traced.expired, Some(expired));
     assert!(!traced.used.contains_key(&gone) && traced.used.len() == 1, "{:?}", traced.used);
-    let failed = trace::failed(log, registry, &request, None).expect("a page");
+    let failed = trace::failed(log, registry, &request, FailedFilter::default()).expect("a page");
     assert_eq!(failed.expired, Some(expired));
 }
