@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
-//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `traces`, `host`: the handlers
+//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `traces`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -24,6 +24,7 @@ mod decisions;
 mod deployments;
 mod events;
 mod extract;
+mod failures;
 mod host;
 mod modules;
 mod observe;

@@ -33,6 +33,9 @@ pub struct FailedAsked {
     after: u64,
     limit: Option<u64>,
     deployment: Option<String>,
+    /// `trap`, `fuel`, or the code of the refusal.
+    code: Option<String>,
+    key: Option<String>,
 }
 
 #[utoipa::path(get, path = "/v1/{business}/matches", tag = "events", summary = "Matches, oldest first",
@@ -64,7 +67,8 @@ pub async fn failed(
     let deadline = api.scan_deadline();
     let scan = move |parts: &Parts| {
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
-        trace::failed(&parts.log, &parts.registry, &request, asked.deployment.as_deref())
+        let (deployment, code, key) = (asked.deployment.as_deref(), asked.code.as_deref(), asked.key.as_deref());
+        trace::failed(&parts.log, &parts.registry, &request, deployment, code, key)
     };
     let page = api.bounded(&api.pages, scan).await??;
     Ok(Json(FailedPage { failed: page.items.iter().map(view::failed).collect(), next: page.next.0 }))

@@ -187,6 +187,16 @@ impl From<trace::Error> for Refusal {
     }
 }
 
+impl From<trace::ResendError> for Refusal {
+    fn from(error: trace::ResendError) -> Refusal {
+        match error {
+            trace::ResendError::Trace(error) => error.into(),
+            trace::ResendError::Registry(error) => error.into(),
+            trace::ResendError::Journal(error) => error.into(),
+        }
+    }
+}
+
 impl From<registry::Error> for Refusal {
     fn from(error: registry::Error) -> Refusal {
         use registry::Error;

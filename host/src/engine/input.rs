@@ -9,6 +9,8 @@ use crate::model::{Document, Event, EventRef, Lsn, Op, Signalled, Timer, Via};
 #[derive(Clone)]
 pub struct Input {
     pub lsn: Lsn,
+    /// Of a declared replay: the position of the original.
+    pub replay_of: Option<Lsn>,
     pub key: Arc<str>,
     /// Index of the key's document in the call.
     pub document: usize,
@@ -119,7 +121,7 @@ impl Input {
             What::Settlement(settled) => (HOST.clone(), format!("settlement:{}", settled.action).into()),
             What::Action(judged) => (HOST.clone(), format!("action:{}", judged.action.id).into()),
         };
-        EventRef { lsn: self.lsn, source, id }
+        EventRef { lsn: self.replay_of.unwrap_or(self.lsn), source, id }
     }
 
     /// What handling the input does to its document, however it ends: a timer is gone. One that an earlier input of the

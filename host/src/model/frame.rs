@@ -104,6 +104,9 @@ pub enum Change {
     Retired {
         deployment: DeploymentId,
     },
+    /// An input that has failed is handled once more, at this frame's position and by the revision in force here. The reader's
+    /// place is otherwise untouched.
+    Resent(Arc<Resend>),
     /// Acts from this frame on.
     PolicyRevised {
         business: Box<str>,
@@ -122,6 +125,21 @@ pub enum Change {
         revision: u32,
         entries: Vec<ChainEntry>,
     },
+}
+
+/// A failed input that is a declared replay: its identity is the original's, so what it finds has the ids that the original
+/// would have had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resend {
+    pub deployment: DeploymentId,
+    /// Of the original.
+    pub position: Lsn,
+    /// Name of the subscription that it came by.
+    pub subscription: Box<str>,
+    /// As the original's record says; empty where it could not be found.
+    pub key: Box<str>,
+    /// Carried along, so that no reader looks for it in files.
+    pub event: Arc<Event>,
 }
 
 /// What a trap or spent fuel does to the deployment.
@@ -167,6 +185,8 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Debug)]
 pub struct InputRecord {
     pub lsn: Lsn,
+    /// Of a declared replay: the position of the original. Then `lsn` is that of the frame that asked for it.
+    pub replay_of: Option<Lsn>,
     /// The input's own time, milliseconds.
     pub time: u64,
     pub via: Via,
@@ -176,6 +196,13 @@ pub struct InputRecord {
     /// Empty where the key could not be found (then `end` says so).
     pub key: Box<str>,
     pub outcome: InputOutcome,
+}
+
+impl InputRecord {
+    /// The position of what it is an input of: a replay's is the original's.
+    pub fn origin(&self) -> Lsn {
+        self.replay_of.unwrap_or(self.lsn)
+    }
 }
 
 /// How an input reached the module.

@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 15] = [
+pub const HOST_CODES: [&str; 16] = [
     "done",
     "trap",
     "fuel",
@@ -38,6 +38,7 @@ pub const HOST_CODES: [&str; 15] = [
     "no_handler",
     "not_in_filter",
     "bad_event_type",
+    "not_subscribed",
 ];
 
 impl End {

@@ -29,6 +29,7 @@ mod progress;
 mod questions;
 mod reader;
 mod recovery;
+mod resent;
 mod shelf;
 mod station;
 mod ticks;

@@ -74,7 +74,8 @@ impl Facts {
             | Change::PolicyRevised { .. }
             | Change::ChainRevised { .. }
             | Change::GapAccepted { .. }
-            | Change::Alert { .. } => {}
+            | Change::Alert { .. }
+            | Change::Resent(_) => {}
         }
     }
 
@@ -136,7 +137,7 @@ impl Gathered {
             let document = self.documents.entry(outcome.deployment).or_default();
             record.outcome.ops.iter().for_each(|op| document.apply(op.clone()));
             let windows = judge.windows(outcome, record, document);
-            self.own(record.lsn, Some(judge.handled(lsn, outcome, record, windows)));
+            self.own(record.origin(), Some(judge.handled(lsn, outcome, record, windows)));
         }
         // What the frame itself says is right even where the journal does not reach back to the key's first change.
         for whole in outcome.wholes.iter().filter(|whole| *whole.key == *judge.key()) {
@@ -166,8 +167,8 @@ impl Gathered {
                 (lsn, Frame::Outcome(outcome)) if judge.deployment(outcome.deployment).is_some() => {
                     for record in outcome.inputs.iter().filter(|record| *record.key != *judge.key()) {
                         // A tick or an outcome is the position of many inputs that are none of this key's.
-                        if self.events.contains_key(&record.lsn)
-                            && let Some(handled) = self.own.get_mut(&record.lsn)
+                        if self.events.contains_key(&record.origin())
+                            && let Some(handled) = self.own.get_mut(&record.origin())
                         {
                             handled.push(judge.handled(lsn, &outcome, record, Vec::new()));
                         }

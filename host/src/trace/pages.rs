@@ -1,13 +1,13 @@
 //! Matches and failed inputs of a business, page by page in the order of the journal.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Error;
+use super::names::Names;
 use super::walk::{Events, Walk};
 use crate::journal::Log;
-use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
+use crate::model::{Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
 
 /// Which page.
@@ -48,12 +48,16 @@ pub struct FoundMatch {
 pub struct FailedInput {
     /// Of the event, or of the frame that led to the input.
     pub lsn: Lsn,
+    /// It is a replay that failed again: the position of the control frame that asked for it.
+    pub replayed_at: Option<Lsn>,
     pub deployment: Arc<str>,
     pub revision: u32,
     pub digest: Digest,
     pub key: Box<str>,
     pub via: Via,
     pub end: End,
+    /// Receive clock when it was handled, milliseconds.
+    pub at: u64,
     /// An event from outside, kept or not.
     pub outside: bool,
     /// None of an input that is no event of its own, or if the journal no longer has it.
@@ -73,7 +77,7 @@ pub fn matches(
     page(log, registry, request, |lsn, deployment, outcome, record, items| {
         items.extend(record.outcome.matches.iter().filter(wanted).map(|found| FoundMatch {
             lsn,
-            input: record.lsn,
+            input: record.origin(),
             deployment: deployment.clone(),
             revision: outcome.revision,
             digest: outcome.digest,
@@ -83,24 +87,31 @@ pub fn matches(
     })
 }
 
-/// Inputs that were refused, trapped or ran out of fuel, of all deployments or of one.
+/// Inputs that were refused, trapped or ran out of fuel: all, or of one deployment, with one code, of one key. A replay that
+/// failed again is one of its own.
 pub fn failed(
     log: &Log,
     registry: &Registry,
     request: &PageRequest<'_>,
     of: Option<&str>,
+    code: Option<&str>,
+    key: Option<&str>,
 ) -> Result<Page<FailedInput>, Error> {
+    let is = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| *text == *wanted);
     let mut page = page(log, registry, request, |_, deployment, outcome, record, items| {
-        if record.outcome.end != End::Done && of.is_none_or(|name| **deployment == *name) {
+        let end = &record.outcome.end;
+        if *end != End::Done && is(deployment, of) && is(end.code(), code) && is(&record.key, key) {
             items.push(FailedInput {
-                lsn: record.lsn,
+                lsn: record.origin(),
+                replayed_at: record.replay_of.map(|_| record.lsn),
                 deployment: deployment.clone(),
                 revision: outcome.revision,
                 digest: outcome.digest,
                 key: record.key.clone(),
                 via: record.via.clone(),
-                end: record.outcome.end.clone(),
+                end: end.clone(),
                 outside: false,
+                at: outcome.now,
                 event: None,
             });
         }
@@ -120,7 +131,7 @@ fn page<T>(
     request: &PageRequest<'_>,
     mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
 ) -> Result<Page<T>, Error> {
-    let mut names = Names { registry, business: request.business, known: HashMap::new() };
+    let mut names = Names::new(registry, request.business);
     let mut page = Page { items: Vec::new(), next: request.after };
     for item in Walk::new(log, request.after.next(), Lsn(u64::MAX), request.deadline) {
         let (lsn, frame) = match item {
@@ -139,22 +150,4 @@ fn page<T>(
         }
     }
     Ok(page)
-}
-
-/// Deployments of one business by their ids. Asked for one by one: a deployment may be younger than the scan.
-struct Names<'a> {
-    registry: &'a Registry,
-    business: &'a str,
-    known: HashMap<DeploymentId, Option<Arc<str>>>,
-}
-
-impl Names<'_> {
-    /// None for another business's.
-    fn get(&mut self, id: DeploymentId) -> Option<Arc<str>> {
-        let find = || {
-            let deployment = self.registry.by_id(id)?;
-            (*deployment.business == *self.business).then(|| deployment.name.clone())
-        };
-        self.known.entry(id).or_insert_with(find).clone()
-    }
 }

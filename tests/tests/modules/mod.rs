@@ -5,6 +5,7 @@ mod kinds;
 mod limits;
 mod misuse;
 mod pause;
+mod resend;
 mod signals;
 mod upload;
 mod workers;

@@ -6,6 +6,7 @@ mod alert;
 mod decision;
 mod deployment;
 mod events;
+mod failed;
 mod person;
 mod policy;
 mod problem;
@@ -22,6 +23,7 @@ pub use deployment::{
     QueryAnswer, Resume, Rollback, UsageView,
 };
 pub use events::{EventsAnswer, Rejected};
+pub use failed::{FailedInputView, FailedShown, ReplayView, ReplayedMatchView, ResendAnswer, ResendBody, ResentView};
 pub use person::{ActionAcknowledged, ActionView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};
 pub use policy::{
     ChainBody, ChainEntryBody, ChainStepView, ChainView, FallbackBody, MESSAGE_LASTS_S, MessageBody, OfflineBody,

@@ -2,6 +2,7 @@
 
 mod decision;
 mod deployment;
+mod failed;
 mod person;
 mod policy;
 mod record;
@@ -9,6 +10,7 @@ mod trace;
 
 pub use decision::{decision, end, match_counts, reached};
 pub use deployment::{Known, activated_at, deployment, module};
+pub use failed::{failures, resent};
 pub use person::{action, tag};
 pub use policy::{chain_entry, chain_step, policy};
 pub use record::{failed, found};

@@ -71,6 +71,7 @@ pub fn input(via: &Via, outside: bool) -> String {
 pub fn failed(failed: &FailedInput) -> FailedView {
     FailedView {
         position: failed.lsn.0,
+        replay: failed.replayed_at.map(|lsn| lsn.0),
         deployment: failed.deployment.to_string(),
         revision: failed.revision,
         digest: failed.digest.to_string(),
@@ -78,6 +79,7 @@ pub fn failed(failed: &FailedInput) -> FailedView {
         code: failed.end.code().to_owned(),
         reason: failed.end.message(),
         input: input(&failed.via, failed.outside),
+        at: time(failed.at),
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }
 }

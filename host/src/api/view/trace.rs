@@ -83,7 +83,7 @@ fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<MatchView
     let view = |found: &Match| {
         let found = FoundMatch {
             lsn: handled.lsn,
-            input: handled.record.lsn,
+            input: handled.record.origin(),
             deployment: verdict.deployment.clone(),
             revision: handled.revision,
             digest: handled.digest,
@@ -208,6 +208,9 @@ fn change(changed: &Changed) -> ChangeView {
         }
         What::Resumed { deployment, shards } => format!("deployment {deployment}: {shards} shards resumed"),
         What::Retired { deployment } => format!("deployment {deployment} retired"),
+        What::Resent { deployment, position, key } => {
+            format!("deployment {deployment}: the failed input {position} of key `{key}` resent")
+        }
         What::Policy { id, removed: true, .. } => format!("policy {id} removed"),
         What::Policy { id, revision, .. } => format!("policy {id}: revision {revision}"),
         What::Chain { part, revision, filters } => {

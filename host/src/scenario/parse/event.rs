@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::time::parse_time;
-use super::{BUSINESS, Step, json_or, split};
+use super::{BUSINESS, Resent, Step, json_or, split};
 use crate::outreach::PLATFORM;
 
 /// A deployment of the scenario's business, or `platform/NAME`.
@@ -89,6 +89,21 @@ pub fn deploy(verb: &str, rest: &str) -> Result<DeployStep, String> {
     };
     let configuration = json_or(rest, "{}")?;
     Ok(DeployStep { target: Target::parse(name), module: module.to_owned(), configuration, on_error, permissions })
+}
+
+pub fn resend(rest: &str) -> Result<Step, String> {
+    let usage = || "expected: resend DEPLOYMENT event=ID, or resend DEPLOYMENT all [code=CODE]".to_owned();
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (target, what) = match words[..] {
+        [target, "all"] => (target, Resent::All { code: None }),
+        [target, "all", code] => {
+            let code = code.strip_prefix("code=").ok_or_else(usage)?;
+            (target, Resent::All { code: Some(code.to_owned()) })
+        }
+        [target, event] => (target, Resent::Event(event.strip_prefix("event=").ok_or_else(usage)?.to_owned())),
+        _ => return Err(usage()),
+    };
+    Ok(Step::Resend { target: Target::parse(target), what })
 }
 
 pub fn query(rest: &str) -> Result<Step, String> {

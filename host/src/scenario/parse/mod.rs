@@ -37,6 +37,11 @@ pub enum Step {
         target: Target,
     },
     Event(Box<EventStep>),
+    /// What has failed is handled once more.
+    Resend {
+        target: Target,
+        what: Resent,
+    },
     Query {
         target: Target,
         query: String,
@@ -92,6 +97,16 @@ pub enum Deed {
     /// It reads nothing until it is let go.
     HoldBack,
     LetGo,
+}
+
+/// Which failed inputs of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resent {
+    /// By the event's id.
+    Event(String),
+    All {
+        code: Option<String>,
+    },
 }
 
 /// Milliseconds.
@@ -172,6 +187,7 @@ fn parse_step(line: &str, events: &mut u64) -> Result<Step, String> {
             *events += 1;
             event::event(rest, *events).map(|event| Step::Event(Box::new(event)))
         }
+        "resend" => event::resend(rest),
         "query" => event::query(rest),
         "pause" => operate(Deed::Pause, rest),
         "resume" => operate(Deed::Resume, rest),
@@ -194,7 +210,7 @@ fn parse_step(line: &str, events: &mut u64) -> Result<Step, String> {
         "checkpoint" => Ok(Step::Checkpoint),
         other => Err(format!(
             "`{other}` is no step: use deploy, repair, pause, resume, rollback, retire, hold-back or let-go for \
-             deployments; event, query or advance; policy, chain, channel or what-if; connect, disconnect, ack, slot, \
+             deployments; event, resend, query or advance; policy, chain, channel or what-if; connect, disconnect, ack, slot, \
              inbox or tags for persons; restart or checkpoint"
         )),
     }
@@ -324,6 +340,8 @@ mod tests {
             ("event 10:00:00 visit actor", "neither"),
             ("event 10:00:00 visit {\"a\"", "not JSON"),
             ("wait 5", "is no step"),
+            ("resend r", "expected: resend"),
+            ("resend r e1", "expected: resend"),
             ("pause a b", "nothing more"),
             ("advance", "expected: advance"),
             ("advance soon", "is no length"),

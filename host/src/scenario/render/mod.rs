@@ -26,6 +26,9 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
     let time = format_time(record.time);
     let input = format!("{} key={}", input(record, ids), record.key);
     let mut lines = Vec::new();
+    if record.replay_of.is_some() {
+        lines.push(format!("{time} {by} replay {input}"));
+    }
     if record.outcome.late {
         lines.push(format!("{time} {by} late {input}"));
     }
@@ -63,7 +66,7 @@ fn input(record: &InputRecord, ids: &BTreeMap<Lsn, String>) -> String {
         Via::Signal { name, sender, .. } => format!("signal={name} from={sender}"),
         Via::Settlement(action) => format!("settlement={}", short(*action)),
         // A derived event has no frame of its own, and the frame that holds it may hold several.
-        Via::Subscription(_) => format!("event={}", ids.get(&record.lsn).map_or("derived", String::as_str)),
+        Via::Subscription(_) => format!("event={}", ids.get(&record.origin()).map_or("derived", String::as_str)),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Runs the steps of a scenario against a real host in a temporary folder.
 //!
-//! - `modules`: what may be deployed; `deployments`, `outreach`, `person`: the steps about them
+//! - `modules`: what may be deployed; `deployments`, `outreach`, `person`, `resend`: the steps about them
 
 mod deployments;
 mod modules;
 mod outreach;
 mod person;
+mod resend;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -136,6 +137,7 @@ impl<'m> Run<'m> {
             Step::Repair(deploy) => self.repair(deploy)?,
             Step::Operate { deed, target } => self.operate(*deed, target)?,
             Step::Event(event) => self.event(event)?,
+            Step::Resend { target, what } => self.resend(target, what)?,
             Step::Query { target, query, key, parameters } => self.query(target, query, key, parameters)?,
             Step::Advance(advance) => self.advance(*advance)?,
             Step::Policy { id, change } => self.policy(id, change)?,
