@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
-//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `traces`, `host`: the handlers
+//! - `events` (with `cloudevents`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `captures`, `traces`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -17,6 +17,7 @@ mod answer;
 mod auth;
 pub mod body;
 mod bounds;
+mod captures;
 mod chains;
 mod cloudevents;
 mod cors;
@@ -56,11 +57,12 @@ pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
 pub use user_token::UserKeys;
+pub use view::policy_json;
 
 use crate::channels::Hub;
 use crate::journal::Log;
 use crate::model::Limits;
-use crate::model::ports::{Ask, Submit, Watch};
+use crate::model::ports::{Ask, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
@@ -89,6 +91,7 @@ pub struct Parts {
     pub submit: Arc<dyn Submit>,
     pub ask: Arc<dyn Ask>,
     pub watch: Arc<dyn Watch>,
+    pub capture: Arc<dyn Capture>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
     pub book: Arc<Book>,

@@ -291,13 +291,11 @@ impl Failure {
     }
 }
 
+/// Each failure with what became of it, and from where to go on if those were not all.
+pub type Answers = (Vec<(Failure, Asked)>, Option<Lsn>);
+
 /// Resends what the query finds and may be resent; the answers are shown when the last of the positions is durable.
-pub fn resend(
-    log: &Log,
-    registry: &Registry,
-    query: &FailureQuery<'_>,
-    by: &str,
-) -> Result<(Vec<(Failure, Asked)>, Option<Lsn>), ResendError> {
+pub fn resend(log: &Log, registry: &Registry, query: &FailureQuery<'_>, by: &str) -> Result<Answers, ResendError> {
     let mut resending = registry.resending();
     // What was resent a moment ago must be found.
     log.wait_committed(resending.last())?;

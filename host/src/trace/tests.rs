@@ -258,7 +258,7 @@ fn failed_inputs_are_shown_with_their_events() {
     past.durable();
     let list = |of: Option<&str>| {
         let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: far() };
-        let page = failed(&past.log, &past.registry, &request, of).expect("a page");
+        let page = failed(&past.log, &past.registry, &request, of, None, None).expect("a page");
         let summary = |item: FailedInput| {
             (item.lsn, item.end.code().to_owned(), item.event.expect("the event").subject.to_string())
         };

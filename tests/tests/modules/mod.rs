@@ -1,5 +1,6 @@
 //! What a module may do, and what becomes of one that does something else.
 
+mod capture;
 mod equal;
 mod kinds;
 mod limits;

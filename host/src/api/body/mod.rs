@@ -3,6 +3,7 @@
 //! Times are RFC 3339 texts in UTC, positions are numbers of the journal. What is absent is left out.
 
 mod alert;
+mod capture;
 mod decision;
 mod deployment;
 mod events;
@@ -14,6 +15,7 @@ mod records;
 mod trace;
 
 pub use alert::{AlertList, AlertView};
+pub use capture::{CaptureAnswer, CapturedModuleView};
 pub use decision::{
     ActionStory, CandidateView, ChainRevisionsView, DecisionPage, DecisionSummary, DecisionView, EndView,
     MatchCountsView, OriginView, ReachedView, SentView,

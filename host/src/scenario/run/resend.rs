@@ -22,8 +22,9 @@ impl Run<'_> {
             }
             Resent::All { code } => (None, code.as_deref()),
         };
+        let business = self.of(target).to_owned();
         let query = FailureQuery {
-            business: target.business,
+            business: &business,
             deployment: Some(&target.name),
             code,
             key: None,
