@@ -14,7 +14,8 @@ use super::answer::line;
 use super::body::Problem;
 use super::refusal::Refusal;
 use super::{
-    actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, persons, policies, queries, records, traces,
+    actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, persons, policies,
+    queries, records, traces,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -12,8 +12,8 @@ use super::extract::BodyLimit;
 use super::observe::{Access, Route, observe};
 use super::refusal::Refusal;
 use super::{
-    Api, Parts, actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, openapi, persons, policies,
-    queries, records, traces,
+    Api, Parts, actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, openapi,
+    persons, policies, queries, records, traces,
 };
 
 /// Time for a request that compiles or tries a module, instead of `request_ms`: a large component takes minutes.

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Error, Registry};
+use super::{Error, PLATFORM, Registry};
 use crate::model::{Change, Control, Digest, Lsn, check_name};
-
-/// The business of what serves all others.
-const PLATFORM: &str = "platform";
 
 /// A module of a business. Immutable.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -66,6 +66,8 @@ struct TimerBody {
     position: u64,
     number: u32,
     state_version: u32,
+    #[serde(default)]
+    hops: u8,
 }
 
 /// Values of a person's document that begin so hold what waits.
@@ -124,6 +126,7 @@ pub fn write(
             position: position(timer.at),
             number: timer.number,
             state_version: timer.state_version,
+            hops: timer.hops,
         };
         body.timers.insert(name.to_string(), timer);
     }
@@ -166,6 +169,7 @@ pub fn read(text: &str, ids: &dyn Fn(&str) -> anyhow::Result<DeploymentId>) -> a
             at: place(timer.position),
             number: timer.number,
             state_version: timer.state_version,
+            hops: timer.hops,
         };
         parts.timers.push((name.into(), timer));
     }

@@ -121,6 +121,8 @@ pub enum Unfit {
     Timer,
     #[error("it is a settlement, which tells of a delivery: that has ended and ends once")]
     Settlement,
+    #[error("it is a signal, which belongs to what its sender has done: resend the event behind it where that failed")]
+    Signal,
     #[error("its event is derived: resend the outside event behind it where that failed")]
     Derived,
     #[error("the journal no longer keeps its event (retention)")]
@@ -134,6 +136,7 @@ impl Unfit {
         match self {
             Unfit::Timer => "timer",
             Unfit::Settlement => "settlement",
+            Unfit::Signal => "signal",
             Unfit::Derived => "derived",
             Unfit::Released => "beyond_retention",
             Unfit::Done => "already_done",
@@ -250,7 +253,10 @@ impl Reading<'_> {
             event: None,
             replays: Vec::new(),
             released: false,
-            changed: !did.ops.is_empty() || !did.matches.is_empty() || !did.published.is_empty(),
+            changed: !did.ops.is_empty()
+                || !did.matches.is_empty()
+                || !did.published.is_empty()
+                || !did.signals.is_empty(),
         });
     }
 
@@ -270,6 +276,11 @@ impl Reading<'_> {
 }
 
 impl Failure {
+    /// Where it is an event: did it come from outside?
+    pub fn is_outside(&self) -> bool {
+        self.event.is_some() || self.released
+    }
+
     /// What asking for it now would come to; None: it may be resent.
     fn standing(&self) -> Option<Asked> {
         if let Some(last) = self.replays.last() {
@@ -282,6 +293,7 @@ impl Failure {
         let unfit = match &self.via {
             Via::Timer(_) => Unfit::Timer,
             Via::Settlement(_) => Unfit::Settlement,
+            Via::Signal { .. } => Unfit::Signal,
             Via::Subscription(_) if self.released => Unfit::Released,
             Via::Subscription(_) if self.event.is_none() => Unfit::Derived,
             Via::Subscription(_) if self.end == End::Done && self.changed => Unfit::Done,

@@ -21,8 +21,8 @@ pub struct FailedShown {
 /// One failed input with its replays.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FailedInputView {
-    /// `event`, `timer NAME`, `settlement ACTION`.
-    pub via: String,
+    /// `event`, `derived event`, `timer NAME`, `signal NAME from KEY`, `settlement ACTION`.
+    pub input: String,
     /// Of an event: by which subscription it came.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subscription: String,

@@ -89,7 +89,7 @@ async fn x_27_a_failed_event_is_shown_and_resent_once() {
     let shown: body::FailedShown = harness.get("/v1/demo/failed-events/risk/6").await.parse();
     assert_eq!(shown.event.as_ref().map(|event| (&*event.id, event.position)), Some(("e6", 6)));
     let [input] = &shown.inputs[..] else { panic!("{shown:?}") };
-    assert_eq!((&*input.via, &*input.subscription, &*input.key), ("event", "sub", "user:1"));
+    assert_eq!((&*input.input, &*input.subscription, &*input.key), ("event", "sub", "user:1"));
     assert_eq!((&*input.code, &*input.reason, input.replays.len()), ("bad_event", "no reason given", 0));
     let resend = |body: &'static str| harness.post("/v1/demo/failed-events/resend", "application/json", body);
     let answer: body::ResendAnswer = resend(r#"{"deployment":"risk","position":6}"#).await.parse();

@@ -2,7 +2,7 @@
 
 use super::{record, time};
 use crate::api::body::{FailedInputView, FailedShown, ReplayView, ReplayedMatchView, ResentView};
-use crate::model::{End, Lsn, Via};
+use crate::model::{End, Lsn};
 use crate::trace::{Asked, Failure, Replay};
 
 /// What failed at one position in one deployment.
@@ -19,11 +19,7 @@ pub fn failures(position: Lsn, deployment: &str, failures: &[Failure]) -> Failed
 fn failure(failure: &Failure) -> FailedInputView {
     let end = &failure.end;
     FailedInputView {
-        via: match &failure.via {
-            Via::Subscription(_) => "event".to_owned(),
-            Via::Timer(name) => format!("timer {name}"),
-            Via::Settlement(action) => format!("settlement {action}"),
-        },
+        input: record::input(&failure.via, failure.is_outside()),
         subscription: failure.subscription.to_string(),
         key: failure.key.to_string(),
         revision: failure.revision,

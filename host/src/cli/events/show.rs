@@ -69,7 +69,7 @@ fn pair((name, value): (&str, &String)) -> String {
 }
 
 fn input_lines(input: &FailedInputView) -> Vec<String> {
-    let by = if input.subscription.is_empty() { input.via.clone() } else { format!("by `{}`", input.subscription) };
+    let by = if input.subscription.is_empty() { input.input.clone() } else { format!("by `{}`", input.subscription) };
     let key = if input.key.is_empty() { "(no key)" } else { &input.key };
     let late = if input.late { ", late" } else { "" };
     let fuel = input.fuel.map_or(String::new(), |fuel| format!(", {fuel} units of fuel"));
@@ -109,7 +109,7 @@ mod tests {
         let shown: FailedShown = serde_json::from_str(
             r#"{"position":12,"deployment":"c2c","event":{"position":12,"source":"app","id":"e-1","type":"seen",
                "actor":"ann","time":"T1","received":"T2","extensions":{"zone":"x"},"data":{"a":1}},
-               "inputs":[{"via":"event","subscription":"sub","key":"ann","revision":1,"digest":"0123456789abcdef",
+               "inputs":[{"input":"event","subscription":"sub","key":"ann","revision":1,"digest":"0123456789abcdef",
                "code":"fuel","reason":"too long","fuel":50,"at":"T3","replays":[
                {"position":14,"at":"T4","by":"ops","code":"trap","reason":"boom","revision":1},
                {"position":18,"at":"T5","by":"ops","code":"done","revision":2,"late":true,

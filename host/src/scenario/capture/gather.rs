@@ -9,7 +9,7 @@ use crate::codec::{Interner, decode_document};
 use crate::model::outreach::{Cause, Deed, Outreach, Owner, Report};
 use crate::model::ports::{CaptureError, CaptureRequest, CaptureWhat};
 use crate::model::{
-    Change, Control, DeploymentId, Document, Event, Frame, InputRecord, Lsn, Op, Outcome, Tick, shard_of,
+    Change, Control, DeploymentId, Document, Event, Frame, InputRecord, Lsn, Op, Outcome, Tick, Via, shard_of,
 };
 use crate::outreach::{PLATFORM, Rules};
 use crate::registry::Deployment;
@@ -172,6 +172,11 @@ impl<'a> Reading<'a> {
             self.captured.insert(deployment.id, deployment);
             self.derived_from.insert(lsn);
             for record in &inside {
+                if let Via::Signal { sender, .. } = &record.via
+                    && *sender != self.key
+                {
+                    return Err(elsewhere(record.lsn));
+                }
                 self.matches.extend(record.outcome.matches.iter().map(|found| found.id));
                 if self.range.contains(record.lsn) {
                     self.wanted.insert(record.lsn);
