@@ -122,6 +122,7 @@ limits! {
     write_back_rows = 2_000, "rows", "one batch of the write-back";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
+    resend_inputs = 1_000, "inputs", "failed inputs that one request looks at to resend them; it says where the next one goes on";
     page_items = 1_000, "items", "one page of a list";
 }
 

@@ -13,7 +13,7 @@ const CLOCK_FRAMES: u32 = 64;
 /// Frames that are read over rather than sought over: finding a position again reads a whole group.
 const SKIP_FRAMES: u64 = 1_024;
 
-/// Durable frames from a position up to another one; an error when the deadline is over.
+/// Durable frames from a position, or the oldest that is kept, up to another one; an error when the deadline is over.
 pub(super) struct Walk {
     scan: Scan,
     to: Lsn,
@@ -23,7 +23,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub fn new(log: &Log, from: Lsn, to: Lsn, deadline: Instant) -> Walk {
-        Walk { scan: log.scan(from), to, deadline, frames: 0 }
+        Walk { scan: log.scan(from.max(log.first())), to, deadline, frames: 0 }
     }
 }
 
@@ -55,6 +55,9 @@ impl Events {
 
     /// None if the journal does not have it (any more), or the position is no event's.
     pub fn get(&mut self, lsn: Lsn) -> Result<Option<Arc<Event>>, Error> {
+        if lsn < self.log.first() {
+            return Ok(None);
+        }
         let near = |at: Lsn| at < lsn && lsn.0 - at.0 <= SKIP_FRAMES;
         let mut scan = match self.open.take() {
             Some((scan, at)) if near(at) => scan,

@@ -171,7 +171,8 @@ fn found(once: Option<&str>) -> Match {
 
 fn record(lsn: u64, via: Via, end: End) -> InputRecord {
     let outcome = InputOutcome { late: lsn == 2, ..InputOutcome::without_effects(end) };
-    InputRecord { lsn: Lsn(lsn), time: 5, via, hops: u8::MAX - lsn as u8, key: "k".into(), outcome }
+    let replay_of = (lsn > 300).then(|| Lsn(lsn - 300));
+    InputRecord { lsn: Lsn(lsn), replay_of, time: 5, via, hops: u8::MAX - lsn as u8, key: "k".into(), outcome }
 }
 
 fn outcome(inputs: Vec<InputRecord>) -> Outcome {
