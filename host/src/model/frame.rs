@@ -140,6 +140,8 @@ pub struct Resend {
     pub key: Box<str>,
     /// Carried along, so that no reader looks for it in files.
     pub event: Arc<Event>,
+    /// It had waited for its order and failed when it was handed over: it does not come too late now.
+    pub handed_over: bool,
 }
 
 /// What a trap or spent fuel does to the deployment.

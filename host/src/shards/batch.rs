@@ -153,7 +153,7 @@ pub(super) struct Gather {
     pub(super) batch: Batch,
     pub(super) inputs: Vec<Input>,
     /// Of the last tick that the reader has passed, milliseconds.
-    watermark: u64,
+    pub(super) watermark: u64,
 }
 
 impl Gather {
@@ -305,7 +305,7 @@ impl Gather {
         }
     }
 
-    fn add(&mut self, lsn: Lsn, key: Arc<str>, what: What, bytes: usize) {
+    pub(super) fn add(&mut self, lsn: Lsn, key: Arc<str>, what: What, bytes: usize) {
         let fresh = self.batch.keys.len();
         let document = *self.batch.index.entry(key.clone()).or_insert(fresh);
         if document == fresh {

@@ -2,6 +2,8 @@
 //! input at the frame's position, with the identity of the original.
 
 use super::batch::{Gather, Wanted, routed_key};
+use super::keeping;
+use crate::engine::What;
 use crate::model::{End, InputOutcome, InputRecord, Lsn, Resend, ShardSet, Via, shard_of};
 use crate::router::Routed;
 
@@ -20,7 +22,7 @@ impl Gather {
             }
             found = true;
             if shards.contains(shard_of(routed_key(&routed, &resend.event))) {
-                self.routed(lsn, &resend.event, routed, wanted.plan);
+                self.replayed(lsn, resend, routed, wanted);
             }
         });
         let home = if resend.key.is_empty() { &resend.event.id } else { &resend.key };
@@ -29,6 +31,23 @@ impl Gather {
         }
         self.inputs[inputs..].iter_mut().for_each(|input| input.replay_of = Some(resend.position));
         self.batch.bad[bad..].iter_mut().for_each(|(_, record)| record.replay_of = Some(resend.position));
+    }
+
+    /// Handled at once, also where its like wait for their order: that has passed it. What came too late for it, and was not
+    /// handed over, is late again.
+    fn replayed(&mut self, lsn: Lsn, resend: &Resend, routed: Routed, wanted: &Wanted<'_>) {
+        let event = &resend.event;
+        match routed {
+            Routed::Input { subscription, key, data }
+                if keeping::is_ordered(wanted.plan, subscription)
+                    && (resend.handed_over || event.time >= self.watermark) =>
+            {
+                let bytes = event.data.len() + event.subject.len() + event.actor.len() + event.id.len();
+                let what = What::Event { event: event.clone(), subscription, data, from: None };
+                self.add(lsn, key.into(), what, bytes);
+            }
+            routed => self.routed(lsn, event, routed, wanted.plan),
+        }
     }
 }
 

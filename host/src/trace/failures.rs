@@ -224,7 +224,7 @@ impl Reading<'_> {
         let end = &record.outcome.end;
         let failed = *end != End::Done || (record.outcome.late && self.query.position.is_some());
         failed
-            && self.query.position.is_none_or(|position| record.lsn == position)
+            && self.query.position.is_none_or(|position| record.origin() == position)
             && self.query.key.is_none_or(|key| *record.key == *key)
             && self.query.code.is_none_or(|code| *end.code() == *code)
     }
@@ -235,11 +235,11 @@ impl Reading<'_> {
             return;
         }
         let subscription = self.names.subscription(outcome, &record.via);
-        let original = (outcome.deployment, record.lsn, subscription.clone(), record.key.clone());
+        let original = (outcome.deployment, record.origin(), subscription.clone(), record.key.clone());
         self.index.insert(original, self.items.len());
         let did = &record.outcome;
         self.items.push(Failure {
-            lsn: record.lsn,
+            lsn: record.origin(),
             id: outcome.deployment,
             deployment,
             revision: outcome.revision,
@@ -322,7 +322,8 @@ pub fn resend(log: &Log, registry: &Registry, query: &FailureQuery<'_>, by: &str
                 let Some(event) = item.event.clone() else { continue };
                 let (deployment, position) = (item.id, item.lsn);
                 let (subscription, key) = (item.subscription.clone(), item.key.clone());
-                let resend = Resend { deployment, position, subscription, key, event };
+                let handed_over = matches!(item.via, Via::HandedOver { .. });
+                let resend = Resend { deployment, position, subscription, key, event, handed_over };
                 Asked::Resent(resending.resend(resend, by)?)
             }
         };

@@ -122,6 +122,7 @@ fn write_change(writer: &mut Writer, change: &Change) {
             writer.text(&resend.subscription);
             writer.text(&resend.key);
             write_event(writer, &resend.event);
+            writer.flag(resend.handed_over);
         }
     }
 }
@@ -192,6 +193,7 @@ fn read_change(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Change>
             subscription: reader.boxed("resent subscription")?,
             key: reader.boxed("resent key")?,
             event: Arc::new(read_event(reader, interner)?),
+            handed_over: reader.flag("handed over")?,
         })),
         _ => return reader.error("change"),
     })

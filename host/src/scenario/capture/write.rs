@@ -184,11 +184,16 @@ impl Writer<'_> {
 
     fn event(&mut self, lsn: Lsn, event: &Event, queued: bool) {
         let verb = if queued { "queue" } else { "event" };
-        let time = if event.time_replaced { "-".to_owned() } else { format_time(event.time) };
+        // Of one whose time was replaced what its producer said: it is replaced again.
+        let said = if event.time_replaced { event.claimed } else { Some(event.time) };
+        let time = said.map_or_else(|| "-".to_owned(), format_time);
         let mut line =
             format!("{verb} {time} {} id={} source={}", quoted(&event.kind), quoted(&event.id), quoted(&event.source));
         if *event.business == *PLATFORM && *self.gathered.business != *PLATFORM {
             line.push_str(&format!(" business={PLATFORM}"));
+        }
+        if !event.intake.is_empty() {
+            line.push_str(&format!(" intake={}", quoted(&event.intake)));
         }
         for (name, value) in [("subject", &event.subject), ("actor", &event.actor), ("scene", &event.scene)] {
             if !value.is_empty() {
