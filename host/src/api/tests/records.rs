@@ -109,7 +109,7 @@ async fn x_27_a_failed_event_is_shown_and_resent_once() {
     assert_eq!((answer.resent, &*answer.inputs[0].status), (0, "replayed"));
     let shown: body::FailedShown = harness.get("/v1/demo/failed-events/risk/6").await.parse();
     let replay = &shown.inputs[0].replays[0];
-    assert_eq!((replay.position, &*replay.by, &*replay.code, replay.revision), (9, "operator", "done", Some(1)));
+    assert_eq!((replay.position, &*replay.by, &*replay.code, replay.revision), (9, "ops", "done", Some(1)));
     assert_eq!(replay.matches.iter().map(|found| &*found.name).collect::<Vec<_>>(), ["high_risk"]);
 }
 

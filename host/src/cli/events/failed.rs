@@ -118,7 +118,7 @@ mod tests {
         let failed = |deployment: &str, code: &str| -> FailedView {
             serde_json::from_value(
                 serde_json::json!({"position": 1, "deployment": deployment, "revision": 1, "digest": "0",
-                "key": "k", "code": code, "reason": "r"}),
+                "key": "k", "code": code, "reason": "r", "at": "2026-07-01T10:00:02Z"}),
             )
             .expect("a body")
         };
@@ -145,7 +145,10 @@ mod tests {
         );
         assert!(line(&failed, true).starts_with(r#"{"position":12,"deployment":"c2c""#));
         let signalled = FailedView { event: None, input: "signal word from u:2".to_owned(), ..failed.clone() };
-        assert!(line(&signalled, false).ends_with("\n    signal word from u:2  [revision 2, module 0123456789ab]"));
+        assert!(
+            line(&signalled, false)
+                .ends_with("\n    signal word from u:2  [at 2026-07-01T10:00:02Z, revision 2, module 0123456789ab]")
+        );
         let gone = FailedView { event: None, key: "u:1".to_owned(), ..failed };
         assert!(line(&gone, false).contains("u:1  bad_event") && line(&gone, false).contains("no longer kept"));
     }
