@@ -26,6 +26,7 @@ pub use crowd::{Act, Crowd};
 pub use foreign::{Foreign, NODE, PYTHON, node, python, script};
 pub use model::{Found, Model, Rule};
 pub use producer::{Pace, Producer, Record};
+pub use program::fishpond as program;
 pub use stream::{Came, Stream};
 pub use wire::{Answer, Wire};
 

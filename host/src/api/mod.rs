@@ -3,8 +3,8 @@
 //! # Layout
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
-//! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `traces`, `host`: the
-//!   handlers
+//! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `captures`,
+//!   `traces`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -18,6 +18,7 @@ mod answer;
 mod auth;
 pub mod body;
 mod bounds;
+mod captures;
 mod chains;
 mod cloudevents;
 mod cors;
@@ -25,6 +26,7 @@ mod decisions;
 mod deployments;
 mod events;
 mod extract;
+mod failures;
 mod host;
 mod intakes;
 mod modules;
@@ -58,11 +60,12 @@ pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
 pub use user_token::UserKeys;
+pub use view::policy_json;
 
 use crate::channels::Hub;
 use crate::journal::Log;
 use crate::model::Limits;
-use crate::model::ports::{Ask, Submit, Watch};
+use crate::model::ports::{Ask, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
@@ -91,6 +94,7 @@ pub struct Parts {
     pub submit: Arc<dyn Submit>,
     pub ask: Arc<dyn Ask>,
     pub watch: Arc<dyn Watch>,
+    pub capture: Arc<dyn Capture>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
     pub book: Arc<Book>,

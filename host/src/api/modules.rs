@@ -14,6 +14,7 @@ use super::cloudevents::essence;
 use super::extract::{Content, NoParameters, Parameters, Place};
 use super::refusal::Refusal;
 use super::view;
+use crate::model::Digest;
 
 const CONTENT_TYPES: [&str; 2] = ["application/wasm", "application/octet-stream"];
 
@@ -50,6 +51,19 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let message =
         format!("the content type `{given}` is not accepted: send the module as {}", CONTENT_TYPES.join(" or "));
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message))
+}
+
+#[utoipa::path(get, path = "/v1/{business}/modules/{digest}", tag = "deployments", summary = "A module's component",
+    responses((status = 200, description = "Its bytes", body = Vec<u8>, content_type = "application/wasm")))]
+pub async fn component(
+    State(api): State<Arc<Api>>,
+    Place((business, digest)): Place<(String, String)>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Result<Response, Refusal> {
+    let digest = Digest::parse(&digest)
+        .ok_or_else(|| Refusal::bad_request("bad_path", "the digest has 64 hexadecimal digits"))?;
+    let bytes = api.blocking(move |parts| parts.registry.component(&business, digest)).await??;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPES[0])], bytes).into_response())
 }
 
 #[utoipa::path(get, path = "/v1/{business}/modules", tag = "deployments", summary = "List modules, oldest first",

@@ -14,7 +14,8 @@ use super::answer::line;
 use super::body::Problem;
 use super::refusal::Refusal;
 use super::{
-    actions, alerts, chains, decisions, deployments, events, host, modules, persons, policies, queries, records, traces,
+    actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, persons, policies,
+    queries, records, traces,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -23,7 +24,7 @@ const SCHEME: &str = "token";
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// What each part of a path is.
-const PATH_PARTS: [(&str, &str); 8] = [
+const PATH_PARTS: [(&str, &str); 10] = [
     ("business", "who owns it: 1 to 63 of a-z, 0-9 and -"),
     ("name", "of the deployment: 1 to 63 of a-z, 0-9 and -"),
     ("query", "as the module names it"),
@@ -31,6 +32,8 @@ const PATH_PARTS: [(&str, &str); 8] = [
     ("id", "of the policy: 1 to 63 of a-z, 0-9 and -"),
     ("action", "32 hexadecimal digits"),
     ("user", "the person, as matches name them"),
+    ("digest", "64 hexadecimal digits: SHA-256 of the component"),
+    ("position", "a number of the journal"),
     ("slot", "place in the app: 1 to 63 of a-z, 0-9 and -"),
 ];
 
@@ -48,7 +51,7 @@ const PATH_PARTS: [(&str, &str); 8] = [
         policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
         chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
         persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace,
-        records::matches, records::failed, host::limits, host::metrics, host::healthz, host::readyz, document
+        records::matches, records::failed, failures::show, failures::resend, captures::capture, modules::component, host::limits, host::metrics, host::healthz, host::readyz, document
     ),
     components(schemas(Problem)),
     modifiers(&Common)

@@ -33,6 +33,9 @@ pub struct FailedAsked {
     after: u64,
     limit: Option<u64>,
     deployment: Option<String>,
+    /// `trap`, `fuel`, or the code of the refusal.
+    code: Option<String>,
+    key: Option<String>,
     /// Those that came too late instead: for their order, or for a window.
     #[serde(default)]
     late: bool,
@@ -69,7 +72,8 @@ pub async fn failed(
     let deadline = api.scan_deadline();
     let scan = move |parts: &Parts| {
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
-        let filter = FailedFilter { deployment: asked.deployment.as_deref(), late: asked.late };
+        let (deployment, code, key) = (asked.deployment.as_deref(), asked.code.as_deref(), asked.key.as_deref());
+        let filter = FailedFilter { deployment, code, key, late: asked.late };
         trace::failed(&parts.log, &parts.registry, &request, filter)
     };
     let page = api.bounded(&api.pages, scan).await??;

@@ -8,7 +8,7 @@ use super::body::{DiagnosticView, Problem};
 use super::reading::Faults;
 use crate::engine::{ConfigureError, Diagnostic, UploadError};
 use crate::model::NameError;
-use crate::model::ports::{AskError, SubmitError};
+use crate::model::ports::{AskError, CaptureError, SubmitError};
 use crate::{channels, journal, outreach, registry, trace};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -183,6 +183,29 @@ impl From<trace::Error> for Refusal {
         match error {
             trace::Error::Read(_) => Refusal::host(error.to_string()),
             trace::Error::Deadline => Refusal::limit(StatusCode::SERVICE_UNAVAILABLE, "request_ms", error.to_string()),
+        }
+    }
+}
+
+impl From<CaptureError> for Refusal {
+    fn from(error: CaptureError) -> Refusal {
+        let message = error.to_string();
+        match error {
+            CaptureError::Nothing { .. } => Refusal::new(StatusCode::NOT_FOUND, "nothing_recorded", message),
+            CaptureError::BeyondRetention { .. } => Refusal::new(StatusCode::GONE, "beyond_retention", message),
+            CaptureError::Elsewhere { .. } => Refusal::new(StatusCode::CONFLICT, "not_alone", message),
+            CaptureError::Deadline => Refusal::limit(StatusCode::SERVICE_UNAVAILABLE, "request_ms", message),
+            CaptureError::Read(_) => Refusal::host(message),
+        }
+    }
+}
+
+impl From<trace::ResendError> for Refusal {
+    fn from(error: trace::ResendError) -> Refusal {
+        match error {
+            trace::ResendError::Trace(error) => error.into(),
+            trace::ResendError::Registry(error) => error.into(),
+            trace::ResendError::Journal(error) => error.into(),
         }
     }
 }

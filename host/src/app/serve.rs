@@ -11,6 +11,7 @@ use crate::api;
 use crate::config::{self, Config};
 use crate::journal::Log;
 use crate::outreach::Dispatching;
+use crate::scenario;
 use crate::shards::{Keeping, Shards};
 
 /// Requests that have begun get this long to end.
@@ -102,7 +103,10 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
     let shards = Shards::start(workers).context("cannot start the workers")?;
     let dispatching = Dispatching::start(dispatcher).context("cannot start the dispatcher")?;
     let keeping = Keeping::start(keeper).context("cannot start the keeper")?;
+    let capture =
+        scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
     let router = api::router(api::Parts {
+        capture: std::sync::Arc::new(capture),
         registry: parts.registry,
         log: parts.log,
         submit: intake,

@@ -76,7 +76,7 @@ fn inputs(crowd: &crowd::Crowd, from: u64, to: u64) -> (Arc<Vec<Input>>, Vec<Arc
             keys.len() - 1
         });
         let what = What::Event { event: Arc::new(event), subscription: 0, data: None, from: None };
-        Input { lsn: Lsn(number + 1), key, document, what }
+        Input { lsn: Lsn(number + 1), replay_of: None, key, document, what }
     };
     let inputs = (from..to).zip(crowd.events(from, to)).map(input).collect();
     (Arc::new(inputs), keys)

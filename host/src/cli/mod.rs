@@ -3,6 +3,7 @@
 
 mod alert;
 mod bench;
+mod capture;
 mod chain;
 mod client;
 mod decision;
@@ -107,11 +108,12 @@ enum Command {
     /// Be an app for one person: its token, its actions
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Send events, and list those that could not be handled
+    /// Send events; list, show and resend those that could not be handled
     #[command(subcommand)]
     Events(events::EventsCommand),
     Matches(matches::MatchesArgs),
     Trace(trace::TraceArgs),
+    Capture(capture::CaptureArgs),
     Test(TestArgs),
     Bench(BenchArgs),
     Limits(limits::LimitsArgs),
@@ -144,6 +146,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(command, &global),
         Command::Matches(arguments) => matches::run(&arguments, &global),
         Command::Trace(arguments) => trace::run(arguments, &global),
+        Command::Capture(arguments) => capture::run(&arguments, &global),
         Command::Test(arguments) => local::test(TestArgs { json: global.json, ..arguments }),
         Command::Bench(arguments) => local::bench(BenchArgs { json: global.json, ..arguments }),
         Command::Limits(arguments) => limits::run(&arguments, &global),

@@ -21,8 +21,8 @@ pub struct TestArgs {
     /// Scenario files, or folders of modules
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// A built module that scenarios name, may be repeated
-    #[arg(long = "module", value_name = "FILE.wasm")]
+    /// A built module that scenarios name, or a folder of such files; may be repeated
+    #[arg(long = "module", visible_alias = "modules", value_name = "FILE.wasm|FOLDER")]
     pub modules: Vec<PathBuf>,
     /// Write the answers into the files instead of comparing
     #[arg(long)]

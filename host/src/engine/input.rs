@@ -9,6 +9,8 @@ use crate::model::{Document, Event, EventRef, Lsn, Op, Signalled, Timer, TimerCl
 #[derive(Clone)]
 pub struct Input {
     pub lsn: Lsn,
+    /// Of a declared replay: the position of the original.
+    pub replay_of: Option<Lsn>,
     pub key: Arc<str>,
     /// Index of the key's document in the call.
     pub document: usize,
@@ -153,8 +155,12 @@ impl Input {
         EventRef { lsn: self.origin(), source, id }
     }
 
-    /// The position that the input came with: its own, unless it has waited for the watermark.
+    /// The position that the input came with: its own, unless it is a replay or has waited for the watermark.
     pub(super) fn origin(&self) -> Lsn {
+        self.replay_of.unwrap_or(self.waited_from())
+    }
+
+    fn waited_from(&self) -> Lsn {
         match &self.what {
             What::Event { from: Some(from), .. } => from.lsn,
             _ => self.lsn,
@@ -165,7 +171,7 @@ impl Input {
     /// are handed over in the order of time, so the tick that hands them over may fire it too.
     pub(super) fn sets_at(&self, clock: TimerClock) -> Lsn {
         match clock {
-            TimerClock::Event => self.origin(),
+            TimerClock::Event => self.waited_from(),
             TimerClock::Receive => self.lsn,
         }
     }

@@ -104,6 +104,9 @@ pub enum Change {
     Retired {
         deployment: DeploymentId,
     },
+    /// An input that has failed is handled once more, at this frame's position and by the revision in force here. The reader's
+    /// place is otherwise untouched.
+    Resent(Arc<Resend>),
     /// Acts from this frame on.
     PolicyRevised {
         business: Box<str>,
@@ -122,6 +125,23 @@ pub enum Change {
         revision: u32,
         entries: Vec<ChainEntry>,
     },
+}
+
+/// A failed input that is a declared replay: its identity is the original's, so what it finds has the ids that the original
+/// would have had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resend {
+    pub deployment: DeploymentId,
+    /// Of the original.
+    pub position: Lsn,
+    /// Name of the subscription that it came by.
+    pub subscription: Box<str>,
+    /// As the original's record says; empty where it could not be found.
+    pub key: Box<str>,
+    /// Carried along, so that no reader looks for it in files.
+    pub event: Arc<Event>,
+    /// It had waited for its order and failed when it was handed over: it does not come too late now.
+    pub handed_over: bool,
 }
 
 /// What a trap or spent fuel does to the deployment.
@@ -167,6 +187,8 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Debug)]
 pub struct InputRecord {
     pub lsn: Lsn,
+    /// Of a declared replay: the position of the original. Then `lsn` is that of the frame that asked for it.
+    pub replay_of: Option<Lsn>,
     /// The input's own time, milliseconds.
     pub time: u64,
     pub via: Via,
@@ -197,6 +219,16 @@ pub enum Via {
 }
 
 impl Via {
+    /// Number of the subscription by which an event came, at once or after waiting.
+    pub fn subscription(&self) -> Option<u32> {
+        match self {
+            Via::Subscription(number) | Via::Kept(number) | Via::HandedOver { subscription: number, .. } => {
+                Some(*number)
+            }
+            Via::Timer(_) | Via::Signal { .. } | Via::Settlement(_) => None,
+        }
+    }
+
     /// Was it a tick that brought the input?
     pub fn is_by_tick(&self) -> bool {
         matches!(self, Via::Timer(_) | Via::HandedOver { .. })
@@ -204,11 +236,12 @@ impl Via {
 }
 
 impl InputRecord {
-    /// The position that the input came with; `lsn` is where it was handled.
+    /// The position that the input came with, a replay's is the original's; `lsn` is where it was handled.
     pub fn origin(&self) -> Lsn {
-        match self.via {
-            Via::HandedOver { from, .. } => from,
-            _ => self.lsn,
+        match (self.replay_of, &self.via) {
+            (Some(original), _) => original,
+            (None, Via::HandedOver { from, .. }) => *from,
+            (None, _) => self.lsn,
         }
     }
 

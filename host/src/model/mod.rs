@@ -17,7 +17,7 @@ pub mod window;
 
 pub use document::{Document, Op, Timer, Value};
 pub use event::{DEFAULT_INTAKE, Event, EventRef};
-pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Start, Tick, Via, Whole};
+pub use frame::{Change, Control, Frame, InputRecord, Mark, OnError, Outcome, Resend, Start, Tick, Via, Whole};
 pub use guard::{Gap, Guard, OnLag, OnQuarantine, PauseCause};
 pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, ShardId, ShardSet, check_name, shard_of};
 pub use limits::Limits;

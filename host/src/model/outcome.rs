@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// Codes under which the host itself ends an input, besides the names of limits. A module may not refuse by them.
-pub const HOST_CODES: [&str; 16] = [
+pub const HOST_CODES: [&str; 17] = [
     "done",
     "trap",
     "fuel",
@@ -39,6 +39,7 @@ pub const HOST_CODES: [&str; 16] = [
     "not_in_filter",
     "bad_event_type",
     LATE,
+    "not_subscribed",
 ];
 
 /// The input came behind the watermark that its order waits for; also how a late `observe` is listed.

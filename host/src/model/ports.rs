@@ -186,6 +186,62 @@ pub struct Sample {
     pub at: u64,
 }
 
+/// Makes a scenario file of what is recorded.
+pub trait Capture: Send + Sync {
+    fn capture(&self, request: &CaptureRequest) -> Result<Captured, CaptureError>;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaptureRequest {
+    pub business: Box<str>,
+    /// None, of a position: that of the input there.
+    pub key: Option<Box<str>>,
+    /// This one alone, without what policies and chains did.
+    pub deployment: Option<Box<str>>,
+    pub what: CaptureWhat,
+    pub deadline: std::time::Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CaptureWhat {
+    /// By the receive clock, milliseconds, both inclusive.
+    Around { from: u64, to: u64 },
+    /// A single input.
+    Position(Lsn),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Captured {
+    /// The scenario file.
+    pub text: String,
+    /// Those that it deploys.
+    pub modules: Vec<CapturedModule>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CapturedModule {
+    pub business: String,
+    /// `name@version`, as the scenario names it.
+    pub name: String,
+    pub digest: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CaptureError {
+    #[error("nothing is recorded of this key then; the journal reaches back to {since}")]
+    Nothing { since: Box<str> },
+    #[error(
+        "this is beyond what the journal keeps (retention): it reaches back to position {first}, {since}, and a document is known from its first change behind a checkpoint there"
+    )]
+    BeyondRetention { first: Lsn, since: Box<str> },
+    #[error("position {position} cannot be captured with the rest: {why}")]
+    Elsewhere { position: Lsn, why: String },
+    #[error("reading the journal took longer than one request may (`request_ms`)")]
+    Deadline,
+    #[error("the journal cannot be read: {0}")]
+    Read(String),
+}
+
 /// Looks at the shards from outside.
 pub trait Watch: Send + Sync {
     /// None for a deployment that no worker has met yet.

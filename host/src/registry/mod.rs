@@ -11,6 +11,7 @@ mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+mod resending;
 mod revise;
 mod upload;
 
@@ -20,11 +21,12 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use alerts::{AlertKey, HOST, OpenAlert, PLATFORM, advice};
 pub use deployment::{DeployRequest, Deployment, Paused, Revision};
 pub use error::Error;
+pub use resending::Resending;
 pub use upload::Uploaded;
 
 use crate::engine::{Engine, Module, Runner};
@@ -46,6 +48,8 @@ pub struct Registry {
     state: RwLock<State>,
     /// Rises with every change, so that workers look only then.
     generation: AtomicU64,
+    /// The last declared replay since the host was opened; whoever resends holds it.
+    resent: Mutex<Lsn>,
 }
 
 #[derive(Default)]
@@ -70,7 +74,8 @@ impl Registry {
     ) -> std::io::Result<Registry> {
         let files = ModuleFiles::open(folder)?;
         let (state, generation) = (RwLock::default(), AtomicU64::new(1));
-        Ok(Registry { log, engine, files, limits, clock, state, generation })
+        let resent = Mutex::default();
+        Ok(Registry { log, engine, files, limits, clock, state, generation, resent })
     }
 
     /// Applies a control frame that the journal already holds.
@@ -215,7 +220,8 @@ impl Registry {
             }
             // Kept by `outreach`, but for what they publish.
             change @ Change::PolicyRevised { .. } => state.published.apply(change),
-            Change::ChainRevised { .. } => {}
+            // An input for readers is the second of these.
+            Change::ChainRevised { .. } | Change::Resent(_) => {}
         }
         Ok(())
     }

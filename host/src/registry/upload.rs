@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Error, Registry};
+use super::{Error, PLATFORM, Registry};
 use crate::model::{Change, Control, Digest, Lsn, check_name};
 
 /// A module of a business. Immutable.
@@ -36,6 +36,15 @@ impl Uploaded {
 }
 
 impl Registry {
+    /// A module's component, as it is stored. For a business its own and those of the platform, whose filters judge for all.
+    pub fn component(&self, business: &str, digest: Digest) -> Result<Vec<u8>, Error> {
+        let known = |uploaded: &&Arc<Uploaded>| {
+            uploaded.digest == digest && (*uploaded.business == *business || *uploaded.business == *PLATFORM)
+        };
+        self.read().modules.iter().find(known).ok_or_else(|| Error::NoModule(digest.to_string()))?;
+        Ok(self.files.read(digest)?)
+    }
+
     /// Checks, compiles, describes and stores a module. The same bytes again are the same module: nothing is changed.
     pub fn upload(&self, business: &str, wasm: &[u8], by: &str) -> Result<Arc<Uploaded>, Error> {
         check_name("business", business)?;

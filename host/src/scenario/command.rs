@@ -29,6 +29,7 @@ pub struct Played {
 
 /// Plays everything; `report` is told of each file as it ends. Errors are those that keep all from playing.
 pub fn play(plan: &TestPlan, mut report: impl FnMut(&Played)) -> anyhow::Result<Vec<Played>> {
+    let plan = &TestPlan { modules: files_of(&plan.modules)?, ..plan.clone() };
     let mut modules = Modules::new()?;
     for file in &plan.modules {
         add(&mut modules, file)?;
@@ -47,6 +48,24 @@ pub fn play(plan: &TestPlan, mut report: impl FnMut(&Played)) -> anyhow::Result<
         played
     };
     Ok(files.into_iter().map(play).collect())
+}
+
+/// Files as they are, and the modules of folders.
+fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut inside: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        inside.retain(|file| file.extension().is_some_and(|extension| extension == "wasm"));
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
 }
 
 /// Is a module of this package's name among the built ones?

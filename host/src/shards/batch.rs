@@ -13,7 +13,7 @@ use crate::engine::{Input, What};
 use crate::journal::ReadError;
 use crate::model::outreach::{Deed, Outreach};
 use crate::model::{
-    DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Outcome, Plan, ShardSet,
+    Change, DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Outcome, Plan, ShardSet,
     Signalled, Tick, Timer, TimerClock, Via, shard_of,
 };
 use crate::registry::Registry;
@@ -134,6 +134,7 @@ impl Batch {
             }
             records.push(InputRecord {
                 lsn: input.lsn,
+                replay_of: input.replay_of,
                 time: input.time(),
                 via: input.via().unwrap_or(Via::Subscription(0)),
                 hops: input.hops(),
@@ -148,11 +149,11 @@ impl Batch {
 }
 
 /// A batch under collection.
-struct Gather {
-    batch: Batch,
-    inputs: Vec<Input>,
+pub(super) struct Gather {
+    pub(super) batch: Batch,
+    pub(super) inputs: Vec<Input>,
     /// Of the last tick that the reader has passed, milliseconds.
-    watermark: u64,
+    pub(super) watermark: u64,
 }
 
 impl Gather {
@@ -179,11 +180,16 @@ impl Gather {
                     }
                 });
             }
-            Frame::Control(control) => facts::of_control(lsn, control, wanted.registry, |business, event| {
-                if own(business) {
-                    self.event(lsn, &Arc::new(event), wanted, shards);
+            Frame::Control(control) => {
+                if let Change::Resent(resend) = &control.change {
+                    self.resent(lsn, resend, wanted, shards);
                 }
-            }),
+                facts::of_control(lsn, control, wanted.registry, |business, event| {
+                    if own(business) {
+                        self.event(lsn, &Arc::new(event), wanted, shards);
+                    }
+                });
+            }
             Frame::Input(_) | Frame::Report(_) | Frame::Mark(_) => {}
         }
         true
@@ -229,7 +235,7 @@ impl Gather {
         });
     }
 
-    fn routed(&mut self, lsn: Lsn, event: &Arc<Event>, routed: Routed, plan: &Plan) {
+    pub(super) fn routed(&mut self, lsn: Lsn, event: &Arc<Event>, routed: Routed, plan: &Plan) {
         match routed {
             Routed::Input { subscription, key, .. } if keeping::is_ordered(plan, subscription) => {
                 if event.time < self.watermark {
@@ -251,7 +257,15 @@ impl Gather {
                 let end = End::Refused { code: code.into(), message: message.into() };
                 let outcome = InputOutcome::without_effects(end);
                 let via = Via::Subscription(subscription);
-                let record = InputRecord { lsn, time: event.time, via, hops: event.hops, key: "".into(), outcome };
+                let record = InputRecord {
+                    lsn,
+                    replay_of: None,
+                    time: event.time,
+                    via,
+                    hops: event.hops,
+                    key: "".into(),
+                    outcome,
+                };
                 self.batch.bad.push((self.inputs.len(), record));
             }
         }
@@ -291,14 +305,14 @@ impl Gather {
         }
     }
 
-    fn add(&mut self, lsn: Lsn, key: Arc<str>, what: What, bytes: usize) {
+    pub(super) fn add(&mut self, lsn: Lsn, key: Arc<str>, what: What, bytes: usize) {
         let fresh = self.batch.keys.len();
         let document = *self.batch.index.entry(key.clone()).or_insert(fresh);
         if document == fresh {
             self.batch.keys.push(key.clone());
         }
         self.batch.bytes += bytes + key.len();
-        self.inputs.push(Input { lsn, key, document, what });
+        self.inputs.push(Input { lsn, replay_of: None, key, document, what });
     }
 }
 
@@ -323,7 +337,7 @@ fn take_turns(due: &mut Vec<Due>, sets_timers: bool) {
 }
 
 /// An input belongs to its key's shard; one without a usable key to that of its event's id.
-fn routed_key<'a>(routed: &'a Routed, event: &'a Event) -> &'a str {
+pub(super) fn routed_key<'a>(routed: &'a Routed, event: &'a Event) -> &'a str {
     match routed {
         Routed::Input { key, .. } => key,
         Routed::Bad { .. } => &event.id,

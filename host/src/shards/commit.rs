@@ -143,7 +143,15 @@ mod tests {
         let value = Value { bytes: vec![0; bytes].into(), expires: None };
         let ops = vec![Op::Set { name: "a".into(), value }];
         let outcome = InputOutcome { ops, ..InputOutcome::without_effects(End::Done) };
-        InputRecord { lsn: Lsn(lsn), time: 0, via: Via::Subscription(0), hops: 0, key: "k".into(), outcome }
+        InputRecord {
+            lsn: Lsn(lsn),
+            replay_of: None,
+            time: 0,
+            via: Via::Subscription(0),
+            hops: 0,
+            key: "k".into(),
+            outcome,
+        }
     }
 
     #[test]

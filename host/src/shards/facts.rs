@@ -150,7 +150,10 @@ pub fn of_control(lsn: Lsn, control: &Control, registry: &Registry, mut found: i
         Change::Alert { .. } => return of_alert(lsn, control, found),
         Change::Resumed { deployment: id, shards } => (deployment(*id), "resumed", json!({"shards": shards.len()})),
         Change::Retired { deployment: id } => (deployment(*id), "retired", json!({})),
-        Change::ModuleUploaded { .. } | Change::PolicyRevised { .. } | Change::ChainRevised { .. } => return,
+        Change::ModuleUploaded { .. }
+        | Change::PolicyRevised { .. }
+        | Change::ChainRevised { .. }
+        | Change::Resent(_) => return,
     };
     let Some((business, name)) = named else { return };
     let mut data = more;

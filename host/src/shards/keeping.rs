@@ -63,7 +63,15 @@ pub fn late(lsn: Lsn, event: &Event, subscription: u32, key: Box<str>, watermark
     );
     let end = End::Refused { code: LATE.into(), message: message.into() };
     let outcome = InputOutcome { late: true, ..InputOutcome::without_effects(end) };
-    InputRecord { lsn, time: event.time, via: Via::Subscription(subscription), hops: event.hops, key, outcome }
+    InputRecord {
+        lsn,
+        replay_of: None,
+        time: event.time,
+        via: Via::Subscription(subscription),
+        hops: event.hops,
+        key,
+        outcome,
+    }
 }
 
 /// Puts inputs into their documents: no module is called. One that a document has no room for is refused.
@@ -154,7 +162,13 @@ mod tests {
     }
 
     fn input(lsn: u64, number: usize, time: u64) -> Input {
-        Input { lsn: Lsn(lsn), key: "k".into(), document: 0, what: keep(&plan(), Lsn(lsn), &event(time), 0, number) }
+        Input {
+            lsn: Lsn(lsn),
+            key: "k".into(),
+            document: 0,
+            replay_of: None,
+            what: keep(&plan(), Lsn(lsn), &event(time), 0, number),
+        }
     }
 
     #[test]

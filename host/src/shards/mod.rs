@@ -1,7 +1,7 @@
 //! Where events become outcomes: intake, the worker and its readers, documents, write-back, recovery.
 //!
 //! In the order of an event's way: `intake` (with `dedup`) appends it; `worker` meets it through a `reader`, gathers a
-//! `batch`, runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
+//! `batch` (with what was `resent`), runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
 //! documents to the store; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
 //! to; `ticks` let time pass for the timers of the `agenda`; `recovery` rebuilds all of it from the journal. `questions`
 //! are answered in between, `progress` says how far everybody is. There are several `workers`, each at a `station` with
@@ -34,6 +34,7 @@ mod progress;
 mod questions;
 mod reader;
 mod recovery;
+mod resent;
 mod shelf;
 mod standing;
 mod station;

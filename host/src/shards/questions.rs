@@ -35,8 +35,8 @@ impl Worker {
         }
     }
 
-    /// Runs on the revision and document at the reader's position, at the receive clock: an idle key has no later input that could
-    /// tell the time.
+    /// Runs on the revision and document at the reader's position, at the last tick if that is later: an idle key has no
+    /// input that could tell the time.
     fn query(&mut self, question: &Question) -> Result<Answer, AskError> {
         let last = self.parts.log.last();
         let named = |active: &&mut Active| {
@@ -54,7 +54,7 @@ impl Worker {
             name: question.query.clone(),
             key: question.key.clone(),
             parameters: question.parameters.clone(),
-            time: document.clock().max(self.parts.time.now()),
+            time: document.clock().max(self.parts.time.last().now),
         };
         let loaded = Worker::loaded_for(active, &self.parts, read.next(), shard_of(&question.key))
             .map_err(|failure| host(failure.0))?;

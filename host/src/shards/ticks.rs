@@ -88,6 +88,14 @@ impl Timekeeper {
         self.state().next(&self.limits)
     }
 
+    /// Writes a tick as another host has written it, for captured scenarios. The last tick stays the newest.
+    pub fn replay(&self, tick: Tick) -> Result<(), journal::Error> {
+        let mut state = self.state();
+        state.times.last_lsn = self.log.append(Frame::Tick(tick))?;
+        state.times.last = tick;
+        Ok(())
+    }
+
     /// Writes a tick if one is due.
     pub fn tick(&self) -> Result<bool, journal::Error> {
         let mut state = self.state();

@@ -150,6 +150,7 @@ impl Past {
     pub fn record(&self, lsn: Lsn, key: &str, end: End) -> InputRecord {
         InputRecord {
             lsn,
+            replay_of: None,
             time: self.now(),
             via: Via::Subscription(0),
             hops: 0,

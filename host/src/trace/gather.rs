@@ -84,7 +84,8 @@ impl Facts {
             | Change::PolicyRevised { .. }
             | Change::ChainRevised { .. }
             | Change::GapAccepted { .. }
-            | Change::Alert { .. } => {}
+            | Change::Alert { .. }
+            | Change::Resent(_) => {}
         }
     }
 

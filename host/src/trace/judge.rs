@@ -136,6 +136,11 @@ impl<'a> Judge<'a> {
                 let filters = entries.iter().map(|entry| entry.filter.clone()).collect();
                 What::Chain { part: part.to_string().into(), revision: *revision, filters }
             }
+            Change::Resent(resend) => What::Resent {
+                deployment: name(resend.deployment)?,
+                position: resend.position,
+                key: resend.key.clone(),
+            },
         };
         Some(Changed { lsn, at: control.at, by: control.by.clone(), what })
     }

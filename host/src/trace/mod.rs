@@ -4,10 +4,12 @@
 //! Everything here reads durable frames from the files, from a position on to the end: exact, with a cost that grows
 //! with the journal. Whoever asks gives a deadline, so that no question runs for ever.
 
+mod failures;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gather;
 mod judge;
+mod names;
 mod pages;
 mod verdict;
 mod walk;
@@ -19,6 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use failures::{Asked, Ended, Failure, FailureQuery, Failures, Replay, ResendError, Unfit, failures, resend};
 pub use pages::{FailedFilter, FailedInput, FoundMatch, Page, PageRequest, failed, matches};
 pub use verdict::{Answer, Handled, Verdict, WindowTotals};
 
@@ -144,6 +147,12 @@ pub enum What {
     },
     Retired {
         deployment: Arc<str>,
+    },
+    /// A failed input, by its position and key.
+    Resent {
+        deployment: Arc<str>,
+        position: Lsn,
+        key: Box<str>,
     },
     Policy {
         id: Box<str>,

@@ -1,13 +1,13 @@
 //! Matches and failed inputs of a business, page by page in the order of the journal.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::names::Names;
 use super::walk::{Events, Walk};
 use super::{Error, Expired};
 use crate::journal::Log;
-use crate::model::{DeploymentId, Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
+use crate::model::{Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
 
 /// Which page.
@@ -50,6 +50,8 @@ pub struct FoundMatch {
 pub struct FailedInput {
     /// Of the event, or of the frame that led to the input.
     pub lsn: Lsn,
+    /// It is a replay that failed again: the position of the control frame that asked for it.
+    pub replayed_at: Option<Lsn>,
     pub deployment: Arc<str>,
     pub revision: u32,
     pub digest: Digest,
@@ -58,6 +60,8 @@ pub struct FailedInput {
     /// `Done` where it was only late for a window.
     pub end: End,
     pub late: bool,
+    /// Receive clock when it was handled, milliseconds.
+    pub at: u64,
     /// An event from outside, kept or not.
     pub outside: bool,
     /// None of an input that is no event of its own, or if the journal no longer has it.
@@ -92,6 +96,8 @@ pub fn matches(
 pub struct FailedFilter<'a> {
     /// Only of this deployment.
     pub deployment: Option<&'a str>,
+    pub code: Option<&'a str>,
+    pub key: Option<&'a str>,
     /// Those that came too late instead: for their order, or for a window that would have observed them.
     pub late: bool,
 }
@@ -100,11 +106,13 @@ impl FailedFilter<'_> {
     fn wants(&self, deployment: &str, record: &InputRecord) -> bool {
         let outcome = &record.outcome;
         let listed = if self.late { outcome.late } else { outcome.end != End::Done };
-        listed && self.deployment.is_none_or(|name| *deployment == *name)
+        let is = |one: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| one == wanted);
+        listed && is(deployment, self.deployment) && is(outcome.end.code(), self.code) && is(&record.key, self.key)
     }
 }
 
-/// Inputs that were refused, trapped or ran out of fuel; or those that were late.
+/// Inputs that were refused, trapped or ran out of fuel; or those that were late. A replay that failed again is one of its
+/// own.
 pub fn failed(
     log: &Log,
     registry: &Registry,
@@ -115,6 +123,7 @@ pub fn failed(
         if filter.wants(deployment, record) {
             items.push(FailedInput {
                 lsn: record.origin(),
+                replayed_at: record.replay_of.map(|_| record.lsn),
                 deployment: deployment.clone(),
                 revision: outcome.revision,
                 digest: outcome.digest,
@@ -123,6 +132,7 @@ pub fn failed(
                 end: record.outcome.end.clone(),
                 outside: false,
                 late: record.outcome.late,
+                at: outcome.now,
                 event: None,
             });
         }
@@ -142,7 +152,7 @@ fn page<T>(
     request: &PageRequest<'_>,
     mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
 ) -> Result<Page<T>, Error> {
-    let mut names = Names { registry, business: request.business, known: HashMap::new() };
+    let mut names = Names::new(registry, request.business);
     // What expires while the page is read is told with the next one.
     let expired = Expired::of(log).filter(|expired| request.after.next() < expired.first);
     let mut page = Page { items: Vec::new(), next: request.after, expired };
@@ -163,22 +173,4 @@ fn page<T>(
         }
     }
     Ok(page)
-}
-
-/// Deployments of one business by their ids. Asked for one by one: a deployment may be younger than the scan.
-struct Names<'a> {
-    registry: &'a Registry,
-    business: &'a str,
-    known: HashMap<DeploymentId, Option<Arc<str>>>,
-}
-
-impl Names<'_> {
-    /// None for another business's.
-    fn get(&mut self, id: DeploymentId) -> Option<Arc<str>> {
-        let find = || {
-            let deployment = self.registry.by_id(id)?;
-            (*deployment.business == *self.business).then(|| deployment.name.clone())
-        };
-        self.known.entry(id).or_insert_with(find).clone()
-    }
 }

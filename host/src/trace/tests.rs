@@ -260,7 +260,7 @@ fn failed_inputs_are_shown_with_their_events() {
     past.durable();
     let filtered = |of: Option<&str>, late: bool| {
         let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: far() };
-        let filter = FailedFilter { deployment: of, late };
+        let filter = FailedFilter { deployment: of, late, ..FailedFilter::default() };
         let page = failed(&past.log, &past.registry, &request, filter).expect("a page");
         let summary = |item: FailedInput| {
             (item.lsn, item.end.code().to_owned(), item.event.expect("the event").subject.to_string())

@@ -56,6 +56,9 @@ impl Events {
 
     /// None if the journal does not have it (any more), or the position is no event's.
     pub fn get(&mut self, lsn: Lsn) -> Result<Option<Arc<Event>>, Error> {
+        if lsn < self.log.first() {
+            return Ok(None);
+        }
         let near = |at: Lsn| at < lsn && lsn.0 - at.0 <= SKIP_FRAMES;
         let mut scan = match self.open.take() {
             Some((scan, at)) if near(at) => scan,

@@ -19,7 +19,7 @@ fn runner(configuration: &str) -> Runner {
 }
 
 fn input(document: usize, what: What) -> Input {
-    Input { lsn: Lsn(9), key: "ann".into(), document, what }
+    Input { lsn: Lsn(9), replay_of: None, key: "ann".into(), document, what }
 }
 
 fn timer(name: &str, does: &str, number: u32) -> (Box<str>, Timer) {

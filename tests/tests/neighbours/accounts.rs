@@ -31,9 +31,12 @@ fn x_04_faults_are_counted_and_shown_and_the_fifth_is_an_alert() {
         view["usage"]["fuel"].as_u64().expect("a number") > 50_000_000 && view["usage"]["calls"].as_u64() >= Some(5)
     );
     assert_eq!((&view["usage"]["documents"], &view["usage"]["matches"]["seen"]), (&json!(7), &json!(1)), "{view}");
-    let last = &view["last_faults"][0];
-    assert_eq!((&last["key"], &last["code"], &last["revision"]), (&json!("e6"), &json!("fuel"), &json!(1)), "{view}");
-    assert_eq!(view["last_faults"].as_array().map(Vec::len), Some(4));
+    // Workers fail side by side, so which of them was last is not said.
+    let shown = view["last_faults"].as_array().expect("a list").iter();
+    let mut shown: Vec<_> = shown.map(|fault| (fault["key"].as_str(), fault["code"].as_str())).collect();
+    shown.sort_unstable();
+    let expected = [("e3", "trap"), ("e4", "trap"), ("e5", "trap"), ("e6", "fuel")];
+    assert_eq!(shown, expected.map(|(key, code)| (Some(key), Some(code))), "{view}");
     assert_eq!(client.metric("fishpond_faults"), 4.0);
     assert_eq!(client.get(&alerts).ok(), json!({ "alerts": [] }));
 

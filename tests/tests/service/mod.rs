@@ -4,6 +4,7 @@ mod bounds;
 mod clients;
 mod delivery;
 mod duplicate;
+mod failed;
 mod foreign;
 mod full_load;
 mod identity;

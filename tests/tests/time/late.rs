@@ -22,7 +22,8 @@ fn listed(run: &mut Run<'_>, late: bool) -> Vec<(String, String, String)> {
     parts.log.wait_committed(parts.log.last()).expect("it becomes durable");
     let deadline = Instant::now() + Duration::from_secs(60);
     let request = PageRequest { business: BUSINESS, after: Lsn::ZERO, limit: 100, deadline };
-    let page = failed(&parts.log, &parts.registry, &request, FailedFilter { deployment: None, late }).expect("a page");
+    let page = failed(&parts.log, &parts.registry, &request, FailedFilter { late, ..FailedFilter::default() })
+        .expect("a page");
     let item = |item: fishpond::trace::FailedInput| {
         (item.event.expect("its event").id.to_string(), item.end.code().to_owned(), item.key.to_string())
     };

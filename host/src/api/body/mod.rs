@@ -3,9 +3,11 @@
 //! Times are RFC 3339 texts in UTC, positions are numbers of the journal. What is absent is left out.
 
 mod alert;
+mod capture;
 mod decision;
 mod deployment;
 mod events;
+mod failed;
 mod person;
 mod policy;
 mod problem;
@@ -13,6 +15,7 @@ mod records;
 mod trace;
 
 pub use alert::{AlertList, AlertView};
+pub use capture::{CaptureAnswer, CapturedModuleView};
 pub use decision::{
     ActionStory, CandidateView, ChainRevisionsView, DecisionPage, DecisionSummary, DecisionView, EndView,
     MatchCountsView, OriginView, ReachedView, SentView,
@@ -22,6 +25,7 @@ pub use deployment::{
     QueryAnswer, Resume, Rollback, UsageView,
 };
 pub use events::{EventsAnswer, Rejected};
+pub use failed::{FailedInputView, FailedShown, ReplayView, ReplayedMatchView, ResendAnswer, ResendBody, ResentView};
 pub use person::{ActionAcknowledged, ActionView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};
 pub use policy::{
     ChainBody, ChainEntryBody, ChainStepView, ChainView, FallbackBody, MESSAGE_LASTS_S, MessageBody, OfflineBody,

@@ -106,6 +106,9 @@ pub struct MatchPage {
 pub struct FailedView {
     /// Of the event, or of the frame that led to the input.
     pub position: u64,
+    /// It was resent and failed again: the position of the replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<u64>,
     pub deployment: String,
     pub revision: u32,
     pub digest: String,
@@ -117,6 +120,8 @@ pub struct FailedView {
     /// `event`, `derived event`, `timer NAME`, `signal NAME from KEY`, `settlement ACTION`.
     #[serde(default)]
     pub input: String,
+    /// When it was handled.
+    pub at: String,
     /// Of an event, unless the journal no longer has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,

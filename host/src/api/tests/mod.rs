@@ -29,8 +29,8 @@ use crate::model::outreach::{
     Action, ActionId, Answered, ChainPart, Channel, Class, Offline, Origin, Reached, Tag, Waiting, WaitingState,
 };
 use crate::model::ports::{
-    Acknowledged, Answer, AskError, DocumentView, Faulty, PersonView, Progress, Question, SubmitError, Submitted,
-    WhatIf,
+    Acknowledged, Answer, AskError, CaptureError, CaptureRequest, Captured, CapturedModule, DocumentView, Faulty,
+    PersonView, Progress, Question, SubmitError, Submitted, WhatIf,
 };
 use crate::model::{DeploymentId, Digest, Event, Frame, Lsn, Reply, ShardSet};
 use crate::trace::fixture::{Past, START};
@@ -197,6 +197,20 @@ pub(super) fn action(id: u128) -> Action {
     }
 }
 
+impl Capture for Shards {
+    /// Says what it was asked.
+    fn capture(&self, request: &CaptureRequest) -> Result<Captured, CaptureError> {
+        let CaptureRequest { business, key, deployment, what, .. } = request;
+        let text = format!("{business} {key:?} {deployment:?} {what:?}");
+        let module = CapturedModule { business: business.to_string(), name: "m@1".into(), digest: "d".into() };
+        match key.as_deref() {
+            Some("nobody") => Err(CaptureError::Nothing { since: "T0".into() }),
+            Some("ancient") => Err(CaptureError::BeyondRetention { first: Lsn(9), since: "T9".into() }),
+            _ => Ok(Captured { text, modules: vec![module] }),
+        }
+    }
+}
+
 impl Watch for Shards {
     fn progress(&self, _: DeploymentId) -> Option<Progress> {
         let (lag_bytes, lag_ms, documents, state_bytes) = (4_096, 50, 2, 300);
@@ -254,6 +268,7 @@ impl Harness {
             submit: shards.clone(),
             ask: shards.clone(),
             watch: shards.clone(),
+            capture: shards.clone(),
             metrics: metrics.clone(),
             limits: limits.clone(),
             book: Arc::new(book),

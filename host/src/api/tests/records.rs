@@ -69,6 +69,138 @@ async fn failed_events_come_with_code_reason_and_event() {
 }
 
 #[tokio::test]
+async fn failed_events_are_found_by_deployment_code_and_key() {
+    let harness = Harness::with(past(), Limits::default());
+    for (filter, count) in [
+        ("deployment=risk&code=bad_event&key=user:1", 1),
+        ("code=trap", 0),
+        ("key=user:2", 0),
+        ("deployment=other", 0),
+        ("", 1),
+    ] {
+        let page: body::FailedPage = harness.get(&format!("/v1/demo/failed-events?{filter}")).await.parse();
+        assert_eq!(page.failed.len(), count, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn x_27_a_failed_event_is_shown_and_resent_once() {
+    let harness = Harness::with(past(), Limits::default());
+    let shown: body::FailedShown = harness.get("/v1/demo/failed-events/risk/6").await.parse();
+    assert_eq!(shown.event.as_ref().map(|event| (&*event.id, event.position)), Some(("e6", 6)));
+    let [input] = &shown.inputs[..] else { panic!("{shown:?}") };
+    assert_eq!((&*input.input, &*input.subscription, &*input.key), ("event", "sub", "user:1"));
+    assert_eq!((&*input.code, &*input.reason, input.replays.len()), ("bad_event", "no reason given", 0));
+    let resend = |body: &'static str| harness.post("/v1/demo/failed-events/resend", "application/json", body);
+    let answer: body::ResendAnswer = resend(r#"{"deployment":"risk","position":6}"#).await.parse();
+    assert_eq!((answer.resent, &*answer.inputs[0].status, answer.inputs[0].replay), (1, "resent", Some(9)));
+    // Nobody runs here: it has not ended.
+    let answer: body::ResendAnswer = resend(r#"{"deployment":"risk","all":true,"code":"bad_event"}"#).await.parse();
+    assert_eq!((answer.resent, &*answer.inputs[0].status, answer.inputs[0].replay), (0, "pending", Some(9)));
+    let answer: body::ResendAnswer = resend(r#"{"deployment":"risk","all":true,"key":"user:2"}"#).await.parse();
+    assert_eq!((answer.resent, answer.inputs.len(), answer.next), (0, 0, None));
+    let risk = harness.past.registry.deployment("demo", "risk").expect("deployed").id;
+    let mut ended = harness.past.record(Lsn(9), "user:1", End::Done);
+    ended.replay_of = Some(Lsn(6));
+    ended.outcome.matches.push(found("user:1", &[Lsn(6)]));
+    harness.past.outcome(risk, Lsn(9), vec![ended]);
+    harness.past.durable();
+    let answer: body::ResendAnswer = resend(r#"{"deployment":"risk","position":6}"#).await.parse();
+    assert_eq!((answer.resent, &*answer.inputs[0].status), (0, "replayed"));
+    let shown: body::FailedShown = harness.get("/v1/demo/failed-events/risk/6").await.parse();
+    let replay = &shown.inputs[0].replays[0];
+    assert_eq!((replay.position, &*replay.by, &*replay.code, replay.revision), (9, "ops", "done", Some(1)));
+    assert_eq!(replay.matches.iter().map(|found| &*found.name).collect::<Vec<_>>(), ["high_risk"]);
+}
+
+#[tokio::test]
+async fn x_27_what_cannot_be_resent_is_refused_by_name() {
+    let past = past();
+    let risk = past.registry.deployment("demo", "risk").expect("deployed").id;
+    let trapped = |lsn: u64, via: crate::model::Via| {
+        let end = End::Trapped { message: "boom".into() };
+        crate::model::InputRecord { via, ..past.record(Lsn(lsn), "user:1", end) }
+    };
+    let mut late = past.observed(Lsn(8), "user:1", "z");
+    late.outcome.late = true;
+    let derived = trapped(7, crate::model::Via::Subscription(0));
+    let settled = trapped(8, crate::model::Via::Settlement(ActionId(7)));
+    let timer = trapped(8, crate::model::Via::Timer("wake".into()));
+    past.outcome(risk, Lsn(8), vec![derived, settled, timer, late]);
+    past.durable();
+    let harness = Harness::with(past, Limits::default());
+    let path = "/v1/demo/failed-events/resend";
+    let statuses = |answer: &body::ResendAnswer| -> Vec<String> {
+        answer.inputs.iter().map(|input| input.code.clone().unwrap_or_else(|| input.status.clone())).collect()
+    };
+    let answer: body::ResendAnswer =
+        harness.post(path, "application/json", r#"{"deployment":"risk","all":true}"#).await.parse();
+    assert_eq!(
+        (answer.resent, statuses(&answer)),
+        (1, ["resent", "derived", "settlement", "timer"].map(str::to_owned).to_vec())
+    );
+    // What was late, and has changed something all the same, is meant only by its position.
+    let answer: body::ResendAnswer =
+        harness.post(path, "application/json", r#"{"deployment":"risk","position":8}"#).await.parse();
+    assert_eq!(statuses(&answer), ["settlement", "timer", "already_done"]);
+    for (body, status, code) in [
+        (r#"{"deployment":"risk"}"#, 400, "bad_body"),
+        (r#"{"deployment":"risk","position":6,"all":true}"#, 400, "bad_body"),
+        (r#"{"deployment":"risk","position":6,"after":1}"#, 400, "bad_body"),
+        (r#"{"deployment":"nobody","all":true}"#, 404, "no_deployment"),
+        (r#"{"deployment":"risk","position":3}"#, 404, "no_failed_input"),
+    ] {
+        let answer = harness.post(path, "application/json", body).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &serde_json::json!(code)), "{body}");
+    }
+    let answer = harness.get("/v1/demo/failed-events/risk/3").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &serde_json::json!("no_failed_input")));
+}
+
+#[tokio::test]
+async fn x_27_one_request_resends_no_more_than_its_limit_and_says_where_to_go_on() {
+    let past = past();
+    let risk = past.registry.deployment("demo", "risk").expect("deployed").id;
+    let fifth = past.event(Event { kind: "blacklist".into(), subject: "user:2".into(), ..Event::default() });
+    past.outcome(risk, fifth, vec![past.record(fifth, "user:2", End::Trapped { message: "boom".into() })]);
+    past.durable();
+    let harness = Harness::with(past, Limits { resend_inputs: 1, ..Limits::default() });
+    let path = "/v1/demo/failed-events/resend";
+    let first: body::ResendAnswer =
+        harness.post(path, "application/json", r#"{"deployment":"risk","all":true}"#).await.parse();
+    let next = first.next.expect("there is more");
+    assert_eq!((first.resent, first.inputs.len(), first.inputs[0].position), (1, 1, 6));
+    let body = format!(r#"{{"deployment":"risk","all":true,"after":{next}}}"#);
+    let second: body::ResendAnswer = harness.post(path, "application/json", body).await.parse();
+    assert_eq!((second.resent, second.inputs[0].position), (1, fifth.0));
+}
+
+#[tokio::test]
+async fn x_21_a_capture_says_whose_and_when() {
+    let harness = Harness::with(past(), Limits::default());
+    let scenario = |asked: &'static str| {
+        let harness = &harness;
+        async move { harness.get(&format!("/v1/demo/capture?{asked}")).await }
+    };
+    let around = scenario("key=user:1&around=1970-01-01T00:01:00Z&span_s=10").await;
+    assert_eq!(around.json()["scenario"], r#"demo Some("user:1") None Around { from: 50000, to: 70000 }"#);
+    let position = scenario("deployment=risk&position=6").await;
+    assert_eq!(position.json()["scenario"], r#"demo None Some("risk") Position(Lsn(6))"#);
+    assert_eq!(position.json()["modules"], serde_json::json!([{"name": "m@1", "digest": "d"}]));
+    for (asked, status, code) in [
+        ("key=user:1", 400, "bad_query"),
+        ("around=1970-01-01T00:01:00Z", 400, "bad_query"),
+        ("position=6", 400, "bad_query"),
+        ("key=nobody&around=1970-01-01T00:01:00Z", 404, "nothing_recorded"),
+        ("key=ancient&around=1970-01-01T00:01:00Z", 410, "beyond_retention"),
+    ] {
+        let answer = scenario(asked).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &serde_json::json!(code)), "{asked}");
+    }
+    assert!(scenario("key=ancient&around=1970-01-01T00:01:00Z").await.json()["message"].to_string().contains("T9"));
+}
+
+#[tokio::test]
 async fn a_trace_tells_the_whole_story() {
     let harness = Harness::with(past(), Limits::default());
     *harness.shards.documents.lock().expect("no panic") = None;

@@ -2,6 +2,7 @@
 
 mod decision;
 mod deployment;
+mod failed;
 mod person;
 mod policy;
 mod record;
@@ -9,13 +10,20 @@ mod trace;
 
 pub use decision::{decision, end, match_counts, reached};
 pub use deployment::{Known, activated_at, deployment, module};
+pub use failed::{failures, resent};
 pub use person::{action, tag};
+use policy::policy_body;
 pub use policy::{chain_entry, chain_step, policy};
 pub use record::{expired, failed, found};
 pub use trace::trace;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
+
+/// A policy as `PUT` takes it, on one line.
+pub fn policy_json(policy: &crate::model::outreach::Policy) -> String {
+    serde_json::to_string(&policy_body(policy)).unwrap_or_default()
+}
 
 /// RFC 3339, UTC, to the millisecond.
 pub fn time(ms: u64) -> String {

@@ -9,10 +9,17 @@ use crate::outreach::Stamp;
 
 pub fn policy(id: &str, revision: u32, stamp: &Stamp, policy: &Policy) -> PolicyView {
     let Stamp { lsn, at, by } = stamp;
-    PolicyView { id: id.to_owned(), revision, position: lsn.0, policy: body(policy), at: time(*at), by: by.to_string() }
+    PolicyView {
+        id: id.to_owned(),
+        revision,
+        position: lsn.0,
+        policy: policy_body(policy),
+        at: time(*at),
+        by: by.to_string(),
+    }
 }
 
-fn body(policy: &Policy) -> PolicyBody {
+pub fn policy_body(policy: &Policy) -> PolicyBody {
     let mut body = PolicyBody {
         match_name: policy.match_name.to_string(),
         deployment: policy.deployment.as_ref().map(|name| name.to_string()),

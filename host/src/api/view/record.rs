@@ -83,6 +83,7 @@ pub fn failed(failed: &FailedInput) -> FailedView {
     let only_late = failed.late && failed.end == End::Done;
     FailedView {
         position: failed.lsn.0,
+        replay: failed.replayed_at.map(|lsn| lsn.0),
         deployment: failed.deployment.to_string(),
         revision: failed.revision,
         digest: failed.digest.to_string(),
@@ -90,6 +91,7 @@ pub fn failed(failed: &FailedInput) -> FailedView {
         code: if only_late { LATE } else { failed.end.code() }.to_owned(),
         reason: if only_late { NOT_OBSERVED.to_owned() } else { failed.end.message() },
         input: input(&failed.via, failed.outside),
+        at: time(failed.at),
         event: failed.event.as_ref().map(|found| event(failed.lsn, found)),
     }
 }

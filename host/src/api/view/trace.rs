@@ -217,6 +217,9 @@ fn change(changed: &Changed) -> ChangeView {
         }
         What::Resumed { deployment, shards } => format!("deployment {deployment}: {shards} shards resumed"),
         What::Retired { deployment } => format!("deployment {deployment} retired"),
+        What::Resent { deployment, position, key } => {
+            format!("deployment {deployment}: the failed input {position} of key `{key}` resent")
+        }
         What::Policy { id, removed: true, .. } => format!("policy {id} removed"),
         What::Policy { id, revision, .. } => format!("policy {id}: revision {revision}"),
         What::Chain { part, revision, filters } => {

@@ -117,6 +117,16 @@ impl Client {
         self.read(url, sent)
     }
 
+    /// An answer that is no text.
+    pub fn bytes(&self, path: &str) -> Result<Vec<u8>, Error> {
+        let url = self.at(path);
+        let request = self.authorized(self.agent.get(&url));
+        let sent = request.config().timeout_global(Some(UPLOAD)).build().call();
+        let mut response = self.accepted(&url, sent)?;
+        let bytes = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec();
+        bytes.map_err(|error| Error::of_transport(&self.url, error))
+    }
+
     pub fn delete(&self, path: &str) -> Result<Answer, Error> {
         let url = self.at(path);
         let request = self.authorized(self.agent.delete(&url).header("accept", "application/json"));

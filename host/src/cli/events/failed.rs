@@ -22,12 +22,19 @@ use crate::cli::{Global, deployment_name};
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
-    after_help = "Next: `fishpond trace KEY` shows such an event between the others of its key."
+    after_help = "Next: `fishpond events show --deployment D --position N` tells all about one, `fishpond events resend` \
+                  handles it once more."
 )]
 pub struct FailedArgs {
     /// Only of this deployment
     #[arg(long, value_parser = deployment_name)]
     deployment: Option<String>,
+    /// Only with this code: `trap`, `fuel`, or that of a refusal
+    #[arg(long)]
+    code: Option<String>,
+    /// Only of this key
+    #[arg(long)]
+    key: Option<String>,
     /// Those that came too late instead: for their order (`event-time`), or for a window
     #[arg(long)]
     late: bool,
@@ -48,6 +55,8 @@ pub fn run(arguments: &FailedArgs, global: &Global) -> anyhow::Result<ExitCode> 
             ("limit", Some(limit.to_string())),
             ("deployment", arguments.deployment.clone()),
             ("late", arguments.late.then(|| "true".to_owned())),
+            ("code", arguments.code.clone()),
+            ("key", arguments.key.clone()),
         ];
         let page: FailedPage = client.get(&path, &parameters)?.parse()?;
         counts.add(&page.failed);
@@ -87,15 +96,16 @@ fn line(failed: &FailedView, json: bool) -> String {
     if json {
         return pages::json_line(failed);
     }
-    let FailedView { position, deployment, revision, digest, key, code, reason, input, event } = failed;
+    let FailedView { position, replay, deployment, revision, digest, key, code, reason, input, at, event } = failed;
     let event = match event {
         Some(event) => format!("{} {} {}/{}", event.time, event.kind, event.source, event.id),
         None if input.is_empty() || input == "event" => "the event is no longer kept".to_owned(),
         None => input.clone(),
     };
     let key = if key.is_empty() { "(no key)" } else { key };
-    let head = format!("{position}  {deployment}  {key}  {code}: {reason}");
-    let origin = format!("{event}  [revision {revision}, module {}]", short(digest));
+    let again = replay.map_or(String::new(), |replay| format!(" (resent at {replay})"));
+    let head = format!("{position}{again}  {deployment}  {key}  {code}: {reason}");
+    let origin = format!("{event}  [at {at}, revision {revision}, module {}]", short(digest));
     format!("{}\n    {}", visible(&head), visible(&origin))
 }
 
@@ -108,7 +118,7 @@ mod tests {
         let failed = |deployment: &str, code: &str| -> FailedView {
             serde_json::from_value(
                 serde_json::json!({"position": 1, "deployment": deployment, "revision": 1, "digest": "0",
-                "key": "k", "code": code, "reason": "r"}),
+                "key": "k", "code": code, "reason": "r", "at": "2026-07-01T10:00:02Z"}),
             )
             .expect("a body")
         };
@@ -124,18 +134,21 @@ mod tests {
     fn a_failed_event_says_what_where_and_why() {
         let failed: FailedView = serde_json::from_str(
             r#"{"position":12,"deployment":"c2c","revision":2,"digest":"0123456789abcdef","key":"","code":"bad_event",
-               "reason":"data.seller is missing","event":{"position":12,"source":"app","id":"e-1","type":"goods.viewed",
+               "reason":"data.seller is missing","at":"2026-07-01T10:00:02Z","event":{"position":12,"source":"app","id":"e-1","type":"goods.viewed",
                "time":"2026-07-01T10:00:00Z","received":"2026-07-01T10:00:01Z"}}"#,
         )
         .expect("a body");
         assert_eq!(
             line(&failed, false),
             "12  c2c  (no key)  bad_event: data.seller is missing\n    2026-07-01T10:00:00Z goods.viewed app/e-1  \
-             [revision 2, module 0123456789ab]"
+             [at 2026-07-01T10:00:02Z, revision 2, module 0123456789ab]"
         );
         assert!(line(&failed, true).starts_with(r#"{"position":12,"deployment":"c2c""#));
         let signalled = FailedView { event: None, input: "signal word from u:2".to_owned(), ..failed.clone() };
-        assert!(line(&signalled, false).ends_with("\n    signal word from u:2  [revision 2, module 0123456789ab]"));
+        assert!(
+            line(&signalled, false)
+                .ends_with("\n    signal word from u:2  [at 2026-07-01T10:00:02Z, revision 2, module 0123456789ab]")
+        );
         let gone = FailedView { event: None, key: "u:1".to_owned(), ..failed };
         assert!(line(&gone, false).contains("u:1  bad_event") && line(&gone, false).contains("no longer kept"));
     }

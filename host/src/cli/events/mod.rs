@@ -1,10 +1,12 @@
-//! `fishpond events`: sending them, and those that a deployment could not handle.
+//! `fishpond events`: sending them, and those that a deployment could not handle: listed, shown, resent.
 
 mod failed;
 mod lines;
 mod pace;
 mod report;
+mod resend;
 mod send;
+mod show;
 
 use std::process::ExitCode;
 
@@ -16,11 +18,15 @@ use super::Global;
 pub enum EventsCommand {
     Send(send::SendArgs),
     Failed(failed::FailedArgs),
+    Show(show::ShowArgs),
+    Resend(resend::ResendArgs),
 }
 
 pub fn run(command: EventsCommand, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         EventsCommand::Send(arguments) => send::run(arguments, global),
         EventsCommand::Failed(arguments) => failed::run(&arguments, global),
+        EventsCommand::Show(arguments) => show::run(&arguments, global),
+        EventsCommand::Resend(arguments) => resend::run(arguments, global),
     }
 }

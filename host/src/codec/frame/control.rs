@@ -1,10 +1,14 @@
 //! Control frames: changes of what runs.
 
+use std::sync::Arc;
+
+use super::event::{read_event, write_event};
+use crate::codec::intern::Interner;
 use crate::codec::outreach::{
     read_chain_entry, read_digest, read_part, read_policy, write_chain_entry, write_digest, write_part, write_policy,
 };
 use crate::codec::wire::{Read, Reader, Writer};
-use crate::model::{Change, Control, DeploymentId, Gap, Guard, Lsn, ShardSet, Start};
+use crate::model::{Change, Control, DeploymentId, Gap, Guard, Lsn, Resend, ShardSet, Start};
 
 pub fn write_control(writer: &mut Writer, control: &Control) {
     writer.uint(control.at);
@@ -12,8 +16,9 @@ pub fn write_control(writer: &mut Writer, control: &Control) {
     write_change(writer, &control.change);
 }
 
-pub fn read_control(reader: &mut Reader<'_>) -> Read<Control> {
-    Ok(Control { at: reader.uint("control time")?, by: reader.boxed("control by")?, change: read_change(reader)? })
+pub fn read_control(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Control> {
+    let (at, by) = (reader.uint("control time")?, reader.boxed("control by")?);
+    Ok(Control { at, by, change: read_change(reader, interner)? })
 }
 
 fn write_change(writer: &mut Writer, change: &Change) {
@@ -110,10 +115,19 @@ fn write_change(writer: &mut Writer, change: &Change) {
             writer.flag(*raised);
             writer.text(message);
         }
+        Change::Resent(resend) => {
+            writer.byte(10);
+            writer.uint(resend.deployment.0);
+            writer.uint(resend.position.0);
+            writer.text(&resend.subscription);
+            writer.text(&resend.key);
+            write_event(writer, &resend.event);
+            writer.flag(resend.handed_over);
+        }
     }
 }
 
-fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
+fn read_change(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Change> {
     Ok(match reader.byte("change")? {
         0 => Change::ModuleUploaded {
             business: reader.boxed("business")?,
@@ -173,6 +187,14 @@ fn read_change(reader: &mut Reader<'_>) -> Read<Change> {
             raised: reader.flag("raised")?,
             message: reader.boxed("message")?,
         },
+        10 => Change::Resent(Arc::new(Resend {
+            deployment: read_deployment(reader)?,
+            position: Lsn(reader.uint("resent position")?),
+            subscription: reader.boxed("resent subscription")?,
+            key: reader.boxed("resent key")?,
+            event: Arc::new(read_event(reader, interner)?),
+            handed_over: reader.flag("handed over")?,
+        })),
         _ => return reader.error("change"),
     })
 }

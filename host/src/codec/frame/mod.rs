@@ -86,7 +86,7 @@ pub fn decode_frame(bytes: &[u8], interner: &mut Interner) -> Result<Frame, Code
     reader.raw(2, "frame version and kind")?;
     let frame = match kind {
         Kind::Input => Frame::Input(Arc::new(read_event(&mut reader, interner)?)),
-        Kind::Control => Frame::Control(Arc::new(read_control(&mut reader)?)),
+        Kind::Control => Frame::Control(Arc::new(read_control(&mut reader, interner)?)),
         Kind::Outcome => Frame::Outcome(Arc::new(read_outcome(&mut reader, interner)?)),
         Kind::Mark => Frame::Mark(Mark { shards: ShardSet(reader.uint("mark shards")?) }),
         Kind::Tick => {

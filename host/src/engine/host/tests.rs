@@ -37,7 +37,7 @@ fn host(call: Call, units: u64) -> HostState {
 }
 
 fn input(lsn: u64, what: What) -> Input {
-    Input { lsn: Lsn(lsn), key: "k".into(), document: 0, what }
+    Input { lsn: Lsn(lsn), replay_of: None, key: "k".into(), document: 0, what }
 }
 
 fn event(lsn: u64, event: Event) -> Input {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::captured::{pair, word};
 use super::time::parse_time;
-use super::{BUSINESS, Step, json_or, split};
+use super::{BUSINESS, Resent, Step, json_or, split};
 use crate::outreach::PLATFORM;
 
 /// A deployment of the scenario's business, or `platform/NAME`.
@@ -40,6 +41,8 @@ pub struct DeployStep {
     /// JSON text.
     pub configuration: String,
     pub on_error: Option<String>,
+    /// Of the component that is meant, where its file has another name.
+    pub digest: Option<String>,
     /// None: what the module asks for.
     pub permissions: Option<Vec<String>>,
 }
@@ -51,6 +54,10 @@ pub struct EventStep {
     pub business: String,
     pub time: Option<u64>,
     pub received: Option<u64>,
+    /// The receive clock when it is handled; that of its receipt unless it says otherwise.
+    pub handled: Option<u64>,
+    /// Nothing runs before the next step.
+    pub queued: bool,
     pub kind: String,
     pub id: String,
     pub source: String,
@@ -71,26 +78,44 @@ pub fn deploy(verb: &str, rest: &str) -> Result<DeployStep, String> {
     let (module, rest) = split(rest);
     if equals != "=" || module.is_empty() {
         return Err(format!(
-            "expected: {verb} NAME = MODULE [on_error=skip|pause] [permissions=A,B] [{{configuration}}]"
+            "expected: {verb} NAME = MODULE [digest=D] [on_error=skip|pause] [permissions=A,B] [{{configuration}}]"
         ));
     }
-    let (on_error, rest) = match rest.strip_prefix("on_error=") {
+    let (digest, rest) = option("digest=", rest);
+    let (on_error, rest) = option("on_error=", rest);
+    let (permissions, rest) = option("permissions=", rest);
+    let permissions =
+        permissions.map(|names| names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect());
+    let configuration = json_or(rest, "{}")?;
+    let (target, module) = (Target::parse(name), module.to_owned());
+    Ok(DeployStep { target, module, configuration, on_error, digest, permissions })
+}
+
+/// A word that begins so, without that, and what follows it.
+fn option<'a>(name: &str, rest: &'a str) -> (Option<String>, &'a str) {
+    match rest.strip_prefix(name) {
+        Some(rest) if rest.starts_with(char::is_whitespace) => (Some(String::new()), rest.trim_start()),
         Some(rest) => {
             let (word, rest) = split(rest);
             (Some(word.to_owned()), rest)
         }
         None => (None, rest),
-    };
-    let (permissions, rest) = match rest.strip_prefix("permissions=") {
-        Some(rest) => {
-            let (list, rest) = split(rest);
-            let names = list.split(',').filter(|name| !name.is_empty());
-            (Some(names.map(str::to_owned).collect()), rest)
+    }
+}
+
+pub fn resend(rest: &str) -> Result<Step, String> {
+    let usage = || "expected: resend DEPLOYMENT event=ID, or resend DEPLOYMENT all [code=CODE]".to_owned();
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (target, what) = match words[..] {
+        [target, "all"] => (target, Resent::All { code: None }),
+        [target, "all", code] => {
+            let code = code.strip_prefix("code=").ok_or_else(usage)?;
+            (target, Resent::All { code: Some(code.to_owned()) })
         }
-        None => (None, rest),
+        [target, event] => (target, Resent::Event(event.strip_prefix("event=").ok_or_else(usage)?.to_owned())),
+        _ => return Err(usage()),
     };
-    let configuration = json_or(rest, "{}")?;
-    Ok(DeployStep { target: Target::parse(name), module: module.to_owned(), configuration, on_error, permissions })
+    Ok(Step::Resend { target: Target::parse(target), what })
 }
 
 pub fn query(rest: &str) -> Result<Step, String> {
@@ -107,22 +132,14 @@ pub fn query(rest: &str) -> Result<Step, String> {
 /// `number`: its id unless it has one.
 pub fn event(rest: &str, number: u64) -> Result<EventStep, String> {
     let (time, rest) = split(rest);
-    let (kind, mut rest) = split(rest);
+    let (kind, mut rest) = word(rest)?;
     if kind.is_empty() || kind.contains('=') {
         return Err("expected: event TIME TYPE [id=..] [subject=..] [actor=..] [name=value ..] [{data}]".to_owned());
     }
-    let mut event = EventStep {
-        kind: kind.to_owned(),
-        id: number.to_string(),
-        source: "scenario".to_owned(),
-        ..EventStep::default()
-    };
+    let mut event = EventStep { kind, id: number.to_string(), source: "scenario".to_owned(), ..EventStep::default() };
     event.time = if time == "-" { None } else { Some(parse_time(time)?) };
     while !rest.is_empty() && !rest.starts_with('{') {
-        let (pair, more) = split(rest);
-        let (name, value) =
-            pair.split_once('=').ok_or_else(|| format!("`{pair}` is neither name=value nor JSON data"))?;
-        let value = value.to_owned();
+        let (name, value, more) = pair(rest)?;
         match name {
             "business" => event.business = value,
             "id" => event.id = value,
@@ -132,7 +149,12 @@ pub fn event(rest: &str, number: u64) -> Result<EventStep, String> {
             "scene" => event.scene = value,
             "intake" => event.intake = value,
             "received" => event.received = Some(parse_time(&value)?),
-            extension => drop(event.extensions.insert(extension.to_owned(), value)),
+            "handled" => event.handled = Some(parse_time(&value)?),
+            // An extension may have one of these names.
+            extension => {
+                let name = extension.strip_prefix('+').unwrap_or(extension);
+                event.extensions.insert(name.to_owned(), value);
+            }
         }
         rest = more;
     }

@@ -2,14 +2,17 @@
 //!
 //! - `event`: what goes into the host; `outreach`: what is done about matches; `time`: times and lengths of time
 
+mod captured;
 mod event;
 mod outreach;
 mod time;
 
+pub use captured::{Captured, quoted};
 pub use event::{DeployStep, EventStep, Target};
-pub use time::{EPOCH, format_time};
+pub use time::{EPOCH, format_time, rfc3339};
 
 use crate::channels::ScriptedEnd;
+use crate::model::Limits;
 use crate::model::outreach::{ChainPart, Policy};
 use crate::outreach::EntryRequest;
 
@@ -37,6 +40,11 @@ pub enum Step {
         target: Target,
     },
     Event(Box<EventStep>),
+    /// What has failed is handled once more.
+    Resend {
+        target: Target,
+        what: Resent,
+    },
     Query {
         target: Target,
         query: String,
@@ -48,10 +56,13 @@ pub enum Step {
     Advance(Advance),
     Policy {
         id: String,
+        /// As recorded; else the next one.
+        revision: Option<u32>,
         change: PolicyChange,
     },
     Chain {
         part: ChainPart,
+        revision: Option<u32>,
         entries: Vec<EntryRequest>,
     },
     /// What a person or the person's app does.
@@ -72,6 +83,8 @@ pub enum Step {
     Restart,
     /// Brings all documents to the store.
     Checkpoint,
+    /// What `fishpond capture` writes.
+    Captured(Captured),
 }
 
 /// What is done to a policy.
@@ -92,6 +105,16 @@ pub enum Deed {
     /// It reads nothing until it is let go.
     HoldBack,
     LetGo,
+}
+
+/// Which failed inputs of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resent {
+    /// By the event's id.
+    Event(String),
+    All {
+        code: Option<String>,
+    },
 }
 
 /// Milliseconds.
@@ -154,6 +177,27 @@ impl Scenario {
         text
     }
 
+    /// The key that it was captured of.
+    pub fn captured_key(&self) -> Option<&str> {
+        self.captured().find_map(|step| if let Captured::Only(key) = step { Some(&**key) } else { None })
+    }
+
+    /// Bounds that it says, over those of scenarios.
+    pub fn limits(&self, mut limits: Limits) -> Limits {
+        for step in self.captured() {
+            if let Captured::Limit { name, value } = step
+                && let Some(limit) = limits.get_mut(name)
+            {
+                *limit = *value;
+            }
+        }
+        limits
+    }
+
+    fn captured(&self) -> impl Iterator<Item = &Captured> {
+        self.steps.iter().filter_map(|(_, step)| if let Step::Captured(step) = step { Some(step) } else { None })
+    }
+
     /// Names of the modules that it deploys.
     pub fn modules(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|(_, step)| match step {
@@ -165,13 +209,18 @@ impl Scenario {
 
 fn parse_step(line: &str, events: &mut u64) -> Result<Step, String> {
     let (verb, rest) = split(line);
+    if let Some(step) = captured::parse(verb, rest) {
+        return step;
+    }
     match verb {
         "deploy" => event::deploy(verb, rest).map(Step::Deploy),
         "repair" => event::deploy(verb, rest).map(Step::Repair),
-        "event" => {
+        "event" | "queue" => {
             *events += 1;
-            event::event(rest, *events).map(|event| Step::Event(Box::new(event)))
+            let event = event::event(rest, *events)?;
+            Ok(Step::Event(Box::new(EventStep { queued: verb == "queue", ..event })))
         }
+        "resend" => event::resend(rest),
         "query" => event::query(rest),
         "pause" => operate(Deed::Pause, rest),
         "resume" => operate(Deed::Resume, rest),
@@ -194,8 +243,9 @@ fn parse_step(line: &str, events: &mut u64) -> Result<Step, String> {
         "checkpoint" => Ok(Step::Checkpoint),
         other => Err(format!(
             "`{other}` is no step: use deploy, repair, pause, resume, rollback, retire, hold-back or let-go for \
-             deployments; event, query or advance; policy, chain, channel or what-if; connect, disconnect, ack, slot, \
-             inbox or tags for persons; restart or checkpoint"
+             deployments; event, resend, query or advance; policy, chain, channel or what-if; connect, disconnect, ack, slot, \
+             inbox or tags for persons; restart or checkpoint; \
+             capture, business, limit, document, tick, report, present or absent in what was captured"
         )),
     }
 }
@@ -284,7 +334,7 @@ mod tests {
     fn a_policy_is_the_body_of_the_api_with_times_of_the_scenario() {
         let text = r#"policy p {"match": "seen", "priority": 2, "valid_until": "10:00:00", "message":
             {"class": "critical", "channel": "app", "content": {"b": 1, "a": 2}, "lasts_s": 60, "offline": {"fallback": "log"}}}"#;
-        let Step::Policy { id, change: PolicyChange::Set(policy) } = only(&text.replace('\n', " ")) else {
+        let Step::Policy { id, change: PolicyChange::Set(policy), .. } = only(&text.replace('\n', " ")) else {
             panic!("a policy")
         };
         assert_eq!((&*id, &*policy.match_name, policy.priority, policy.enabled), ("p", "seen", 2, true));
@@ -293,20 +343,26 @@ mod tests {
         assert_eq!((message.class, message.channel), (Class::Critical, Channel::App));
         assert_eq!((&*message.content, message.lasts_ms), (r#"{"b": 1, "a": 2}"#, 60_000));
         assert_eq!(message.offline, Offline::Fallback(Channel::Log));
-        assert_eq!(only("policy p remove"), Step::Policy { id: "p".to_owned(), change: PolicyChange::Remove });
+        assert_eq!(
+            only("policy p remove"),
+            Step::Policy { id: "p".to_owned(), revision: None, change: PolicyChange::Remove }
+        );
     }
 
     #[test]
     fn a_chain_says_its_part_and_of_each_filter_what_differs() {
-        let Step::Chain { part, entries } = only("chain policy=p lists:open:final caps:marketing,critical") else {
+        let Step::Chain { part, entries, .. } = only("chain policy=p lists:open:final caps:marketing,critical") else {
             panic!("a chain")
         };
         assert_eq!(part, ChainPart::Policy("p".into()));
         assert_eq!((entries[0].on_error, entries[0].allow_final, entries[0].classes.len()), (Fail::Open, true, 0));
         assert_eq!((entries[1].on_error, entries[1].allow_final), (Fail::Closed, false));
         assert_eq!(entries[1].classes, [Class::Marketing, Class::Critical]);
-        assert_eq!(only("chain"), Step::Chain { part: ChainPart::Business, entries: Vec::new() });
-        assert_eq!(only("chain platform"), Step::Chain { part: ChainPart::Platform, entries: Vec::new() });
+        assert_eq!(only("chain"), Step::Chain { part: ChainPart::Business, revision: None, entries: Vec::new() });
+        assert_eq!(
+            only("chain platform"),
+            Step::Chain { part: ChainPart::Platform, revision: None, entries: Vec::new() }
+        );
     }
 
     #[test]
@@ -324,6 +380,8 @@ mod tests {
             ("event 10:00:00 visit actor", "neither"),
             ("event 10:00:00 visit {\"a\"", "not JSON"),
             ("wait 5", "is no step"),
+            ("resend r", "expected: resend"),
+            ("resend r e1", "expected: resend"),
             ("pause a b", "nothing more"),
             ("advance", "expected: advance"),
             ("advance soon", "is no length"),
@@ -341,6 +399,10 @@ mod tests {
             ("connect ann now", "means nothing"),
             ("ack ann 7", "expected: ack"),
             ("slot ann", "expected: slot"),
+            ("limit nothing = 1", "no limit `nothing`"),
+            ("document r", "expected: document"),
+            ("tick 10:00:00", "expected: tick"),
+            ("report 10:00:00 ann acknowledged", "32 hexadecimal digits"),
             ("what-if ann", "expected: what-if"),
         ] {
             let error = Scenario::parse(&format!("\n{text}\n")).expect_err(text);

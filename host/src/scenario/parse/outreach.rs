@@ -14,8 +14,16 @@ pub fn policy(rest: &str) -> Result<Step, String> {
     if id.is_empty() || rest.is_empty() {
         return Err("expected: policy ID {json}, as the HTTP API takes it, or policy ID remove".to_owned());
     }
+    let (revision, rest) = revision(rest)?;
     let change = if rest == "remove" { PolicyChange::Remove } else { read_policy(rest)? };
-    Ok(Step::Policy { id: id.to_owned(), change })
+    Ok(Step::Policy { id: id.to_owned(), revision, change })
+}
+
+/// `rev=N`, if the text begins with it.
+fn revision(rest: &str) -> Result<(Option<u32>, &str), String> {
+    let Some(behind) = rest.strip_prefix("rev=") else { return Ok((None, rest)) };
+    let (number, more) = split(behind);
+    Ok((Some(number.parse().map_err(|_| format!("`{number}` is no revision"))?), more))
 }
 
 /// A body of the HTTP API, in which times may also be those of the scenario's day.
@@ -43,8 +51,9 @@ pub fn chain(rest: &str) -> Result<Step, String> {
         None if first == "platform" => (ChainPart::Platform, more),
         None => (ChainPart::Business, rest),
     };
+    let (revision, filters) = revision(filters)?;
     let entries = filters.split_whitespace().map(entry).collect::<Result<_, _>>()?;
-    Ok(Step::Chain { part, entries })
+    Ok(Step::Chain { part, revision, entries })
 }
 
 fn entry(text: &str) -> Result<EntryRequest, String> {

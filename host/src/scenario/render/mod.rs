@@ -27,6 +27,9 @@ fn lines(record: &InputRecord, by: &str, ids: &BTreeMap<Lsn, String>) -> Vec<Str
     let time = format_time(record.time);
     let input = format!("{} key={}", input(record, ids), record.key);
     let mut lines = Vec::new();
+    if record.replay_of.is_some() {
+        lines.push(format!("{time} {by} replay {input}"));
+    }
     if record.outcome.late && record.outcome.end.code() != LATE {
         lines.push(format!("{time} {by} late {input}"));
     }

@@ -19,7 +19,7 @@ const UNANSWERED: &str = "no answer: does a chain wait for a filter that is held
 impl Run<'_> {
     pub(super) fn deploy(&mut self, step: &DeployStep) -> anyhow::Result<()> {
         let request = self.request(step)?;
-        let Target { business, name } = &step.target;
+        let (business, name) = (&self.of(&step.target), &step.target.name);
         let deployed = self.host()?.parts.registry.deploy(business, name, request, BY);
         let shown = step.target.to_string();
         self.output.extend(match deployed {
@@ -32,7 +32,7 @@ impl Run<'_> {
     /// As `activate --from backlog`: from where the paused shards stand.
     pub(super) fn repair(&mut self, step: &DeployStep) -> anyhow::Result<()> {
         let request = self.request(step)?;
-        let Target { business, name } = &step.target;
+        let (business, name) = (&self.of(&step.target), &step.target.name);
         let shown = step.target.to_string();
         let Some(deployment) = self.host()?.parts.registry.deployment(business, name) else {
             self.output.push(format!("repair {shown} refused: there is no such deployment"));
@@ -55,13 +55,14 @@ impl Run<'_> {
     }
 
     fn request(&mut self, step: &DeployStep) -> anyhow::Result<DeployRequest> {
-        let wasm = self.modules.get(&step.module)?;
+        let wasm = self.modules.find(&step.module, step.digest.as_deref())?;
+        let business = self.of(&step.target);
         let on_error = match step.on_error.as_deref() {
             None | Some("skip") => OnError::Skip,
             Some("pause") => OnError::Pause,
             Some(other) => bail!("on_error is skip or pause, not `{other}`"),
         };
-        let uploaded = self.host()?.parts.registry.upload(step.target.business, &wasm, BY)?;
+        let uploaded = self.host()?.parts.registry.upload(&business, &wasm, BY)?;
         Ok(DeployRequest {
             module: uploaded.digest.to_string(),
             configuration: step.configuration.clone(),
@@ -74,7 +75,7 @@ impl Run<'_> {
     }
 
     pub(super) fn operate(&mut self, deed: Deed, target: &Target) -> anyhow::Result<()> {
-        let Target { business, name } = target;
+        let (business, name) = (&self.of(target), &target.name);
         let registry = self.host()?.parts.registry.clone();
         let book = self.host()?.book.clone();
         let (verb, done) = match deed {
@@ -102,8 +103,9 @@ impl Run<'_> {
 
     /// Also after a restart: what is held back is nothing that the host remembers.
     pub(super) fn hold(&mut self, target: &Target, held: bool) -> anyhow::Result<()> {
+        let business = self.of(target);
         let host = self.host()?;
-        let deployment = host.parts.registry.deployment(target.business, &target.name);
+        let deployment = host.parts.registry.deployment(&business, &target.name);
         let id = deployment.with_context(|| format!("there is no deployment `{target}`"))?.id;
         host.workers.hold_back(id, held);
         Ok(())
@@ -111,7 +113,7 @@ impl Run<'_> {
 
     pub(super) fn query(&mut self, target: &Target, query: &str, key: &str, parameters: &str) -> anyhow::Result<()> {
         let question = Question {
-            business: target.business.into(),
+            business: self.of(target).into(),
             deployment: (&*target.name).into(),
             query: query.into(),
             key: key.into(),

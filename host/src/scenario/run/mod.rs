@@ -1,11 +1,13 @@
 //! Runs the steps of a scenario against a real host in a temporary folder.
 //!
-//! - `modules`: what may be deployed; `deployments`, `outreach`, `person`: the steps about them
+//! - `modules`: what may be deployed; `deployments`, `outreach`, `person`, `resend`: the steps about them
 
+mod captured;
 mod deployments;
 mod modules;
 mod outreach;
 mod person;
+mod resend;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
 
+pub(super) use captured::is_about;
 pub use modules::Modules;
 
 use self::person::Open;
@@ -65,6 +68,8 @@ pub struct Run<'m> {
     /// By person.
     streams: BTreeMap<String, Open>,
     held_back: BTreeSet<Target>,
+    /// Of a captured scenario.
+    recorded: captured::Recorded,
     pub output: Vec<String>,
 }
 
@@ -89,6 +94,7 @@ impl<'m> Run<'m> {
             numbers: BTreeMap::new(),
             streams: BTreeMap::new(),
             held_back: BTreeSet::new(),
+            recorded: captured::Recorded::default(),
             output: Vec::new(),
         };
         run.start()?;
@@ -131,15 +137,23 @@ impl<'m> Run<'m> {
 
     /// One step, then everything runs to rest.
     pub fn step(&mut self, step: &Step) -> anyhow::Result<()> {
+        self.place_documents(step)?;
         match step {
+            Step::Captured(step) => self.captured(step)?,
             Step::Deploy(deploy) => self.deploy(deploy)?,
             Step::Repair(deploy) => self.repair(deploy)?,
             Step::Operate { deed, target } => self.operate(*deed, target)?,
-            Step::Event(event) => self.event(event)?,
+            Step::Event(event) => {
+                self.event(event)?;
+                if event.queued {
+                    return Ok(());
+                }
+            }
+            Step::Resend { target, what } => self.resend(target, what)?,
             Step::Query { target, query, key, parameters } => self.query(target, query, key, parameters)?,
             Step::Advance(advance) => self.advance(*advance)?,
-            Step::Policy { id, change } => self.policy(id, change)?,
-            Step::Chain { part, entries } => self.chain(part, entries)?,
+            Step::Policy { id, revision, change } => self.policy(id, *revision, change)?,
+            Step::Chain { part, revision, entries } => self.chain(part, *revision, entries)?,
             Step::Person { user, act } => self.person(user, act)?,
             Step::Channel { end } => self.script.set(Channel::Log, *end),
             Step::WhatIf { user, match_name } => self.what_if(user, match_name)?,
@@ -176,7 +190,7 @@ impl<'m> Run<'m> {
     fn rest(&mut self) -> anyhow::Result<()> {
         loop {
             self.host()?.workers.run_to_rest()?;
-            if !self.show_frames()? {
+            if !self.show_frames()? || self.recorded.key.is_some() {
                 return Ok(());
             }
             let host = self.host()?;
@@ -202,7 +216,8 @@ impl<'m> Run<'m> {
                     Frame::Outreach(outreach) => {
                         any = true;
                         self.note(&outreach);
-                        self.output.extend(render::outreach(&outreach));
+                        let shown = self.recorded.only(&outreach);
+                        self.output.extend(render::outreach(shown.as_ref().unwrap_or(&outreach)));
                     }
                     _ => {}
                 }
@@ -216,6 +231,8 @@ impl<'m> Run<'m> {
             PLATFORM => format!("{PLATFORM}/{}", deployment.name),
             _ => deployment.name.to_string(),
         });
+        let shown = self.recorded.only_of(outcome);
+        let outcome = shown.as_ref().unwrap_or(outcome);
         self.output.extend(render::outcome(outcome, &name.unwrap_or_default(), &self.ids));
         Ok(())
     }
@@ -234,7 +251,10 @@ impl<'m> Run<'m> {
     fn event(&mut self, step: &EventStep) -> anyhow::Result<()> {
         let received = step.received.unwrap_or_else(|| self.now().max(step.time.unwrap_or(0)));
         self.clock.store(received, Ordering::Relaxed);
-        let event = step.event(received, &self.options.limits);
+        let mut event = step.event(received, &self.options.limits);
+        if step.business.is_empty() {
+            event.business = self.business().into();
+        }
         let answers = self.host()?.intake.submit(vec![event])?;
         for answer in answers {
             match answer {
@@ -249,6 +269,9 @@ impl<'m> Run<'m> {
                     self.output.push(format!("{} blocked event={}", format_time(received), step.id))
                 }
             }
+        }
+        if let Some(handled) = step.handled {
+            self.clock.store(handled, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::Digest;
 
 /// Components by module name, and a folder for their native code, so that each is compiled once for all runs.
 pub struct Modules {
@@ -35,8 +38,29 @@ impl Modules {
         &self.native
     }
 
-    pub(super) fn get(&self, name: &str) -> anyhow::Result<Arc<Vec<u8>>> {
+    /// The file of that name, else the one with the digest (SHA-256), else the one with the name without its version.
+    pub(super) fn find(&self, name: &str, digest: Option<&str>) -> anyhow::Result<Arc<Vec<u8>>> {
+        let of_digest = |wanted: &str| {
+            let found = self.by_name.values().find(|wasm| digest_of(wasm) == wanted);
+            found.cloned()
+        };
+        if !self.by_name.contains_key(name) {
+            if let Some(found) = digest.and_then(of_digest) {
+                return Ok(found);
+            }
+            if let Some((plain, _)) = name.split_once('@') {
+                return self.get(plain).with_context(|| format!("nor one named `{name}`, or with its digest"));
+            }
+        }
+        self.get(name)
+    }
+
+    fn get(&self, name: &str) -> anyhow::Result<Arc<Vec<u8>>> {
         let known = || self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         self.by_name.get(name).cloned().with_context(|| format!("there is no module `{name}`; given are: {}", known()))
     }
+}
+
+fn digest_of(wasm: &[u8]) -> String {
+    Digest(Sha256::digest(wasm).into()).to_string()
 }

@@ -7,15 +7,19 @@ use super::deployments::BY;
 use crate::model::outreach::ChainPart;
 use crate::model::ports::WhatIf;
 use crate::outreach::{EntryRequest, PLATFORM, Query, What};
-use crate::scenario::parse::{BUSINESS, PolicyChange};
+use crate::scenario::parse::PolicyChange;
 use crate::scenario::render;
 
 impl Run<'_> {
-    pub(super) fn policy(&mut self, id: &str, change: &PolicyChange) -> anyhow::Result<()> {
+    pub(super) fn policy(&mut self, id: &str, revision: Option<u32>, change: &PolicyChange) -> anyhow::Result<()> {
+        let business = self.business();
+        if let Some(revision) = revision {
+            return self.recorded_policy(id, revision, change);
+        }
         let book = self.host()?.book.clone();
         let done = match change {
-            PolicyChange::Set(policy) => book.set_policy(BUSINESS, id, (**policy).clone(), BY),
-            PolicyChange::Remove => book.remove_policy(BUSINESS, id, BY),
+            PolicyChange::Set(policy) => book.set_policy(&business, id, (**policy).clone(), BY),
+            PolicyChange::Remove => book.remove_policy(&business, id, BY),
             PolicyChange::Refused(faults) => {
                 self.output.push(format!("policy {id} refused: {faults}"));
                 return Ok(());
@@ -27,8 +31,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) fn chain(&mut self, part: &ChainPart, entries: &[EntryRequest]) -> anyhow::Result<()> {
-        let business = if *part == ChainPart::Platform { PLATFORM } else { BUSINESS };
+    pub(super) fn chain(
+        &mut self,
+        part: &ChainPart,
+        revision: Option<u32>,
+        entries: &[EntryRequest],
+    ) -> anyhow::Result<()> {
+        let own = self.business();
+        let business = if *part == ChainPart::Platform { PLATFORM } else { &own };
+        if let Some(revision) = revision {
+            return self.recorded_chain(business, part, revision, entries);
+        }
         let done = self.host()?.book.set_chain(business, part.clone(), entries.to_vec(), BY);
         if let Err(error) = done {
             self.output.push(format!("chain {part} refused: {error}"));
@@ -38,8 +51,9 @@ impl Run<'_> {
 
     /// Of the newest decision about the match.
     pub(super) fn what_if(&mut self, user: &str, match_name: &str) -> anyhow::Result<()> {
+        let business = self.business();
         let query = Query {
-            business: BUSINESS,
+            business: &business,
             person: Some(user),
             match_name: Some(match_name),
             limit: 1,

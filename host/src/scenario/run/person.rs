@@ -7,7 +7,7 @@ use super::Run;
 use crate::channels::Stream;
 use crate::model::outreach::{Channel, Waiting, WaitingState};
 use crate::model::ports::{Acknowledged, PersonView};
-use crate::scenario::parse::{BUSINESS, PersonAct};
+use crate::scenario::parse::PersonAct;
 use crate::scenario::render;
 
 /// One person's open stream.
@@ -19,6 +19,7 @@ pub(super) struct Open {
 
 impl Run<'_> {
     pub(super) fn person(&mut self, user: &str, act: &PersonAct) -> anyhow::Result<()> {
+        let business = self.business();
         match act {
             PersonAct::Connect => self.connect(user),
             PersonAct::Disconnect => {
@@ -30,12 +31,12 @@ impl Run<'_> {
             PersonAct::Acknowledge(sequence) => self.acknowledge(user, *sequence),
             PersonAct::Slot(slot) => self.slot(user, slot),
             PersonAct::Inbox => {
-                let person = self.ask(|asker, answer| asker.person(BUSINESS, user, answer))??;
+                let person = self.ask(|asker, answer| asker.person(&business, user, answer))??;
                 self.output.extend(render::inbox(user, &person));
                 Ok(())
             }
             PersonAct::Tags => {
-                let person = self.ask(|asker, answer| asker.person(BUSINESS, user, answer))??;
+                let person = self.ask(|asker, answer| asker.person(&business, user, answer))??;
                 self.output.extend(render::tags(user, &person));
                 Ok(())
             }
@@ -46,7 +47,8 @@ impl Run<'_> {
     /// again ends the stream before.
     fn connect(&mut self, user: &str) -> anyhow::Result<()> {
         self.streams.remove(user);
-        let stream = self.host()?.hub.join(BUSINESS, user)?;
+        let business = self.business();
+        let stream = self.host()?.hub.join(&business, user)?;
         let person = self.arrive(user, None)?;
         let mut open = Open { stream, shown: BTreeSet::new() };
         let now = self.now();
@@ -72,7 +74,8 @@ impl Run<'_> {
     }
 
     fn arrive(&mut self, user: &str, slot: Option<&str>) -> anyhow::Result<PersonView> {
-        Ok(self.ask(|asker, answer| asker.arrive(BUSINESS, user, slot, answer))??)
+        let business = self.business();
+        Ok(self.ask(|asker, answer| asker.arrive(&business, user, slot, answer))??)
     }
 
     fn acknowledge(&mut self, user: &str, sequence: u64) -> anyhow::Result<()> {
@@ -80,7 +83,8 @@ impl Run<'_> {
             self.output.push(format!("ack {user} #{sequence} -> unknown"));
             return Ok(());
         };
-        match self.ask(|asker, answer| asker.acknowledge(BUSINESS, user, action, answer))?? {
+        let business = self.business();
+        match self.ask(|asker, answer| asker.acknowledge(&business, user, action, answer))?? {
             Acknowledged::Accepted(_) => {}
             Acknowledged::Already(_) => self.output.push(format!("ack {user} #{sequence} -> already")),
             Acknowledged::Unknown => self.output.push(format!("ack {user} #{sequence} -> unknown")),

@@ -199,5 +199,5 @@ fn input(work: &Work, document: usize) -> Input {
     let look = work.look.as_ref().expect("only works with a look are asked");
     let judged =
         Judged { action: look.action.clone(), channel: look.channel.clone(), time: look.now, attempt: look.attempt };
-    Input { lsn: work.lsn, key: work.key.clone(), document, what: What::Action(Arc::new(judged)) }
+    Input { lsn: work.lsn, replay_of: None, key: work.key.clone(), document, what: What::Action(Arc::new(judged)) }
 }

@@ -25,7 +25,7 @@ use super::shelf::Persons;
 use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::outreach::Deed;
-use crate::model::{DeploymentId, Frame, Lsn, ShardId, ShardSet, shard_of};
+use crate::model::{Change, DeploymentId, Frame, Lsn, ShardId, ShardSet, shard_of};
 use crate::outreach::Rules;
 pub use commit::Shelves;
 
@@ -163,6 +163,7 @@ impl Concerns {
             }),
             // A filter may have timers.
             Frame::Tick(_) => true,
+            Frame::Control(control) if matches!(control.change, Change::Resent(_)) => true,
             Frame::Control(_) => {
                 self.types.iter().any(|kind| kind.starts_with(facts::DEPLOYMENT) || kind.starts_with(facts::ALERT))
             }

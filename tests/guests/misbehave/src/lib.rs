@@ -182,7 +182,7 @@ fn handle(at: u32, event: &events::Event, what: &str) {
         "loop" => while black_box(true) {},
         // Slow, and otherwise good.
         "spin" => {
-            (0..DEFAULT.get().map_or(0, |(_, spins)| *spins)).for_each(|n| drop(black_box(n)));
+            (0..DEFAULT.get().map_or(0, |(_, spins)| *spins)).for_each(|n| _ = black_box(n));
             handle(at, event, "count");
         }
         "recurse" => drop(black_box(recurse(at))),

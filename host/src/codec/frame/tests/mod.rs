@@ -10,7 +10,7 @@ use crate::model::outreach::{
 };
 use crate::model::{
     Change, Control, DeploymentId, Digest, End, Event, Gap, Guard, InputOutcome, InputRecord, LogLine, Lsn, Match,
-    OnError, OnLag, OnQuarantine, Outcome, PauseCause, Reply, Start, Via, Whole,
+    OnError, OnLag, OnQuarantine, Outcome, PauseCause, Reply, Resend, Start, Via, Whole,
 };
 
 fn check(frame: Frame) {
@@ -111,6 +111,11 @@ fn changes_of_deployments_come_back_whole() {
     }
     check_change(Change::Resumed { deployment, shards });
     check_change(Change::Retired { deployment });
+    for handed_over in [false, true] {
+        let (position, event) = (Lsn(1 << 40), Arc::new(event()));
+        let (subscription, key) = ("by_actor".into(), "k".into());
+        check_change(Change::Resent(Resend { deployment, position, subscription, key, event, handed_over }.into()));
+    }
 }
 
 fn policies() -> Vec<Policy> {
@@ -171,7 +176,8 @@ fn found(once: Option<&str>) -> Match {
 
 fn record(lsn: u64, via: Via, end: End) -> InputRecord {
     let outcome = InputOutcome { late: lsn == 2, ..InputOutcome::without_effects(end) };
-    InputRecord { lsn: Lsn(lsn), time: 5, via, hops: u8::MAX - lsn as u8, key: "k".into(), outcome }
+    let replay_of = (lsn > 300).then(|| Lsn(lsn - 300));
+    InputRecord { lsn: Lsn(lsn), replay_of, time: 5, via, hops: u8::MAX - lsn as u8, key: "k".into(), outcome }
 }
 
 fn outcome(inputs: Vec<InputRecord>) -> Outcome {
