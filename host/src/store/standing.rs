@@ -45,8 +45,9 @@ impl Store {
     /// [`Error::Broken`] if there is a checkpoint without it.
     pub fn progress(&self, shard: ShardId) -> Result<Option<Vec<u8>>, Error> {
         let directory = &self.directories[self.directory_of(shard)];
-        let found = directory.progress().get(shard.0.to_be_bytes()).map_err(|error| directory.failed(error))?;
+        // First: a checkpoint is noted behind its progress, also while this reads.
         let checkpoint = directory.marks().checkpoints[usize::from(shard.0)];
+        let found = directory.progress().get(shard.0.to_be_bytes()).map_err(|error| directory.failed(error))?;
         match found {
             None if checkpoint > Lsn::ZERO => Err(directory.broken("progress")),
             found => Ok(found.map(|bytes| bytes.to_vec())),

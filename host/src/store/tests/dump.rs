@@ -11,11 +11,16 @@ use crate::store::dump::format::{CHUNK_HEADER_BYTES, PRELUDE_BYTES};
 const STAMP: Stamp = Stamp { position: Lsn(4), time_ms: 1_700_000_000_000 };
 
 /// Rows of about 3 KiB, so that there are several chunks.
+fn checkpoint(store: &Store, shards: ShardSet, lsn: Lsn) {
+    let progress: Vec<_> = shards.iter().map(|shard| (shard, lsn.0.to_be_bytes().to_vec())).collect();
+    store.set_checkpoint(shards, lsn, &progress).expect("noted");
+}
+
 fn fill(store: &Store, count: u64) {
     let wide = |row: Row| Row { bytes: row.bytes.map(|bytes| bytes.repeat(400)), ..row };
     store.write(&rows(count).into_iter().map(wide).collect::<Vec<_>>()).expect("written");
-    store.set_checkpoint(ShardSet::ALL, Lsn(4), &[]).expect("noted");
-    store.set_checkpoint(ShardSet::one(ShardId(9)), Lsn(6), &[]).expect("noted");
+    checkpoint(store, ShardSet::ALL, Lsn(4));
+    checkpoint(store, ShardSet::one(ShardId(9)), Lsn(6));
     (0..100).for_each(|id| store.put_block(id * 3, &vec![id as u8; 5_000]).expect("written"));
 }
 
