@@ -197,7 +197,8 @@ impl World {
     /// How each input of a deployment ended: event id and code.
     pub fn ends(&self, deployment: &str) -> Vec<(String, String)> {
         let frames = self.frames();
-        let id = |lsn: Lsn| match &frames[lsn.0 as usize - 1].1 {
+        let begins = frames.first().map_or(Lsn(1), |(lsn, _)| *lsn);
+        let id = |lsn: Lsn| match &frames[(lsn.0 - begins.0) as usize].1 {
             Frame::Input(event) => event.id.to_string(),
             other => panic!("{lsn} is no input: {other:?}"),
         };
@@ -246,9 +247,9 @@ impl World {
     }
 }
 
-/// Everything in a journal so far, durable or not.
+/// Everything that a journal holds, durable or not.
 pub fn frames(parts: &Parts) -> Vec<(Lsn, Frame)> {
-    let mut follower = parts.log.follow(Lsn(1));
+    let mut follower = parts.log.follow(parts.log.first());
     let mut frames = Vec::new();
     loop {
         let before = frames.len();

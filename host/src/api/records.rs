@@ -55,7 +55,9 @@ pub async fn matches(
         trace::matches(&parts.log, &parts.registry, &request, asked.name.as_deref(), asked.person.as_deref())
     };
     let page = api.bounded(&api.pages, scan).await??;
-    Ok(Json(MatchPage { matches: page.items.iter().map(view::found).collect(), next: page.next.0 }))
+    let now = trace::Expired::of(&api.parts.log);
+    let matches = page.items.iter().map(|found| view::found(found, now)).collect();
+    Ok(Json(MatchPage { matches, next: page.next.0, expired: page.expired.map(view::expired) }))
 }
 
 #[utoipa::path(get, path = "/v1/{business}/failed-events", tag = "events",
@@ -75,5 +77,6 @@ pub async fn failed(
         trace::failed(&parts.log, &parts.registry, &request, filter)
     };
     let page = api.bounded(&api.pages, scan).await??;
-    Ok(Json(FailedPage { failed: page.items.iter().map(view::failed).collect(), next: page.next.0 }))
+    let failed = page.items.iter().map(view::failed).collect();
+    Ok(Json(FailedPage { failed, next: page.next.0, expired: page.expired.map(view::expired) }))
 }

@@ -11,7 +11,7 @@ use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress}
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Blocking, Faults, Intake, Parts, SteadyClock, Timekeeper, Workers, recover};
+use crate::shards::{Batching, Blocking, Faults, Intake, Keeper, Parts, SteadyClock, Timekeeper, Workers, recover};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
@@ -62,6 +62,7 @@ pub struct Host {
     pub intake: Arc<Intake>,
     pub workers: Workers,
     pub dispatcher: Dispatcher,
+    pub keeper: Keeper,
     pub book: Arc<Book>,
     pub decisions: Arc<Index>,
     pub hub: Arc<Hub>,
@@ -75,6 +76,8 @@ pub struct Report {
     pub journal: Opened,
     pub frames: u64,
     pub redone: u64,
+    /// The most that documents took in memory meanwhile, bytes.
+    pub most_bytes: usize,
     pub seconds: f64,
 }
 
@@ -115,6 +118,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     };
     let store = Arc::new(Store::open_with(&data.join("store"), &store_options)?);
     let evidence = store.highest();
+    // Nothing below is redone; whoever reads it verifies it then.
+    let journal_options = Options { verify_from: store.checkpoint().next(), ..journal_options };
     let (journal, opened) =
         Journal::open(&data.join("journal"), journal_options, evidence, &mut |done| progress(Step::Verify(done)))?;
     let log = Log::new(journal, limits.journal_tail_bytes, limits.sources);
@@ -136,6 +141,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         journal: opened,
         frames: recovery.frames,
         redone: recovery.redone,
+        most_bytes: recovery.most_bytes,
         seconds: started.elapsed().as_secs_f64(),
     };
     let hub = Arc::new(Hub::new(limits.streams, limits.streams_per_person, metrics.clone()));
@@ -158,6 +164,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let intake = Arc::new(Intake::new(&parts, recovery.dedup));
     let workers =
         Workers::new(parts.clone(), recovery.parts, options.batching).context("cannot start the write-back")?;
+    let keeper = Keeper::new(parts.clone(), workers.board.clone(), decisions.clone(), data.join("base"));
     let clock = options.clock;
-    Ok(Host { parts, intake, workers, dispatcher, book, decisions, hub, clock, report })
+    Ok(Host { parts, intake, workers, dispatcher, keeper, book, decisions, hub, clock, report })
 }

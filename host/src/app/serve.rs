@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::journal::Log;
 use crate::outreach::Dispatching;
 use crate::scenario;
-use crate::shards::Shards;
+use crate::shards::{Keeping, Shards};
 
 /// Requests that have begun get this long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = host.parts.metrics.clone();
     let hub = host.hub.clone();
     let doors = Doors { tokens, keys, cors_origins: config.cors_origins, intakes: api::Intakes::new(&config.intakes) };
-    let (router, shards, dispatching) = start(host, doors)?;
+    let (router, running) = start(host, doors)?;
     let mut signals = Signals::new()?;
     // Port 0 lets the system choose one: what is said is where clients find the host.
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -57,7 +57,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let limits = config.limits.clone();
     let served = tokio::spawn(async move { api::serve(listener, router, &limits, metrics, stop).await });
     drain(served, end).await?;
-    close(shards, dispatching, log).await
+    close(running, log).await
 }
 
 /// Waits for the door to close: for ever before the signal, for [`DRAIN`] behind it.
@@ -84,9 +84,16 @@ struct Doors {
     intakes: api::Intakes,
 }
 
+/// What is on threads of its own.
+struct Running {
+    shards: Shards,
+    dispatching: Dispatching,
+    keeping: Keeping,
+}
+
 /// The worker and the dispatcher on their threads, and the doors to all of it.
-fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Shards, Dispatching)> {
-    let Host { parts, intake, mut workers, dispatcher, book, decisions, hub, clock, report } = host;
+fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
+    let Host { parts, intake, mut workers, dispatcher, keeper, book, decisions, hub, clock, report } = host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
         workers.begin_checkpoint().context("cannot begin a checkpoint")?;
@@ -95,6 +102,7 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Shards, Dispa
     let watch = workers.board.clone();
     let shards = Shards::start(workers).context("cannot start the workers")?;
     let dispatching = Dispatching::start(dispatcher).context("cannot start the dispatcher")?;
+    let keeping = Keeping::start(keeper).context("cannot start the keeper")?;
     let capture =
         scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
     let router = api::router(api::Parts {
@@ -115,12 +123,14 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Shards, Dispa
         intakes: doors.intakes,
         clock,
     });
-    Ok((router, shards, dispatching))
+    Ok((router, Running { shards, dispatching, keeping }))
 }
 
 /// Worker, dispatcher, journal: everything accepted is handled, everything handled is handed over and durable.
-async fn close(shards: Shards, dispatching: Dispatching, log: Log) -> anyhow::Result<()> {
+async fn close(running: Running, log: Log) -> anyhow::Result<()> {
+    let Running { shards, dispatching, keeping } = running;
     let closed = tokio::task::spawn_blocking(move || {
+        keeping.stop();
         let worked = shards.stop();
         let dispatched = dispatching.stop();
         let closed = log.journal().clone().close();

@@ -1,4 +1,4 @@
-//! Stored bytes of the model: frames of the journal, rows of the store and the values of a person's own document, each
+//! Stored bytes of the model: frames of the journal, rows and records of the store and the values of a person's own document, each
 //! beginning with a version byte.
 //!
 //! Written by hand because it is the file format: what is written here must be read for ever. An enum is one number
@@ -10,6 +10,7 @@ mod intern;
 mod kept;
 mod op;
 mod outreach;
+mod progress;
 #[cfg(test)]
 mod samples;
 mod tags;
@@ -20,4 +21,5 @@ pub use frame::{Kind, decode_frame, encode_frame, kind_of};
 pub use intern::Interner;
 pub use kept::{decode_kept, encode_kept};
 pub use outreach::{decode_tag, decode_waiting, encode_tag, encode_waiting};
+pub use progress::{decode_progress, encode_progress};
 pub use wire::CodecError;

@@ -12,7 +12,7 @@ use crate::model::{DEFAULT_INTAKE, Limits, check_name};
 /// No limit may be larger, so that no sum of two can overflow.
 const GREATEST: u64 = 1 << 53;
 /// Limits that switch something off, or leave it to the host, when they are zero. Any other zero would refuse everything.
-const MAY_BE_ZERO: [&str; 12] = [
+const MAY_BE_ZERO: [&str; 14] = [
     "extensions",
     "skew_past_ms",
     "skew_future_ms",
@@ -25,6 +25,8 @@ const MAY_BE_ZERO: [&str; 12] = [
     "clock_jump_ms",
     "clock_settle_ms",
     "workers",
+    "retention_bytes",
+    "retention_ms",
 ];
 /// The journal writes pages of this many bytes.
 const PAGE_BYTES: u64 = 4_096;

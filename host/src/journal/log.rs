@@ -11,8 +11,8 @@ use super::error::Error;
 use super::handle::Journal;
 use super::reader::Reader;
 use super::retain::Release;
-use crate::codec::{CodecError, Interner, decode_frame, encode_frame};
-use crate::model::{Frame, Lsn};
+use crate::codec::{CodecError, Interner, Kind, decode_frame, encode_frame, kind_of};
+use crate::model::{Control, Frame, Lsn};
 use crate::tasks::Bell;
 
 /// Memory of a frame beside its texts, roughly: structures and allocator.
@@ -69,12 +69,15 @@ struct Tail {
     /// Position of the first one, or of the next if there is none.
     first: Lsn,
     bytes: usize,
+    /// Control frames that nobody else keeps yet.
+    controls: Vec<(Lsn, Arc<Control>)>,
 }
 
 impl Log {
     /// `tail_bytes`: memory for recent frames. `sources`: texts that a reader shares between frames.
     pub fn new(journal: Journal, tail_bytes: u64, sources: u64) -> Log {
-        let tail = Tail { frames: VecDeque::new(), first: journal.last().next(), bytes: 0 };
+        let first = journal.last().next();
+        let tail = Tail { frames: VecDeque::new(), first, bytes: 0, controls: Vec::new() };
         Log {
             inner: Arc::new(Inner {
                 tail: Mutex::new(tail),
@@ -113,11 +116,28 @@ impl Log {
         // The tail grows under the append lock, so its order is the journal's.
         let mut tail = self.tail();
         batch.commit();
-        kept.into_iter().for_each(|frame| tail.push(frame));
+        for (lsn, (frame, bytes)) in (first.0..).map(Lsn).zip(kept) {
+            if let Frame::Control(control) = &frame {
+                tail.controls.push((lsn, control.clone()));
+            }
+            tail.push((frame, bytes));
+        }
         tail.trim(self.inner.journal.durable(), self.inner.tail_bytes);
         drop(tail);
         self.inner.bell.ring();
         Ok(first)
+    }
+
+    /// Control frames up to a position that were appended since this log was made and not kept by anybody else, encoded.
+    /// All of them, also those that another thread was appending: a position is given with the frame's entry here.
+    pub fn controls(&self, upto: Lsn) -> Vec<(Lsn, Vec<u8>)> {
+        let fresh: Vec<_> = self.tail().controls.iter().take_while(|(lsn, _)| *lsn <= upto).cloned().collect();
+        fresh.into_iter().map(|(lsn, control)| (lsn, encode_frame(&Frame::Control(control)))).collect()
+    }
+
+    /// Those up to a position are kept durably elsewhere.
+    pub fn controls_kept(&self, upto: Lsn) {
+        self.tail().controls.retain(|(lsn, _)| *lsn > upto);
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -181,7 +201,13 @@ impl Log {
 
     /// Durable frames from a position on, decoded, up to what is durable when it gets there.
     pub fn scan(&self, from: Lsn) -> Scan {
-        Scan { reader: self.inner.journal.read_from(from), interner: Interner::new(self.inner.interner_limit) }
+        let interner = Interner::new(self.inner.interner_limit);
+        Scan { reader: self.inner.journal.read_from(from), interner, only: None }
+    }
+
+    /// As [`Self::scan`], of one kind: the others are passed over without decoding them.
+    pub fn scan_only(&self, from: Lsn, kind: Kind) -> Scan {
+        Scan { only: Some(kind), ..self.scan(from) }
     }
 }
 
@@ -204,13 +230,15 @@ impl Tail {
 pub struct Scan {
     reader: Reader,
     interner: Interner,
+    only: Option<Kind>,
 }
 
 impl Iterator for Scan {
     type Item = Result<(Lsn, Frame), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.reader.next()?;
+        let is_wanted = |bytes: &[u8]| self.only.is_none_or(|kind| kind_of(bytes).is_none_or(|found| found == kind));
+        let item = self.reader.by_ref().find(|item| item.as_ref().map_or(true, |(_, bytes)| is_wanted(bytes)))?;
         Some(item.map_err(ReadError::from).and_then(|(lsn, bytes)| {
             let frame = decode_frame(&bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
             Ok((lsn, frame))

@@ -119,8 +119,13 @@ limits! {
     store_directories = 4, "directories", "databases that the store is spread over, 1 to 64; read when a store is made, fixed from then on";
     store_cache_bytes = 64 << 20, "bytes", "what the store keeps in memory of its files, beside documents_memory_bytes";
     documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
+    dirty_bytes = 512 << 20, "bytes", "documents that are newer than the store, half of documents_memory_bytes at most; beyond it workers wait for the write-back";
     write_back_rows = 2_000, "rows", "one batch of the write-back";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
+    retention_bytes = 16 << 30, "bytes", "the journal's segments; older ones leave beyond it, as far as nobody needs them; 0 is no such limit";
+    retention_ms = 7 * 24 * 3_600_000, "ms", "how long a segment of the journal stays, and longer as long as somebody needs it; 0 is no such limit";
+    base_copy_ms = 24 * 3_600_000, "ms", "between two base copies of the store; two are kept, and the journal behind the older one";
+    base_copy_bytes = 4 << 30, "bytes", "journal behind the newest base copy after which another is taken; a quarter of retention_bytes at most";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
     resend_inputs = 1_000, "inputs", "failed inputs that one request looks at to resend them; it says where the next one goes on";
     page_items = 1_000, "items", "one page of a list";

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod outreach;
 pub mod plan;
 pub mod ports;
+pub mod progress;
 pub mod signal;
 pub mod window;
 

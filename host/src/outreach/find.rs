@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::index::{Index, Traits};
 use super::postings::{Kind, key};
-use crate::journal::{Follower, Log, ReadError};
+use crate::journal::{Error as JournalError, Follower, Log, ReadError};
 use crate::model::outreach::{ActionId, Decision, Deed, Ended, Outreach};
 use crate::model::{Frame, Lsn};
 
@@ -166,7 +166,11 @@ impl Frames {
         }
         self.passed.clear();
         self.follower.seek(lsn);
-        self.follower.read(1, &mut self.passed)?;
+        match self.follower.read(1, &mut self.passed) {
+            // Its details have expired.
+            Err(ReadError::Journal(JournalError::Released { .. })) => return Ok(None),
+            read => read?,
+        }
         Ok(match self.passed.pop() {
             Some((at, Frame::Outreach(frame))) if at == lsn => Some(frame),
             _ => None,

@@ -1,25 +1,25 @@
-//! Checkpoints: every document that was dirty at the mark is written back, then the store may say so.
+//! Bringing documents to the store: at a checkpoint all that are dirty at its mark, and in between when they need room.
 //!
-//! A mark frame goes into the journal first: from it on, the first change of each document is logged whole.
+//! A checkpoint's mark frame goes into the journal first: from it on, the first change of each document is logged whole.
+//! When all rows are on disk, the store may say so, and how far everybody was at the mark.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::desk::Shelves;
 use super::parts::Parts;
-use super::writeback::{Done, Job, WriteBack};
-use crate::journal;
+use super::writeback::{Closing, Done, Job, WriteBack};
+use crate::model::Lsn;
 use crate::model::outreach::Owner;
-use crate::model::{Frame, Lsn, Mark, ShardSet};
 
 pub struct Checkpointer {
-    shards: ShardSet,
     write_back: WriteBack,
     /// The last mark in the journal.
     mark: Lsn,
     /// Journal bytes written when it was made.
     bytes_at_mark: u64,
     requested: bool,
+    wants_room: bool,
     pass: Option<Pass>,
     /// Dirty documents, as the metrics know them.
     gauged: i64,
@@ -33,19 +33,27 @@ struct Pass {
     in_flight: usize,
     /// A job that found the thread busy.
     waiting: Option<Job>,
+    end: End,
+}
+
+/// What follows the rows.
+enum End {
+    /// Nothing: documents needed room.
+    Rows,
+    Checkpoint(Closing),
     /// The checkpoint record itself was handed over.
-    closing: bool,
+    Sent,
 }
 
 impl Checkpointer {
-    /// For some shards; `mark`: the last one in the journal for them.
-    pub fn new(shards: ShardSet, write_back: WriteBack, mark: Lsn) -> Checkpointer {
+    /// `mark`: the last one in the journal for the worker's shards.
+    pub fn new(write_back: WriteBack, mark: Lsn) -> Checkpointer {
         Checkpointer {
-            shards,
             write_back,
             mark,
             bytes_at_mark: 0,
             requested: false,
+            wants_room: false,
             pass: None,
             gauged: 0,
             failure: None,
@@ -58,11 +66,21 @@ impl Checkpointer {
 
     /// Asks for a checkpoint soon, unless one is under way.
     pub fn request(&mut self) {
-        self.requested |= self.pass.is_none();
+        self.requested |= !self.is_checkpoint();
     }
 
+    /// Asks for rows to be written, so that documents get clean.
+    pub fn make_room(&mut self) {
+        self.wants_room |= self.pass.is_none();
+    }
+
+    /// Is a checkpoint under way, or asked for?
     pub fn is_running(&self) -> bool {
-        self.pass.is_some()
+        self.requested || self.pass.is_some()
+    }
+
+    fn is_checkpoint(&self) -> bool {
+        self.pass.as_ref().is_some_and(|pass| !matches!(pass.end, End::Rows))
     }
 
     /// Why nothing is written back any more, if so: then nothing gets clean, and the worker must end.
@@ -70,35 +88,42 @@ impl Checkpointer {
         self.failure.as_deref()
     }
 
-    /// Begins a checkpoint that is due, and hands over as much as the write-back takes.
-    pub fn advance(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) -> Result<(), journal::Error> {
-        if self.pass.is_none() && (self.requested || self.is_due(parts)) {
-            self.begin(parts, shelves)?;
+    /// Must a checkpoint begin now?
+    pub fn is_due(&self, parts: &Parts) -> bool {
+        let bytes = || parts.log.journal().stats().bytes.saturating_sub(self.bytes_at_mark);
+        self.pass.is_none() && (self.requested || bytes() >= parts.limits.checkpoint_bytes)
+    }
+
+    /// A checkpoint whose mark was just appended.
+    pub fn begin(&mut self, parts: &Parts, closing: Closing, dirty: Vec<(Owner, Arc<str>)>) {
+        (self.requested, self.mark) = (false, closing.mark);
+        self.bytes_at_mark = parts.log.journal().stats().bytes;
+        self.start(parts, dirty, End::Checkpoint(closing));
+    }
+
+    fn start(&mut self, parts: &Parts, dirty: Vec<(Owner, Arc<str>)>, end: End) {
+        self.wants_room = false;
+        self.gauge(parts, dirty.len());
+        self.pass = Some(Pass { pending: dirty.into(), in_flight: 0, waiting: None, end });
+    }
+
+    /// Begins to make room if that was asked for, and hands over as much as the write-back takes.
+    pub fn advance(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) {
+        if self.pass.is_none() && self.wants_room {
+            self.start(parts, shelves.dirty(), End::Rows);
         }
         let rows = parts.limits.write_back_rows as usize;
-        let Some(pass) = &mut self.pass else { return Ok(()) };
-        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(shelves, rows, self.shards, self.mark)) {
+        let Some(pass) = &mut self.pass else { return };
+        while let Some(job) = pass.waiting.take().or_else(|| pass.next_job(shelves, rows)) {
             if let Err(job) = self.write_back.offer(job) {
                 pass.waiting = Some(job);
                 break;
             }
             pass.in_flight += 1;
         }
-        Ok(())
-    }
-
-    fn is_due(&self, parts: &Parts) -> bool {
-        parts.log.journal().stats().bytes.saturating_sub(self.bytes_at_mark) >= parts.limits.checkpoint_bytes
-    }
-
-    fn begin(&mut self, parts: &Parts, shelves: &mut Shelves<'_>) -> Result<(), journal::Error> {
-        self.requested = false;
-        self.mark = parts.log.append(Frame::Mark(Mark { shards: self.shards }))?;
-        self.bytes_at_mark = parts.log.journal().stats().bytes;
-        let pending: VecDeque<_> = shelves.dirty().into();
-        self.gauge(parts, pending.len());
-        self.pass = Some(Pass { pending, in_flight: 0, waiting: None, closing: false });
-        Ok(())
+        if pass.is_over() {
+            self.pass = None;
+        }
     }
 
     /// All workers share the gauge: each adds how its own part has changed.
@@ -134,7 +159,7 @@ impl Checkpointer {
 
 impl Pass {
     /// The next rows, or the closing record once all rows are on disk.
-    fn next_job(&mut self, shelves: &mut Shelves<'_>, limit: usize, shards: ShardSet, mark: Lsn) -> Option<Job> {
+    fn next_job(&mut self, shelves: &mut Shelves<'_>, limit: usize) -> Option<Job> {
         let (mut rows, mut keys) = (Vec::new(), Vec::new());
         while rows.len() < limit {
             let Some((owner, key)) = self.pending.pop_front() else { break };
@@ -146,9 +171,16 @@ impl Pass {
         if !rows.is_empty() {
             return Some(Job::Rows { rows, keys });
         }
-        if self.in_flight > 0 || std::mem::replace(&mut self.closing, true) {
+        if self.in_flight > 0 || !matches!(self.end, End::Checkpoint(_)) {
             return None;
         }
-        Some(Job::Checkpoint(shards, mark))
+        match std::mem::replace(&mut self.end, End::Sent) {
+            End::Checkpoint(closing) => Some(Job::Checkpoint(closing)),
+            End::Rows | End::Sent => None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.pending.is_empty() && self.in_flight == 0 && self.waiting.is_none() && matches!(self.end, End::Rows)
     }
 }

@@ -11,6 +11,7 @@ use super::progress::{Board, Place};
 use super::reader::Reader;
 use super::recovery::Recovered;
 use super::shelf::Shelf;
+use super::standing::Settlements;
 use super::times::Ticks;
 use super::worker::Stamp;
 use crate::engine::{HostFailure, Input, Ran, Runner, What};
@@ -28,6 +29,7 @@ pub struct Active {
     pub readers: Vec<Reader>,
     pub loaded: Vec<Loaded>,
     pub shelf: Shelf,
+    pub settlements: Settlements,
     pub meters: Meters,
     singly: bool,
     /// What it may spend before others have had their turns; below zero it has overdrawn.
@@ -47,8 +49,8 @@ impl Active {
     /// A deployment that has read nothing yet, in the shards of a worker.
     pub fn new(deployment: Arc<Deployment>, shards: ShardSet, parts: &Parts) -> Active {
         let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), parts.store.clone());
-        let reader = Reader::new(&parts.log, shards, deployment.start, 0);
-        Active::with(deployment, parts, vec![reader], shelf)
+        let reader = Reader::new(&parts.log, shards, begins(&deployment, deployment.start, &parts.log), 0);
+        Active::with(deployment, parts, vec![reader], shelf, Settlements::default())
     }
 
     /// A deployment where the journal left it.
@@ -60,19 +62,28 @@ impl Active {
         ticks: &Ticks,
     ) -> Active {
         let groups = recovered.by_position(shards).into_iter();
-        let reader =
-            |(position, shards)| Reader::new(&parts.log, shards, position, ticks.watermark(deployment.start, position));
+        let reader = |(position, shards)| {
+            let watermark = recovered.watermark(shards, position, deployment.start, ticks);
+            Reader::new(&parts.log, shards, begins(&deployment, position, &parts.log), watermark)
+        };
         let readers = groups.map(reader).collect();
-        Active::with(deployment, parts, readers, recovered.shelf)
+        Active::with(deployment, parts, readers, recovered.shelf, recovered.settlements)
     }
 
-    fn with(deployment: Arc<Deployment>, parts: &Parts, readers: Vec<Reader>, shelf: Shelf) -> Active {
+    fn with(
+        deployment: Arc<Deployment>,
+        parts: &Parts,
+        readers: Vec<Reader>,
+        shelf: Shelf,
+        settlements: Settlements,
+    ) -> Active {
         let meters = Meters::new(&deployment.business, &deployment.name, parts.metrics.clone());
         let mut active = Active {
             deployment: deployment.clone(),
             readers,
             loaded: Vec::new(),
             shelf,
+            settlements,
             meters,
             singly: false,
             credit: 0,
@@ -258,7 +269,11 @@ impl Active {
         let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
         let live = self.readers.iter().filter(|reader| !reader.paused).map(Reader::position).min();
         let (documents, state_bytes) = (self.shelf.documents.len() as u64, self.shelf.documents.bytes() as u64);
-        board.publish(worker, self.deployment.id, Place { position, live, over, documents, state_bytes });
+        board.publish(
+            worker,
+            self.deployment.id,
+            Place { position, live, needs: self.needs(), over, documents, state_bytes },
+        );
         self.meters.paused(self.deployment.paused.shards.len());
     }
 
@@ -267,6 +282,11 @@ impl Active {
         self.singly = true;
         self.loaded.iter_mut().for_each(|loaded| loaded.runner.run_singly());
     }
+}
+
+/// Whoever begins with the earliest begins with what the journal still has.
+fn begins(deployment: &Deployment, position: Lsn, log: &Log) -> Lsn {
+    if position == Lsn::ZERO && deployment.start == Lsn::ZERO { log.first().previous() } else { position }
 }
 
 /// A call has inputs of one export: neighbours of one kind go together.

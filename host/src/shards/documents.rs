@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 
 use crate::codec::{Interner, decode_document, encode_document};
-use crate::model::{Document, Lsn, Op, Whole};
+use crate::model::{Document, Lsn, Op, SHARD_COUNT, ShardSet, Whole};
 use crate::store::{self, Row, Store, row_key};
 
 /// Memory of a document beside its size: map entry, key, vectors.
@@ -31,11 +31,19 @@ struct Cached {
     whole_since: Lsn,
     /// Used since the last look for something to evict.
     used: bool,
+    /// Its part of the dirty bytes.
+    owed: usize,
 }
 
 impl Cached {
     fn is_clean(&self) -> bool {
         self.document.lsn() <= self.stored
+    }
+
+    /// Counts it among the dirty bytes as it is now.
+    fn settle(&mut self, key: &str, dirty: &mut usize) {
+        let owes = if self.is_clean() { 0 } else { self.document.bytes() + OVERHEAD_BYTES + key.len() };
+        *dirty = *dirty + owes - std::mem::replace(&mut self.owed, owes);
     }
 }
 
@@ -46,13 +54,15 @@ pub struct Documents {
     cached: HashMap<Arc<str>, Cached, FxBuildHasher>,
     /// Sizes and overheads of what is in memory.
     bytes: usize,
+    /// Of those whose rows are behind.
+    dirty_bytes: usize,
     interner: Interner,
 }
 
 impl Documents {
     pub fn new(business: Arc<str>, deployment: Arc<str>, store: Arc<Store>) -> Documents {
         let interner = Interner::new(1_024);
-        Documents { business, deployment, store, cached: HashMap::default(), bytes: 0, interner }
+        Documents { business, deployment, store, cached: HashMap::default(), bytes: 0, dirty_bytes: 0, interner }
     }
 
     /// Takes a document out for a call; [`Self::put`] brings it back.
@@ -66,6 +76,7 @@ impl Documents {
     pub fn put(&mut self, key: &Arc<str>, document: Document) {
         if let Some(cached) = self.cached.get_mut(key) {
             cached.document = document;
+            cached.settle(key, &mut self.dirty_bytes);
         }
     }
 
@@ -96,7 +107,8 @@ impl Documents {
             Entry::Vacant(place) => {
                 let document = load(&self.store, &self.business, &self.deployment, key, &mut self.interner)?;
                 self.bytes += document.bytes() + OVERHEAD_BYTES + key.len();
-                Ok(place.insert(Cached { stored: document.lsn(), document, whole_since: Lsn::ZERO, used: true }))
+                let stored = document.lsn();
+                Ok(place.insert(Cached { stored, document, whole_since: Lsn::ZERO, used: true, owed: 0 }))
             }
         }
     }
@@ -154,13 +166,25 @@ impl Documents {
             key: row_key(&self.business, &self.deployment, key),
             bytes: Some(encode_document(document)),
             lsn: document.lsn(),
+            timers: !document.timers().is_empty(),
         })
+    }
+
+    /// Writes all rows that are behind, so many at once: for a start, where everything is durable in the journal.
+    pub fn write_all(&mut self, store: &Store, rows: usize) -> Result<(), Error> {
+        for keys in self.dirty().chunks(rows) {
+            let written: Vec<Row> = keys.iter().filter_map(|key| self.snapshot(key)).collect();
+            store.write(&written)?;
+            keys.iter().zip(&written).for_each(|(key, row)| self.written(key, row.lsn));
+        }
+        Ok(())
     }
 
     /// The store has the key up to this position.
     pub fn written(&mut self, key: &str, lsn: Lsn) {
         if let Some(cached) = self.cached.get_mut(key) {
             cached.stored = cached.stored.max(lsn);
+            cached.settle(key, &mut self.dirty_bytes);
         }
     }
 
@@ -184,9 +208,19 @@ impl Documents {
         self.bytes
     }
 
+    /// Of documents whose rows are behind, with what they cost beside their sizes.
+    pub fn dirty_bytes(&self) -> usize {
+        self.dirty_bytes
+    }
+
     pub fn len(&self) -> usize {
         self.cached.len()
     }
+}
+
+/// What some shards may have of a limit on bytes: shards are spread evenly, so are documents.
+pub fn share(bytes: u64, shards: ShardSet) -> usize {
+    (u64::from(shards.len()) * bytes / u64::from(SHARD_COUNT)) as usize
 }
 
 /// The stored document, or an empty one.

@@ -87,6 +87,7 @@ impl Submit for Intake {
                 },
             });
         }
+        let _seen_before_a_mark = self.time.appending();
         let first = if frames.is_empty() { Lsn::ZERO } else { self.log.try_append_all(frames).map_err(refused)? };
         let mut answers = Vec::with_capacity(found.len());
         for (item, (place, earlier)) in prepared.iter().zip(found) {

@@ -15,6 +15,8 @@ pub struct Board {
     faults: Arc<Faults>,
     /// By deployment and worker.
     places: Mutex<BTreeMap<DeploymentId, Vec<Option<Place>>>>,
+    /// Of each worker's desk.
+    desks: Mutex<Vec<Lsn>>,
     workers: usize,
     fatal: Mutex<Option<String>>,
 }
@@ -26,6 +28,8 @@ pub struct Place {
     pub position: Lsn,
     /// Of the slowest shard that does not stand still.
     pub live: Option<Lsn>,
+    /// The first position that it still has to read: in shards that go on, or a settlement for one that stands still.
+    pub needs: Option<Lsn>,
     /// It has read all that it will ever read.
     pub over: bool,
     /// Documents in memory,
@@ -36,7 +40,8 @@ pub struct Place {
 
 impl Board {
     pub fn new(log: Log, clock: Clock, faults: Arc<Faults>, workers: usize) -> Board {
-        Board { log, clock, faults, places: Mutex::default(), workers, fatal: Mutex::default() }
+        let desks = Mutex::new(vec![Lsn::ZERO; workers]);
+        Board { log, clock, faults, places: Mutex::default(), desks, workers, fatal: Mutex::default() }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Vec<Option<Place>>>> {
@@ -45,6 +50,24 @@ impl Board {
 
     pub fn publish(&self, worker: usize, deployment: DeploymentId, place: Place) {
         self.places().entry(deployment).or_insert_with(|| vec![None; self.workers])[worker] = Some(place);
+    }
+
+    /// How far a worker's desk is.
+    pub fn publish_desk(&self, worker: usize, position: Lsn) {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)[worker] = position;
+    }
+
+    /// The slowest desk.
+    pub fn desks(&self) -> Lsn {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied().unwrap_or_default()
+    }
+
+    /// The first position that a deployment still needs; None within if it needs none. None for one that some worker has
+    /// not met yet.
+    pub fn needs(&self, deployment: DeploymentId) -> Option<Option<Lsn>> {
+        let places = self.places();
+        let places: Vec<Place> = places.get(&deployment)?.iter().copied().collect::<Option<_>>()?;
+        Some(places.iter().filter(|place| !place.over).filter_map(|place| place.needs).min())
     }
 
     /// The slowest shard that does not stand still; None within if all do. None for a deployment that some worker has not met

@@ -1,4 +1,5 @@
-//! Start: reads the journal once, in order, and rebuilds what lives in memory, one part for each worker.
+//! Start: takes from the store what that knows, reads the journal behind its lowest checkpoint once, in order, and
+//! rebuilds what lives in memory, one part for each worker.
 //!
 //! Redo applies an outcome to a document only if the store's row is older, so it is exact over any base: an empty
 //! store, the last checkpoint, or rows newer than it. Which worker had a shard before does not matter: positions,
@@ -7,16 +8,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::dedup::{Dedup, Known};
-use super::documents;
+use super::base::{Base, note_timers};
+use super::dedup::Dedup;
 use super::shelf::{Persons, Shelf};
-use super::times::{Ticks, Times};
+use super::standing::Settlements;
+use super::times::Ticks;
+use super::{documents, identities};
+use crate::codec::{CodecError, Kind, encode_frame};
 use crate::journal::{Log, ReadError};
-use crate::model::outreach::{Changed, Outreach, Owner};
-use crate::model::{Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardSet, shard_of};
+use crate::model::outreach::{Changed, Deed, Outreach, Owner};
+use crate::model::progress::{ShardProgress, Times};
+use crate::model::{
+    Change, Control, DeploymentId, Frame, Limits, Lsn, Op, Outcome, SHARD_COUNT, ShardId, ShardSet, shard_of,
+};
 use crate::outreach::{Book, Index, Rules};
 use crate::registry::{self, Registry};
-use crate::store::Store;
+use crate::store::{self, KeyError, Store};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,6 +35,21 @@ pub enum Error {
     UnknownDeployment { lsn: Lsn },
     #[error(transparent)]
     Documents(#[from] documents::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the store's {what} cannot be read: {error}. Run `fishpond doctor`: it rebuilds the store")]
+    Stored { what: &'static str, error: CodecError },
+    #[error("what the store keeps as control frame {lsn} is none. Run `fishpond doctor`: it rebuilds the store")]
+    NoControl { lsn: Lsn },
+    #[error("the store names a row that cannot be one: {error}. Run `fishpond doctor`: it rebuilds the store")]
+    RowKey { error: KeyError },
+    #[error("the row `{row}` belongs to a deployment that no control frame created. Run `fishpond doctor`")]
+    UnknownOwner { row: String },
+    /// The journal's beginning was released, and the store does not reach up to it.
+    #[error(
+        "the store has everything below position {next}, and the journal begins with {first}: what is between them is in neither. Put back the store that belongs to this journal, or rebuild it from the older base copy in `base/` (`fishpond doctor`)"
+    )]
+    Gap { next: Lsn, first: Lsn },
 }
 
 /// Something for each shard.
@@ -37,7 +59,10 @@ pub type PerShard<T> = [T; SHARD_COUNT as usize];
 pub struct Recovered {
     /// Last finished position of each shard.
     pub positions: PerShard<Lsn>,
+    /// Where they were at the checkpoint, and the watermark that they had passed.
+    pub stood: PerShard<(Lsn, u64)>,
     pub shelf: Shelf,
+    pub settlements: Settlements,
 }
 
 pub struct Recovery {
@@ -46,9 +71,12 @@ pub struct Recovery {
     /// For the intake.
     pub dedup: Dedup,
     pub times: Times,
+    /// Behind the lowest checkpoint.
     pub frames: u64,
     /// Outcome frames above the store's checkpoint.
     pub redone: u64,
+    /// The most that documents took in memory, bytes.
+    pub most_bytes: usize,
 }
 
 /// What one worker goes on with.
@@ -56,7 +84,7 @@ pub struct Part {
     pub shards: ShardSet,
     pub deployments: BTreeMap<DeploymentId, Recovered>,
     pub desk: RecoveredDesk,
-    /// Of the whole journal.
+    /// Those that its readers may have passed.
     pub ticks: Arc<Ticks>,
     /// The last checkpoint mark of its shards.
     pub mark: Lsn,
@@ -78,7 +106,8 @@ pub struct RecoveredDesk {
     pub rules: Rules,
 }
 
-/// Reads everything durable, for so many workers. `progress` is told the position now and then.
+/// Rebuilds what lives in memory, for so many workers: from the store, and from the journal behind its lowest checkpoint.
+/// `progress` is told the position now and then.
 pub fn recover(
     log: &Log,
     registry: &Registry,
@@ -89,74 +118,186 @@ pub fn recover(
     workers: usize,
     mut progress: impl FnMut(Lsn),
 ) -> Result<Recovery, Error> {
-    let checkpoints = store.checkpoints();
-    let part = |index| Part::new(ShardSet::part(index, workers), store.clone(), checkpoints);
+    let base = Base::read(store)?;
+    base.check(log)?;
+    let next = base.next();
+    let part = |index| Part::new(ShardSet::part(index, workers), store.clone(), base.checkpoints);
     let mut recovery = Recovery {
         parts: (0..workers).map(part).collect(),
         dedup: Dedup::new(limits.dedup_ids, limits.dedup_horizon_ms),
-        times: Times::default(),
+        times: base.times.clone(),
         frames: 0,
         redone: 0,
+        most_bytes: 0,
     };
-    let (mut controls, mut ticks) = (Vec::new(), Ticks::default());
-    for item in log.scan(Lsn(1)) {
+    for (lsn, control) in &base.controls {
+        recovery.control(*lsn, control, registry, book)?;
+    }
+    base.place(&mut recovery.parts, registry)?;
+    note_timers(store, &mut recovery.parts, registry)?;
+    identities::remember(log, &mut recovery.dedup, limits, base.times.newest_receipt(), next)?;
+    feed(log, decisions, next)?;
+    let mut controls = base.controls;
+    let (mut fresh, mut ticks) = (Vec::new(), Ticks::default());
+    ticks.note(base.before.0, base.before.1);
+    for item in log.scan(next) {
         let (lsn, frame) = item?;
         recovery.frames += 1;
         if recovery.frames.is_multiple_of(65_536) {
             progress(lsn);
         }
-        match frame {
-            Frame::Input(event) => {
-                let known = Known { lsn, content: event.content() };
-                recovery.dedup.insert(&event, event.identity(), known);
-                recovery.times.saw(&event);
-            }
-            Frame::Control(control) => {
-                registry.recover(lsn, &control).map_err(|error| Error::Registry { lsn, error })?;
-                book.recover(lsn, &control);
-                recovery.parts.iter_mut().for_each(|part| part.repaired(&control, registry));
-                controls.push((lsn, control));
-            }
-            Frame::Outcome(outcome) => {
-                let mut above = false;
-                for part in &mut recovery.parts {
-                    above |= part.outcome(lsn, &outcome, registry)?;
-                }
-                recovery.redone += u64::from(above);
-            }
-            Frame::Mark(mark) => {
-                let own = recovery.parts.iter_mut().filter(|part| part.shards.intersects(mark.shards));
-                own.for_each(|part| part.mark = lsn);
-            }
-            Frame::Tick(tick) => {
-                (recovery.times.last, recovery.times.last_lsn) = (tick, lsn);
-                ticks.note(lsn, tick);
-            }
-            Frame::Report(_) => {}
-            Frame::Outreach(outreach) => {
-                decisions.frame(lsn, &outreach);
-                let mut above = false;
-                for part in &mut recovery.parts {
-                    above |= part.outreach(lsn, &outreach, registry)?;
-                }
-                recovery.redone += u64::from(above);
-            }
+        if let Frame::Tick(tick) = &frame {
+            ticks.note(lsn, *tick);
         }
+        if let Frame::Control(control) = &frame
+            && !controls.contains_key(&lsn)
+        {
+            recovery.control(lsn, control, registry, book)?;
+            controls.insert(lsn, control.clone());
+            fresh.push((lsn, encode_frame(&frame)));
+        }
+        recovery.frame(lsn, frame, registry, decisions)?;
+        recovery.make_room(limits)?;
     }
-    let ticks = Arc::new(ticks);
+    // The log knows those that will be appended; whoever has the store needs these too.
+    store.put_controls(&fresh)?;
+    let ticks = Arc::new(caught_up(log, &recovery.parts, base.before.0, ticks)?);
     for part in &mut recovery.parts {
         part.ticks = ticks.clone();
         let (position, _) = part.desk.first(part.shards);
-        let behind = controls.iter().take_while(|(lsn, _)| *lsn <= position);
-        behind.for_each(|(_, control)| part.desk.rules.apply(control));
+        controls.range(..=position).for_each(|(_, control)| part.desk.rules.apply(control));
     }
     Ok(recovery)
+}
+
+/// Ticks from before the checkpoint that readers have passed behind it, because they were further behind.
+fn caught_up(log: &Log, parts: &[Part], known: Lsn, ticks: Ticks) -> Result<Ticks, Error> {
+    let all = parts.iter().flat_map(|part| part.deployments.values());
+    let moved = all.flat_map(|recovered| recovered.positions.iter().zip(&recovered.stood));
+    let behind = moved.filter(|(position, (stood, _))| *stood < **position && **position < known);
+    let Some(from) = behind.map(|(_, (stood, _))| stood.next()).min() else { return Ok(ticks) };
+    let mut older = Ticks::default();
+    for item in log.scan_only(from.max(log.first()), Kind::Tick) {
+        match item? {
+            (lsn, _) if lsn >= known => break,
+            (lsn, Frame::Tick(tick)) => older.note(lsn, tick),
+            _ => {}
+        }
+    }
+    Ok(ticks.before(older))
+}
+
+/// Decisions from before the checkpoint, as far as the journal still has them.
+fn feed(log: &Log, decisions: &Index, below: Lsn) -> Result<(), Error> {
+    for item in log.scan_only(log.first(), Kind::Outreach) {
+        match item? {
+            (lsn, _) if lsn >= below => break,
+            (lsn, Frame::Outreach(outreach)) => decisions.frame(lsn, &outreach),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Recovery {
+    fn control(&mut self, lsn: Lsn, control: &Control, registry: &Registry, book: &Book) -> Result<(), Error> {
+        registry.recover(lsn, control).map_err(|error| Error::Registry { lsn, error })?;
+        book.recover(lsn, control);
+        self.parts.iter_mut().for_each(|part| part.repaired(control, registry));
+        Ok(())
+    }
+
+    fn make_room(&mut self, limits: &Limits) -> Result<(), Error> {
+        let bytes = self.parts.iter_mut().map(|part| part.make_room(limits)).sum::<Result<usize, Error>>()?;
+        self.most_bytes = self.most_bytes.max(bytes);
+        Ok(())
+    }
+
+    /// Redo of one frame.
+    fn frame(&mut self, lsn: Lsn, frame: Frame, registry: &Registry, decisions: &Index) -> Result<(), Error> {
+        let mut above = false;
+        match frame {
+            Frame::Input(event) => {
+                identities::insert(&mut self.dedup, lsn, &event);
+                self.times.saw(&event);
+            }
+            Frame::Outcome(outcome) => {
+                for part in &mut self.parts {
+                    above |= part.outcome(lsn, &outcome, registry)?;
+                }
+            }
+            Frame::Outreach(outreach) => {
+                decisions.frame(lsn, &outreach);
+                for part in &mut self.parts {
+                    above |= part.outreach(lsn, &outreach, registry)?;
+                }
+            }
+            Frame::Mark(mark) => {
+                let own = self.parts.iter_mut().filter(|part| part.shards.intersects(mark.shards));
+                own.for_each(|part| part.mark = part.mark.max(lsn));
+            }
+            Frame::Tick(tick) => self.times.ticked(lsn, tick),
+            Frame::Control(_) | Frame::Report(_) => {}
+        }
+        self.redone += u64::from(above);
+        Ok(())
+    }
 }
 
 impl Part {
     fn new(shards: ShardSet, store: Arc<Store>, checkpoints: PerShard<Lsn>) -> Part {
         let desk = RecoveredDesk::new(store.clone());
-        Part { shards, deployments: BTreeMap::new(), desk, ticks: Arc::default(), mark: Lsn::ZERO, store, checkpoints }
+        let mark = shards.iter().map(|shard| checkpoints[usize::from(shard.0)]).max().unwrap_or_default();
+        Part { shards, deployments: BTreeMap::new(), desk, ticks: Arc::default(), mark, store, checkpoints }
+    }
+
+    /// Where everybody was in one shard at its checkpoint.
+    pub(super) fn stood(&mut self, shard: ShardId, progress: &ShardProgress, registry: &Registry) -> Result<(), Error> {
+        let own = ShardSet::one(shard);
+        self.desk.reach(own, progress.desk);
+        self.desk.now = self.desk.now.max(progress.desk_now);
+        for (id, standing) in &progress.deployments {
+            let lsn = Lsn(id.0);
+            let recovered = self.deployment(*id, registry).ok_or(Error::UnknownDeployment { lsn })?;
+            recovered.finish(own, standing.position);
+            recovered.stood[usize::from(shard.0)] = (standing.position, standing.watermark);
+            if let Some(unread) = standing.settlements {
+                recovered.settlements.note(shard, unread, standing.position);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps documents within their memory, as a worker does: clean ones leave, and if that is not enough, rows are written
+    /// first. Everything that was redone is durable. Answers the bytes that were taken before.
+    fn make_room(&mut self, limits: &Limits) -> Result<usize, Error> {
+        let limit = documents::share(limits.documents_memory_bytes, self.shards);
+        let used: usize = self.shelves().map(|shelf| shelf.documents.bytes()).sum();
+        let Some(over) = used.checked_sub(limit).filter(|over| *over > 0) else { return Ok(used) };
+        let wanted = over + limit / 10;
+        let left = self.evict(wanted);
+        if left <= limit / 10 {
+            return Ok(used);
+        }
+        let (store, rows) = (self.store.clone(), limits.write_back_rows as usize);
+        self.shelves().try_for_each(|shelf| shelf.documents.write_all(&store, rows))?;
+        // The second look finds nothing used.
+        let left = self.evict(left);
+        self.evict(left);
+        Ok(used)
+    }
+
+    /// Answers how many of the bytes are not free.
+    fn evict(&mut self, mut wanted: usize) -> usize {
+        for shelf in self.shelves() {
+            wanted = wanted.saturating_sub(shelf.documents.evict(wanted));
+        }
+        wanted
+    }
+
+    fn shelves(&mut self) -> impl Iterator<Item = &mut Shelf> {
+        let own = self.deployments.values_mut().map(|recovered| &mut recovered.shelf);
+        own.chain(self.desk.persons.shelves_mut())
     }
 
     /// Answers whether the frame is above what the store has of any of these shards.
@@ -166,9 +307,6 @@ impl Part {
         if shards.is_empty() {
             return Ok(false);
         }
-        self.deployment(outcome.deployment, registry)
-            .ok_or(Error::UnknownDeployment { lsn })?
-            .finish(shards, outcome.position);
         let recovered = self.deployment(outcome.deployment, registry).ok_or(Error::UnknownDeployment { lsn })?;
         recovered.finish(shards, outcome.position);
         let changed = outcome.inputs.iter().filter(|record| own.contains(shard_of(&record.key)));
@@ -221,6 +359,15 @@ impl Part {
         }
         self.desk.reach(shards, (outreach.position, outreach.done));
         self.desk.now = self.desk.now.max(outreach.now);
+        for deed in &outreach.deeds {
+            if let Deed::Settled(settled) = deed
+                && own.contains(shard_of(&settled.key))
+                && let Some(recovered) = self.deployment(settled.deployment, registry)
+            {
+                let shard = shard_of(&settled.key);
+                recovered.settlements.note(shard, (lsn, lsn), recovered.positions[usize::from(shard.0)]);
+            }
+        }
         let mut changes: BTreeMap<(&Owner, &str), Vec<&Changed>> = BTreeMap::new();
         for changed in outreach.changes.iter().filter(|changed| own.contains(shard_of(&changed.key))) {
             changes.entry((&changed.owner, &changed.key)).or_default().push(changed);
@@ -238,7 +385,7 @@ impl Part {
         Ok(shards.iter().any(|shard| lsn > checkpoints[usize::from(shard.0)]))
     }
 
-    fn shelf(&mut self, owner: &Owner, registry: &Registry) -> Option<&mut Shelf> {
+    pub(super) fn shelf(&mut self, owner: &Owner, registry: &Registry) -> Option<&mut Shelf> {
         match owner {
             Owner::Deployment(id) => Some(&mut self.deployment(*id, registry)?.shelf),
             Owner::Person(business) => Some(self.desk.persons.shelf(business)),
@@ -252,7 +399,9 @@ impl Part {
             Entry::Vacant(place) => {
                 let deployment = registry.by_id(id)?;
                 let shelf = Shelf::new(deployment.business.clone(), deployment.name.clone(), self.store.clone());
-                Some(place.insert(Recovered { positions: [deployment.start; SHARD_COUNT as usize], shelf }))
+                let positions = [deployment.start; SHARD_COUNT as usize];
+                let stood = [(deployment.start, 0); SHARD_COUNT as usize];
+                Some(place.insert(Recovered { positions, stood, shelf, settlements: Settlements::default() }))
             }
         }
     }
@@ -289,6 +438,12 @@ impl Recovered {
             let position = &mut self.positions[usize::from(shard.0)];
             *position = (*position).max(lsn);
         }
+    }
+
+    /// The watermark that some shards at one position have passed, milliseconds.
+    pub fn watermark(&self, shards: ShardSet, position: Lsn, start: Lsn, ticks: &Ticks) -> u64 {
+        let stood = shards.iter().map(|shard| self.stood[usize::from(shard.0)].1);
+        stood.fold(ticks.watermark(start, position), u64::max)
     }
 
     /// Some shards by their position, so that those at one place share a reader.

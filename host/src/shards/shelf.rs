@@ -10,7 +10,7 @@ use crate::model::{Document, Lsn, Op, Whole};
 use crate::store::Store;
 
 /// In the place of a deployment's name in the keys of rows; no name may begin with `~`.
-const PERSONS: &str = "~persons";
+pub const PERSONS: &str = "~persons";
 
 pub struct Shelf {
     pub documents: Documents,

@@ -17,7 +17,7 @@ use super::writeback::{Done, WriteBack};
 use crate::tasks::Bell;
 
 /// Longest sleep of a worker that has nothing to do; every ring ends it early.
-const IDLE: Duration = Duration::from_secs(1);
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// How often a worker that has work to do looks whether timers are due.
 const BUSY_TICK: Duration = Duration::from_millis(50);
@@ -55,7 +55,7 @@ impl Station {
             let _ = done_mail.send(Message::Done(done));
             done_bell.ring();
         })?;
-        let checkpoint = Checkpointer::new(part.shards, write_back, part.mark);
+        let checkpoint = Checkpointer::new(write_back, part.mark);
         let worker = Worker::new(index, part, parts, checkpoint, board.clone(), batching);
         Ok(Station { worker, mail, sender, bell, board })
     }
@@ -116,14 +116,15 @@ impl Station {
             if stopping {
                 deadline.get_or_insert_with(|| Instant::now() + DRAIN);
             }
-            if deadline.is_none_or(|deadline| Instant::now() < deadline) && self.worker.step()? {
+            let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+            if in_time && self.worker.step()? {
                 if looked.elapsed() >= BUSY_TICK {
                     looked = Instant::now();
                     self.worker.tick()?;
                 }
                 continue;
             }
-            if stopping {
+            if stopping && !(in_time && self.worker.waits_for_write_back()) {
                 return self.checkpoint();
             }
             if self.worker.tick()? {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::times::Times;
 use super::worker::Worker;
 use crate::journal::{self, Log};
-use crate::model::{Event, Frame, Limits, Lsn, Tick, TimerClock};
+use crate::model::progress::Times;
+use crate::model::{Event, Frame, Limits, Lsn, Mark, ShardSet, Tick, TimerClock};
 use crate::registry::Clock;
 
 /// Earliest timers of one worker that no tick has fired yet, by clock; and the tick that was the last when it looked.
@@ -20,6 +20,8 @@ pub struct Timekeeper {
     log: Log,
     clock: Clock,
     limits: Arc<Limits>,
+    /// Held from an event's append until it was seen here.
+    appending: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -33,7 +35,7 @@ impl Timekeeper {
     /// For so many workers, from what the journal tells.
     pub fn new(log: Log, clock: Clock, limits: Arc<Limits>, times: Times, workers: usize) -> Timekeeper {
         let state = Mutex::new(State { times, waiting: vec![Waiting::default(); workers] });
-        Timekeeper { log, clock, limits, state }
+        Timekeeper { log, clock, limits, appending: Mutex::default(), state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -48,6 +50,23 @@ impl Timekeeper {
     /// The last tick.
     pub fn last(&self) -> Tick {
         self.state().times.last
+    }
+
+    /// Newest receipt of an event, milliseconds.
+    pub fn newest_receipt(&self) -> u64 {
+        self.state().times.newest_receipt()
+    }
+
+    /// To be held by whoever appends events, until they were seen: so what is known at a mark is all that is below it.
+    pub fn appending(&self) -> MutexGuard<'_, ()> {
+        self.appending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a checkpoint's mark. Answers its position, and what the journal below it tells about time.
+    pub fn mark(&self, shards: ShardSet) -> Result<(Lsn, Times), journal::Error> {
+        let _none_between = self.appending();
+        let state = self.state();
+        Ok((self.log.append(Frame::Mark(Mark { shards }))?, state.times.clone()))
     }
 
     /// Events that have a position now.

@@ -1,26 +1,7 @@
 //! What is known about time, from the journal alone: the watermark is the minimum over the intakes that are not idle.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
+use crate::model::progress::{Newest, Times};
 use crate::model::{Event, Limits, Lsn, Tick};
-
-/// Rebuilt by recovery from the frames that live calls have seen.
-#[derive(Clone, Default, Debug)]
-pub struct Times {
-    pub last: Tick,
-    pub last_lsn: Lsn,
-    /// By intake, as events carry its name. There are as many as were ever configured.
-    intakes: BTreeMap<Arc<str>, Newest>,
-}
-
-/// Of one intake, milliseconds.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-struct Newest {
-    /// Greatest min(time, received): one phone that is fast moves nothing.
-    event: u64,
-    receipt: u64,
-}
 
 impl Newest {
     /// From then on the intake holds nothing back, if nothing comes by it.
@@ -62,7 +43,8 @@ impl Times {
     }
 }
 
-/// The ticks of a journal that raised the watermark, for readers that go on behind them.
+/// The ticks that raised the watermark, for readers that go on behind them: those that a start has read, and the last one
+/// before.
 #[derive(Default, Debug)]
 pub struct Ticks(Vec<(Lsn, u64)>);
 
@@ -72,6 +54,14 @@ impl Ticks {
         if self.0.last().is_none_or(|(_, watermark)| *watermark < tick.watermark) {
             self.0.push((lsn, tick.watermark));
         }
+    }
+
+    /// Older ones, in their order, before those that are known.
+    pub fn before(mut self, older: Ticks) -> Ticks {
+        let known = self.0.first().map_or(Lsn(u64::MAX), |(lsn, _)| *lsn);
+        let mut all: Vec<_> = older.0.into_iter().filter(|(lsn, _)| *lsn < known).collect();
+        all.append(&mut self.0);
+        Ticks(all)
     }
 
     /// What a reader at a position has passed, if it began at `start`: milliseconds.

@@ -65,6 +65,10 @@ pub struct Worker {
     singly: bool,
     /// Documents and their bytes, as the metrics know them.
     pub(super) gauged: (i64, i64),
+    /// Dirty bytes, as the metrics know them.
+    pub(super) owed: i64,
+    /// It runs nothing before the write-back has brought something to the store.
+    pub(super) waits: bool,
 }
 
 impl Worker {
@@ -100,6 +104,8 @@ impl Worker {
             desk_last: false,
             singly: false,
             gauged: (0, 0),
+            owed: 0,
+            waits: false,
         }
     }
 
@@ -107,7 +113,12 @@ impl Worker {
     /// False if none has.
     pub fn step(&mut self) -> Result<bool, Fatal> {
         self.follow_registry();
+        let waits = self.owes_too_much();
         self.advance_checkpoint()?;
+        if waits {
+            self.publish_all();
+            return Ok(false);
+        }
         if !self.desk_last && self.run_desk()? {
             self.desk_last = true;
             self.make_room();
@@ -144,6 +155,11 @@ impl Worker {
         self.desk.is_waiting()
     }
 
+    /// Does it wait for the write-back, with work left?
+    pub fn waits_for_write_back(&self) -> bool {
+        self.waits
+    }
+
     /// Something in the registry may have changed that is not counted as a change.
     pub(super) fn look_again(&mut self) {
         self.generation = 0;
@@ -175,6 +191,7 @@ impl Worker {
                     if self.singly {
                         active.run_singly();
                     }
+                    active.publish(self.index, &self.board);
                     self.active.insert(deployment.id, active);
                 }
             }

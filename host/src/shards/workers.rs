@@ -9,7 +9,7 @@ use super::guardian::{Guardian, Guarding};
 use super::parts::Parts;
 use super::progress::Board;
 use super::recovery::Part;
-use super::station::Station;
+use super::station::{IDLE, Station};
 use super::turns::Batching;
 use super::worker::Fatal;
 use crate::model::DeploymentId;
@@ -50,6 +50,11 @@ impl Workers {
         self.guardian.look()
     }
 
+    /// Does a worker wait for the write-back, with work left?
+    pub fn waits(&self) -> bool {
+        self.stations.iter().any(|station| station.worker.waits_for_write_back())
+    }
+
     /// Steps until every reader has read all there is. Answers the number of batches.
     pub fn run_to_rest(&mut self) -> Result<u64, Fatal> {
         let mut batches = 0;
@@ -61,6 +66,7 @@ impl Workers {
             }
             let retry = self.stations.iter().filter_map(|station| station.worker.next_retry()).min();
             match retry {
+                _ if self.waits() => self.bell.wait(seen, IDLE),
                 Some(at) => self.bell.wait(seen, at.saturating_duration_since(Instant::now())),
                 None => return Ok(batches),
             }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::journal::Log;
 use crate::model::outreach::Owner;
-use crate::model::{Lsn, ShardSet};
+use crate::model::{Lsn, ShardId, ShardSet};
 use crate::store::{Row, Store};
 use crate::tasks::Thread;
 
@@ -21,8 +21,16 @@ pub enum Job {
         rows: Vec<Row>,
         keys: Vec<(Owner, Arc<str>)>,
     },
-    /// All rows of the checkpoint of these shards that began at this position have been sent.
-    Checkpoint(ShardSet, Lsn),
+    /// All rows of a checkpoint have been sent.
+    Checkpoint(Closing),
+}
+
+/// What the store may say when all rows of a checkpoint are there.
+pub struct Closing {
+    pub shards: ShardSet,
+    pub mark: Lsn,
+    /// How far each shard was at the mark, encoded.
+    pub progress: Vec<(ShardId, Vec<u8>)>,
 }
 
 /// What has been done.
@@ -84,7 +92,7 @@ fn handle(log: &Log, store: &Store, job: Job) -> Result<Done, String> {
             let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
             Ok(Done::Rows(written.collect()))
         }
-        Job::Checkpoint(shards, mark) => close(log, store, shards, mark).map(|()| Done::Checkpoint(mark)),
+        Job::Checkpoint(closing) => close(log, store, &closing).map(|()| Done::Checkpoint(closing.mark)),
     }
 }
 
@@ -96,7 +104,11 @@ fn write(log: &Log, store: &Store, rows: &[Row]) -> Result<(), String> {
 }
 
 /// As rows: were the mark lost, what is then written in its place would be taken for what the rows hold.
-fn close(log: &Log, store: &Store, shards: ShardSet, mark: Lsn) -> Result<(), String> {
-    log.wait_committed(mark).map_err(|error| error.to_string())?;
-    store.set_checkpoint(shards, mark).map_err(|error| error.to_string())
+/// Control frames come before it, because a start reads none below it.
+fn close(log: &Log, store: &Store, closing: &Closing) -> Result<(), String> {
+    let Closing { shards, mark, progress } = closing;
+    log.wait_committed(*mark).map_err(|error| error.to_string())?;
+    store.put_controls(&log.controls(*mark)).map_err(|error| error.to_string())?;
+    log.controls_kept(*mark);
+    store.set_checkpoint(*shards, *mark, progress).map_err(|error| error.to_string())
 }

@@ -34,6 +34,10 @@ pub(super) struct Directory {
     number: usize,
     db: sled::Db,
     rows: sled::Tree,
+    /// Keys of the rows whose documents have timers, and perhaps of some that had.
+    timers: sled::Tree,
+    /// By shard.
+    progress: sled::Tree,
     meta: sled::Tree,
     /// sled's own file, to sync what sled only flushes.
     file: File,
@@ -69,12 +73,25 @@ impl Directory {
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(cache_bytes);
         let db = config.open().map_err(failed)?;
         let rows = db.open_tree("documents").map_err(failed)?;
+        let timers = db.open_tree("timers").map_err(failed)?;
+        let progress = db.open_tree("progress").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
         let file = folder.join(DATABASE);
         let file = File::open(&file).map_err(Error::io("open", &file))?;
         let (marks, synced) = (Mutex::default(), Mutex::default());
-        let directory =
-            Directory { folder: folder.to_owned(), number, db, rows, meta, file, marks, synced, failpoints };
+        let directory = Directory {
+            folder: folder.to_owned(),
+            number,
+            db,
+            rows,
+            timers,
+            progress,
+            meta,
+            file,
+            marks,
+            synced,
+            failpoints,
+        };
         *directory.marks() = directory.read_marks()?;
         directory.sync_files(&mut directory.synced()).map_err(|error| directory.unsynced(error))?;
         Ok(directory)
@@ -90,6 +107,14 @@ impl Directory {
 
     pub fn rows(&self) -> &sled::Tree {
         &self.rows
+    }
+
+    pub fn timers(&self) -> &sled::Tree {
+        &self.timers
+    }
+
+    pub fn progress(&self) -> &sled::Tree {
+        &self.progress
     }
 
     pub fn tree(&self, name: &str) -> Result<sled::Tree, Error> {
@@ -130,18 +155,32 @@ impl Directory {
         self.pass(&self.failpoints.before_rows, highest).map_err(Error::io("write rows to", &self.folder))?;
         self.raise(highest)?;
         for row in rows {
-            self.put_row(&row.key, row.bytes.as_deref())?;
+            self.put_row(row)?;
         }
         self.sync(highest)
     }
 
-    /// Without a sync.
-    pub fn put_row(&self, key: &[u8], bytes: Option<&[u8]>) -> Result<(), Error> {
-        let done = match bytes {
-            Some(bytes) => self.rows.insert(key, bytes),
-            None => self.rows.remove(key),
+    /// Without a sync. A crash may come between any two of these: no row with timers is ever without its note.
+    fn put_row(&self, row: &Row) -> Result<(), Error> {
+        let put = || -> sled::Result<()> {
+            if row.timers && !self.timers.contains_key(&row.key)? {
+                self.timers.insert(&row.key, &[])?;
+            }
+            match &row.bytes {
+                Some(bytes) => self.rows.insert(&row.key, &**bytes)?,
+                None => self.rows.remove(&row.key)?,
+            };
+            if !row.timers && self.timers.contains_key(&row.key)? {
+                self.timers.remove(&row.key)?;
+            }
+            Ok(())
         };
-        done.map(drop).map_err(|error| self.failed(error))
+        put().map_err(|error| self.failed(error))
+    }
+
+    /// For a store that is loaded. Without a sync.
+    pub fn load(&self, tree: &sled::Tree, key: &[u8], bytes: &[u8]) -> Result<(), Error> {
+        tree.insert(key, bytes).map(drop).map_err(|error| self.failed(error))
     }
 
     /// Records a position as evidence of what the journal must hold; durable with the next sync.
@@ -155,13 +194,21 @@ impl Directory {
         Ok(())
     }
 
-    /// The mark is durable in the journal, so it is evidence as a row is.
-    pub fn set_checkpoints(&self, checkpoints: &[(ShardId, Lsn)]) -> Result<(), Error> {
+    /// The mark is durable in the journal, so it is evidence as a row is. Progress goes first: it may be newer than the
+    /// checkpoint, never older.
+    pub fn set_checkpoints(
+        &self,
+        checkpoints: &[(ShardId, Lsn)],
+        progress: &[&(ShardId, Vec<u8>)],
+    ) -> Result<(), Error> {
         let Some(highest) = checkpoints.iter().map(|(_, lsn)| *lsn).max() else { return Ok(()) };
         self.writable()?;
         let refused = Error::io("write a checkpoint to", &self.folder);
         self.pass(&self.failpoints.before_checkpoint, highest).map_err(refused)?;
         self.raise(highest)?;
+        for (shard, bytes) in progress {
+            self.load(&self.progress, &shard.0.to_be_bytes(), bytes)?;
+        }
         for (shard, lsn) in checkpoints {
             self.put(&checkpoint_name(*shard), &lsn.0.to_be_bytes())?;
         }

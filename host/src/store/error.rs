@@ -28,10 +28,8 @@ pub enum Error {
         "the store {folder} was made with `{found}`, this host uses `{expected}`: rows cannot be found under other keys. Use the fishpond that made it"
     )]
     Header { folder: PathBuf, found: String, expected: String },
-    /// A store as no release has made it: one database in the folder itself.
-    #[error(
-        "the store {folder} is of an older layout (one database, no numbered directories): remove the folder, it is rebuilt from the journal"
-    )]
+    /// A store as no release has made it: one database in the folder itself, or without what a start needs beside rows.
+    #[error("the store {folder} is of an older layout: remove the folder, it is rebuilt from the journal")]
     OldLayout { folder: PathBuf },
     #[error("store_directories is {asked}: a store has between 1 and {most} directories")]
     Directories { asked: usize, most: u16 },

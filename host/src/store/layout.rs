@@ -133,6 +133,10 @@ fn most<T: PartialEq>(said: impl Iterator<Item = T>) -> Option<T> {
 /// No directory has a header that this host can read.
 fn nothing_said(folder: &Path, labels: &BTreeMap<usize, Option<Label>>) -> Error {
     let found = labels.values().flatten().next().map_or_else(|| "nothing".to_owned(), |label| label.header.clone());
+    if found.starts_with("fishpond 1, ") {
+        // As no release has made it: it does not say how far readers are.
+        return Error::OldLayout { folder: folder.to_owned() };
+    }
     Error::Header { folder: folder.to_owned(), found, expected: format!("{}N of N", prefix()) }
 }
 
@@ -212,9 +216,9 @@ fn name(folder: &Path, number: usize) -> std::path::PathBuf {
     folder.join(number.to_string())
 }
 
-/// What every key depends on.
+/// What every key depends on, and what lies beside the rows.
 fn prefix() -> String {
-    format!("fishpond 1, {SHARD_COUNT} shards by {SHARD_HASH}, directory ")
+    format!("fishpond 2, {SHARD_COUNT} shards by {SHARD_HASH}, directory ")
 }
 
 fn header(number: usize, count: usize) -> String {

@@ -3,6 +3,9 @@
 //! A store is a folder of several sled databases, because sled reads a database's whole log when it opens it. Shard
 //! modulo the number of directories says where a row lies; the header of each fixes what every row's key depends on.
 //! Writes to different directories do not wait for each other.
+//!
+//! Beside the rows lies what a start needs and rows do not say: `standing` (control frames, how far each shard's readers
+//! are, which rows have timers).
 
 mod blocks;
 mod check;
@@ -12,6 +15,7 @@ mod error;
 mod key;
 mod layout;
 mod options;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +37,8 @@ pub struct Store {
     directories: Vec<Directory>,
     /// Of idempotency keys, in the first directory.
     blocks: sled::Tree,
+    /// Control frames by position, in the first directory.
+    controls: sled::Tree,
     /// Last, so that it is given back last.
     _lock: layout::Lock,
 }
@@ -46,6 +52,8 @@ pub struct Row {
     pub bytes: Option<Vec<u8>>,
     /// Of the last outcome in it; durable in the journal before the row is written.
     pub lsn: Lsn,
+    /// The document has timers: its key is noted, so that a start finds it without looking at every row.
+    pub timers: bool,
 }
 
 /// Positions that a store has promised something about.
@@ -70,8 +78,8 @@ impl Store {
     /// As [`Self::open`], with failpoints.
     pub fn open_with(folder: &Path, options: &Options) -> Result<Store, Error> {
         let (directories, lock) = layout::open(folder, options)?;
-        let blocks = blocks::tree(&directories[0])?;
-        Ok(Store { directories, blocks, _lock: lock })
+        let (blocks, controls) = (blocks::tree(&directories[0])?, standing::controls_tree(&directories[0])?);
+        Ok(Store { directories, blocks, controls, _lock: lock })
     }
 
     /// Number of directories; fixed when the store was made.
@@ -128,11 +136,14 @@ impl Store {
         self.checkpoints().into_iter().min().unwrap_or_default()
     }
 
-    /// Notes a mark as the checkpoint of these shards, on disk when it answers. All rows up to it have been written.
-    pub fn set_checkpoint(&self, shards: ShardSet, lsn: Lsn) -> Result<(), Error> {
+    /// Notes a mark as the checkpoint of these shards, on disk when it answers, and how far their readers were then. All rows
+    /// up to it have been written, and all control frames.
+    pub fn set_checkpoint(&self, shards: ShardSet, lsn: Lsn, progress: &[(ShardId, Vec<u8>)]) -> Result<(), Error> {
         for (number, directory) in self.directories.iter().enumerate() {
-            let own = shards.iter().filter(|shard| self.directory_of(*shard) == number);
-            directory.set_checkpoints(&own.map(|shard| (shard, lsn)).collect::<Vec<_>>())?;
+            let own = |shard: &ShardId| self.directory_of(*shard) == number;
+            let checkpoints: Vec<(ShardId, Lsn)> = shards.iter().filter(own).map(|shard| (shard, lsn)).collect();
+            let progress: Vec<_> = progress.iter().filter(|(shard, _)| own(shard)).collect();
+            directory.set_checkpoints(&checkpoints, &progress)?;
         }
         Ok(())
     }

@@ -38,11 +38,22 @@ pub struct Metrics {
     pub documents: IntGauge,
     pub document_bytes: IntGauge,
     pub dirty_documents: IntGauge,
+    /// Of them, with what they cost beside their sizes.
+    pub dirty_bytes: IntGauge,
+    /// Workers that wait for the write-back because too much is dirty.
+    pub write_back_waiting: IntGauge,
     pub write_back_rows: IntCounterVec,
     pub dedup_ids: IntGauge,
     /// Age of the oldest remembered identity: what `dedup_horizon_ms` and `dedup_ids` come to.
     pub dedup_horizon_ms: IntGauge,
     pub journal_last: IntGauge,
+    /// The oldest position that is kept.
+    pub journal_first: IntGauge,
+    /// Of all segments.
+    pub journal_bytes: IntGauge,
+    /// What retention would release and somebody needs, by who.
+    pub retention_held_bytes: IntGaugeVec,
+    pub base_copy_failures: IntCounter,
     pub journal_durable: IntGauge,
     pub journal_queue_bytes: IntGauge,
     pub journal_syncs: IntGauge,
@@ -90,6 +101,8 @@ impl Metrics {
         };
         let streams_overrun = IntCounter::new("fishpond_streams_overrun_total", "Streams that did not keep up")?;
         registry.register(Box::new(streams_overrun.clone()))?;
+        let base_copy_failures = IntCounter::new("fishpond_base_copy_failures_total", "Base copies that failed")?;
+        registry.register(Box::new(base_copy_failures.clone()))?;
         let deployment = &["business", "deployment"][..];
         let pauses = vec![0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0];
         let options = HistogramOpts::new("fishpond_swap_pause_seconds", "Standing still to take up a revision");
@@ -122,9 +135,19 @@ impl Metrics {
             documents: gauge("fishpond_documents", "Documents in memory")?,
             document_bytes: gauge("fishpond_document_bytes", "Size of the documents in memory")?,
             dirty_documents: gauge("fishpond_dirty_documents", "Documents in memory that are newer than the store")?,
+            dirty_bytes: gauge("fishpond_dirty_bytes", "Documents in memory that are newer than the store")?,
+            write_back_waiting: gauge("fishpond_write_back_waiting", "Workers that wait for the write-back")?,
             write_back_rows: counter("fishpond_write_back_rows_total", "Rows written to the store", &[])?,
             dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
             dedup_horizon_ms: gauge("fishpond_dedup_horizon_milliseconds", "Age of the oldest remembered identity")?,
+            journal_first: gauge("fishpond_journal_first_position", "Oldest position that is kept")?,
+            journal_bytes: gauge("fishpond_journal_bytes", "Segments of the journal")?,
+            retention_held_bytes: gauges(
+                "fishpond_retention_held_bytes",
+                "What retention would release and somebody needs",
+                &["by"],
+            )?,
+            base_copy_failures,
             journal_last: gauge("fishpond_journal_last_position", "Highest position given")?,
             journal_durable: gauge("fishpond_journal_durable_position", "Highest durable position")?,
             journal_queue_bytes: gauge("fishpond_journal_queue_bytes", "Frames that wait for the disk")?,

@@ -66,6 +66,8 @@ pub struct Trace {
     pub horizon: Lsn,
     /// Older events were left out.
     pub truncated: bool,
+    /// What is older has expired.
+    pub expired: Option<Expired>,
     /// Oldest first: events whose subject or actor is the key, and events that a deployment handled under it.
     pub events: Vec<TracedEvent>,
     /// What deployments handled under the key besides, oldest first: timers, signals, settlements, derived events.
@@ -76,6 +78,23 @@ pub struct Trace {
     pub documents: Vec<KeptDocument>,
     /// Events that matches were made from, as far as the journal still has them.
     pub used: HashMap<Lsn, Arc<Event>>,
+}
+
+/// Retention has taken the journal's beginning: nothing is known of what is below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The oldest position that is kept.
+    pub first: Lsn,
+    /// When it was written, wall clock in milliseconds; None while that is not on disk.
+    pub since: Option<u64>,
+}
+
+impl Expired {
+    /// None if the journal is whole.
+    pub fn of(log: &Log) -> Option<Expired> {
+        let first = log.first();
+        (first > Lsn(1)).then(|| Expired { first, since: log.written_at(first) })
+    }
 }
 
 /// One event and what each deployment of the business made of it.
@@ -183,7 +202,7 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
         }
     }
     let changes = changes.into_iter().filter(|change| change.lsn >= first).collect();
-    Ok(Trace { horizon, truncated, events: traced, inputs, changes, documents, used })
+    Ok(Trace { horizon, truncated, expired: Expired::of(log), events: traced, inputs, changes, documents, used })
 }
 
 fn documents(judge: &Judge<'_>, gathered: &Gathered) -> Vec<KeptDocument> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Error;
 use super::names::Names;
 use super::walk::{Events, Walk};
+use super::{Error, Expired};
 use crate::journal::Log;
 use crate::model::{Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
@@ -28,6 +28,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Everything up to here has been looked at.
     pub next: Lsn,
+    /// What was asked for begins with something that has expired.
+    pub expired: Option<Expired>,
 }
 
 #[derive(Clone, Debug)]
@@ -151,7 +153,9 @@ fn page<T>(
     mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
 ) -> Result<Page<T>, Error> {
     let mut names = Names::new(registry, request.business);
-    let mut page = Page { items: Vec::new(), next: request.after };
+    // What expires while the page is read is told with the next one.
+    let expired = Expired::of(log).filter(|expired| request.after.next() < expired.first);
+    let mut page = Page { items: Vec::new(), next: request.after, expired };
     for item in Walk::new(log, request.after.next(), Lsn(u64::MAX), request.deadline) {
         let (lsn, frame) = match item {
             Ok(found) => found,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Error;
-use crate::journal::{Log, Scan};
+use crate::journal::{Error as JournalError, Log, ReadError, Scan};
 use crate::model::{Event, Frame, Lsn};
 
 /// Frames between two looks at the clock.
@@ -13,7 +13,8 @@ const CLOCK_FRAMES: u32 = 64;
 /// Frames that are read over rather than sought over: finding a position again reads a whole group.
 const SKIP_FRAMES: u64 = 1_024;
 
-/// Durable frames from a position, or the oldest that is kept, up to another one; an error when the deadline is over.
+/// Durable frames from a position up to another one, as far as the journal still has them; an error when the deadline is
+/// over.
 pub(super) struct Walk {
     scan: Scan,
     to: Lsn,
@@ -64,7 +65,10 @@ impl Events {
             _ => self.log.scan(lsn),
         };
         while let Some(item) = scan.next() {
-            let (at, frame) = item?;
+            let (at, frame) = match item {
+                Err(ReadError::Journal(JournalError::Released { .. })) => return Ok(None),
+                read => read?,
+            };
             if at < lsn {
                 continue;
             }

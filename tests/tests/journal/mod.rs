@@ -2,7 +2,9 @@
 //!
 //! A real `kill -9` through the binary is a test of its own, beside these.
 
+mod bounded;
 mod crash;
 mod damage;
+mod memory;
 mod restart;
 mod signals;

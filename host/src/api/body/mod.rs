@@ -32,7 +32,7 @@ pub use policy::{
     PolicyBody, PolicyList, PolicyRemoved, PolicyView, PublishBody, TagBody,
 };
 pub use problem::{DiagnosticView, Problem};
-pub use records::{EventView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
+pub use records::{EventView, ExpiredView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
     ChangeView, DocumentBody, EntryView, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView,
     VerdictView, WindowTotalsView, WindowView,

@@ -38,6 +38,16 @@ pub struct EventView {
     pub data: Option<Box<RawValue>>,
 }
 
+/// Retention has taken the journal's beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExpiredView {
+    /// The oldest position that is kept.
+    pub first: u64,
+    /// When it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
 /// An event that a match was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsedEventView {
@@ -49,6 +59,9 @@ pub struct UsedEventView {
     pub kind: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// The journal has it no more: these identities are what is left of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
 }
 
 /// One match, with what made it.
@@ -83,6 +96,9 @@ pub struct MatchPage {
     pub matches: Vec<MatchView>,
     /// What `after` is for the next page, also when this one is empty.
     pub next: u64,
+    /// What was asked for begins with something that has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<ExpiredView>,
 }
 
 /// An input that was refused, trapped or ran out of fuel.
@@ -117,4 +133,7 @@ pub struct FailedPage {
     pub failed: Vec<FailedView>,
     /// What `after` is for the next page, also when this one is empty.
     pub next: u64,
+    /// What was asked for begins with something that has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<ExpiredView>,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EventView, MatchView};
+use super::{EventView, ExpiredView, MatchView};
 
 /// `GET /v1/{business}/trace/{key}`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -17,6 +17,9 @@ pub struct TraceAnswer {
     pub position: u64,
     /// Older events of the key were left out (`trace_items`).
     pub truncated: bool,
+    /// Retention has taken the journal's beginning: what is older is not in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<ExpiredView>,
     /// Oldest first.
     pub events: Vec<TracedEventView>,
     /// What deployments handled under the key besides: timers, signals, settlements, derived events. Oldest first.

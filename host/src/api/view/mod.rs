@@ -14,7 +14,7 @@ pub use failed::{failures, resent};
 pub use person::{action, tag};
 use policy::policy_body;
 pub use policy::{chain_entry, chain_step, policy};
-pub use record::{failed, found};
+pub use record::{expired, failed, found};
 pub use trace::trace;
 
 use jiff::Timestamp;

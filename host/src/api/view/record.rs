@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{json, time};
-use crate::api::body::{EventView, FailedView, MatchView, UsedEventView};
+use crate::api::body::{EventView, ExpiredView, FailedView, MatchView, UsedEventView};
 use crate::model::outcome::LATE;
 use crate::model::{End, Event, EventRef, Lsn, Via};
-use crate::trace::{FailedInput, FoundMatch};
+use crate::trace::{Expired, FailedInput, FoundMatch};
 
 pub fn event(lsn: Lsn, event: &Event) -> EventView {
     EventView {
@@ -28,12 +28,16 @@ pub fn event(lsn: Lsn, event: &Event) -> EventView {
     }
 }
 
-pub fn found(found: &FoundMatch) -> MatchView {
-    matched(found, &HashMap::new())
+pub fn found(found: &FoundMatch, expired: Option<Expired>) -> MatchView {
+    matched(found, &HashMap::new(), expired)
+}
+
+pub fn expired(expired: Expired) -> ExpiredView {
+    ExpiredView { first: expired.first.0, since: expired.since.map(time) }
 }
 
 /// A match, with what is known of its events.
-pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchView {
+pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>, expired: Option<Expired>) -> MatchView {
     let used = |event: &EventRef| {
         let known = known.get(&event.lsn);
         UsedEventView {
@@ -42,6 +46,7 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>) -> MatchVie
             position: event.lsn.0,
             kind: known.map(|event| event.kind.to_string()),
             time: known.map(|event| time(event.time)),
+            expired: expired.is_some_and(|expired| event.lsn < expired.first),
         }
     };
     MatchView {

@@ -1,6 +1,6 @@
 //! A trace in words.
 
-use super::record::{event, input, matched};
+use super::record::{event, expired, input, matched};
 use super::time;
 use crate::api::body::{
     ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
@@ -35,6 +35,7 @@ pub fn trace(question: &Question<'_>, trace: Trace, documents: Option<Vec<Docume
         at: question.at.map(time),
         position: trace.horizon.0,
         truncated: trace.truncated,
+        expired: trace.expired.map(expired),
         events: trace.events.iter().map(|traced| traced_event(traced, &trace)).collect(),
         inputs: trace.inputs.iter().map(|traced| traced_input(traced, &trace)).collect(),
         changes: trace.changes.iter().map(change).collect(),
@@ -91,7 +92,7 @@ fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<MatchView
             time: handled.record.time,
             found: found.clone(),
         };
-        matched(&found, &trace.used)
+        matched(&found, &trace.used, trace.expired)
     };
     handled.record.outcome.matches.iter().map(view).collect()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api::body::{
-    DocumentBody, EventView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView, ValueView,
-    VerdictView,
+    DocumentBody, EventView, ExpiredView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView,
+    ValueView, VerdictView,
 };
 use crate::cli::output::{count, short, visible};
 
@@ -22,6 +22,10 @@ pub(super) fn render(trace: &TraceAnswer) -> String {
     out.line(&format!("{} in {}{at}, position {}", trace.key, trace.business, trace.position));
     if trace.truncated {
         out.line("Older events were left out: `--limit` asks for more, up to the host's `trace_items`.");
+    }
+    if let Some(ExpiredView { first, since }) = &trace.expired {
+        let since = since.as_ref().map_or_else(String::new, |since| format!(", {since}"));
+        out.line(&format!("What is older than position {first}{since}, has expired."));
     }
     summary(out, trace);
     section(out, "Events", &trace.events, event);
@@ -198,7 +202,7 @@ fn matched(out: &mut Lines<'_>, found: &MatchView) {
 }
 
 fn used(event: &UsedEventView) -> String {
-    let UsedEventView { source, id, position, kind, time } = event;
+    let UsedEventView { source, id, position, kind, time, .. } = event;
     match (kind, time) {
         (Some(kind), Some(time)) => format!("from {time}  {kind}  {source}/{id}  [position {position}]"),
         _ => format!("from {source}/{id}  [position {position}, no longer kept]"),

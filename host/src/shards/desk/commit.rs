@@ -9,7 +9,7 @@ use super::round::Round;
 use super::work::Work;
 use crate::journal::{Encoded, Log};
 use crate::model::outreach::{Answered, Changed, Deed, Outreach, OwnedWhole, Owner, Reached};
-use crate::model::{DeploymentId, Document, Frame, Lsn, Op, ShardSet};
+use crate::model::{DeploymentId, Document, Frame, Lsn, Op, ShardId, ShardSet, shard_of};
 use crate::shards::deployment::Active;
 use crate::shards::shelf::{Persons, Shelf, owned};
 use crate::shards::worker::Fatal;
@@ -75,6 +75,14 @@ impl Done {
             });
         }
         Done { lsn: work.lsn, ordinal: work.ordinal, deeds: work.deeds, writes }
+    }
+
+    /// Whom the ends of deliveries are told, in which shard.
+    fn settled(&self) -> impl Iterator<Item = (DeploymentId, ShardId)> {
+        self.deeds.iter().filter_map(|deed| match deed {
+            Deed::Settled(settled) => Some((settled.deployment, shard_of(&settled.key))),
+            _ => None,
+        })
     }
 
     fn is_empty(&self) -> bool {
@@ -164,11 +172,14 @@ pub fn commit(
 ) -> Result<(), Fatal> {
     let mut frames = Frames::new(round, shards, now);
     let mut writes: Vec<(usize, DocumentWrite)> = Vec::new();
+    let mut settled: Vec<(usize, DeploymentId, ShardId)> = Vec::new();
     let mut works = works.into_iter().peekable();
     while let Some(mut done) = works.next() {
         let next = works.peek().map(|next| (next.lsn, next.ordinal));
         done.writes.iter().for_each(|write| shelves.note(write));
+        let of: Vec<(DeploymentId, ShardId)> = done.settled().collect();
         let frame = frames.push(&mut done, next);
+        settled.extend(of.into_iter().map(|(id, shard)| (frame, id, shard)));
         writes.extend(done.writes.into_iter().map(|write| (frame, write)));
     }
     for (frame, write) in &mut writes {
@@ -177,6 +188,12 @@ pub fn commit(
         }
     }
     let lsns = frames.append(log)?;
+    for (frame, id, shard) in settled {
+        if let Some(active) = shelves.active.get_mut(&id) {
+            let position = active.standing(shard).position;
+            active.settlements.note(shard, (lsns[frame], lsns[frame]), position);
+        }
+    }
     writes.into_iter().try_for_each(|(frame, write)| shelves.put(write, lsns[frame]))
 }
 

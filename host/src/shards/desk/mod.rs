@@ -25,7 +25,7 @@ use super::shelf::Persons;
 use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::outreach::Deed;
-use crate::model::{Change, DeploymentId, Frame, Lsn, ShardSet, shard_of};
+use crate::model::{Change, DeploymentId, Frame, Lsn, ShardId, ShardSet, shard_of};
 use crate::outreach::Rules;
 pub use commit::Shelves;
 
@@ -39,6 +39,8 @@ pub struct Desk {
     shards: ShardSet,
     /// Matches of the reader's next frame that are finished.
     done: u32,
+    /// How far it is, with what is in thought left out.
+    finished: Reached,
     /// Where each shard was at the start: some may be ahead of the reader, where another number of workers had them.
     begun: PerShard<Reached>,
     /// Policies and chains at the reader's position.
@@ -70,6 +72,7 @@ impl Desk {
             reader: Reader::new(log, shards, position, 0),
             shards,
             done,
+            finished: (position, done),
             begun: reached,
             rules,
             persons,
@@ -89,6 +92,11 @@ impl Desk {
     /// Everything up to here is finished.
     pub fn position(&self) -> Lsn {
         self.pending.as_ref().map_or(self.reader.position(), |pending| pending.round.start.previous())
+    }
+
+    /// How far it is in a shard, and its clock.
+    pub fn reached(&self, shard: ShardId) -> (Reached, u64) {
+        (self.finished.max(self.begun[usize::from(shard.0)]), self.now)
     }
 
     /// Is this about a person of this desk, and not finished in an earlier life?

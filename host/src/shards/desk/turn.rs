@@ -1,6 +1,7 @@
 //! The desk's turn in a worker: collect, think, ask, conclude, append.
 
 use super::commit::{self, Done, Shelves};
+use super::round::Round;
 use super::{Concerns, Pending, conclude};
 use crate::shards::worker::{Fatal, Worker};
 
@@ -15,7 +16,7 @@ impl Worker {
             },
         };
         if pending.works.is_empty() {
-            self.end_round(pending.round.control.as_deref());
+            self.end_round(&pending.round);
             return Ok(true);
         }
         if !self.is_ready(&pending) {
@@ -57,12 +58,14 @@ impl Worker {
             commit::commit(&self.parts.log, &round, shards, done, now, self.checkpoint.mark(), &mut shelves)?;
         }
         self.desk.done = round.done;
-        self.end_round(round.control.as_deref());
+        self.end_round(&round);
         Ok(())
     }
 
-    fn end_round(&mut self, control: Option<&crate::model::Control>) {
-        if let Some(control) = control {
+    fn end_round(&mut self, round: &Round) {
+        self.desk.finished = (round.position, round.done);
+        self.board.publish_desk(self.index, round.position);
+        if let Some(control) = &round.control {
             self.desk.rules.apply(control);
             // Filters may have a new revision from here on.
             self.look_again();

@@ -6,7 +6,7 @@ use super::{DumpError, Header, Stamp};
 use crate::model::{Lsn, SHARD_COUNT, SHARD_HASH};
 
 pub const MAGIC: [u8; 8] = *b"fishdump";
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Magic and version.
 pub const PRELUDE_BYTES: usize = 12;
 pub const CHUNK_HEADER_BYTES: usize = 32;
@@ -20,7 +20,10 @@ pub enum Kind {
     Header = 1,
     Rows = 2,
     Blocks = 3,
-    Trailer = 4,
+    Controls = 4,
+    Progress = 5,
+    Timers = 6,
+    Trailer = 7,
 }
 
 /// What stands before a chunk's payload.
@@ -60,8 +63,12 @@ impl ChunkHeader {
         if bytes[..4] != CHUNK_MAGIC || sum != xxh3_64(&bytes[..24]) {
             return Err("its header is not as it was written");
         }
-        let kinds = [Kind::Header, Kind::Rows, Kind::Blocks, Kind::Trailer];
-        let kind = kinds.into_iter().find(|known| *known as u32 == kind).ok_or("its kind is not known")?;
+        let kinds = [Kind::Header, Kind::Rows, Kind::Blocks, Kind::Controls, Kind::Progress, Kind::Timers];
+        let kind = kinds
+            .into_iter()
+            .chain([Kind::Trailer])
+            .find(|known| *known as u32 == kind)
+            .ok_or("its kind is not known")?;
         Ok(ChunkHeader { kind, number, length, checksum })
     }
 }

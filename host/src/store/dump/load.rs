@@ -12,6 +12,7 @@ use crate::store::error::Error;
 use crate::store::key::{shard_in, shards};
 use crate::store::layout::{self, LOADING};
 use crate::store::options::Options;
+use crate::store::standing;
 
 /// Makes a fresh store from a dump: rows, blocks, the checkpoints from before the dump, and the highest position as
 /// evidence. The number of directories is that of `options`, which need not be that of the dump. After an error the
@@ -46,16 +47,23 @@ fn load(
 ) -> Result<Summary, DumpError> {
     let mut dump = read_dump(from)?;
     let directories = layout::make(folder, options, LOADING)?;
-    let blocks = blocks::tree(&directories[0])?;
+    let (blocks, controls) = (blocks::tree(&directories[0])?, standing::controls_tree(&directories[0])?);
+    let of = |shard: ShardId| &directories[usize::from(shard.0) % directories.len()];
     let mut told = dump.progress();
     while let Some(entry) = dump.next() {
         match entry? {
             Entry::Row { key, bytes } => {
-                let shard = usize::from(shard_in(&key).0);
-                directories[shard % directories.len()].put_row(&key, Some(&bytes))?;
+                let directory = of(shard_in(&key));
+                directory.load(directory.rows(), &key, &bytes)?;
             }
-            Entry::Block { id, bytes } => {
-                blocks.insert(id.to_be_bytes(), bytes).map_err(|error| directories[0].failed(error))?;
+            Entry::Block { id, bytes } => directories[0].load(&blocks, &id.to_be_bytes(), &bytes)?,
+            Entry::Control { lsn, bytes } => directories[0].load(&controls, &lsn.0.to_be_bytes(), &bytes)?,
+            Entry::Progress { shard, bytes } => {
+                of(shard).load(of(shard).progress(), &shard.0.to_be_bytes(), &bytes)?;
+            }
+            Entry::Timers { key } => {
+                let directory = of(shard_in(&key));
+                directory.load(directory.timers(), &key, &[])?;
             }
         }
         if dump.progress().bytes > told.bytes {
@@ -67,7 +75,7 @@ fn load(
     for (number, directory) in directories.iter().enumerate() {
         close(directory, number, directories.len(), &summary)?;
     }
-    drop((blocks, directories));
+    drop((blocks, controls, directories));
     layout::finish(folder, LOADING)?;
     Ok(summary)
 }
@@ -78,5 +86,5 @@ fn close(directory: &Directory, number: usize, count: usize, summary: &Summary) 
     let own = shards().filter(|shard| usize::from(shard.0) % count == number);
     let checkpoint = |shard: ShardId| (shard, summary.header.checkpoints[usize::from(shard.0)]);
     let checkpoints: Vec<(ShardId, Lsn)> = own.map(checkpoint).collect();
-    directory.set_checkpoints(&checkpoints)
+    directory.set_checkpoints(&checkpoints, &[])
 }

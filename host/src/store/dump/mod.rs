@@ -1,4 +1,5 @@
-//! The base copy: a logical dump of a store, sorted rows and blocks in chunks that carry their own checksums. Taken while
+//! The base copy: a logical dump of a store, sorted rows, blocks and what a start needs, in chunks that carry their own
+//! checksums. Taken while
 //! rows are written: a row may be newer than the stamp, and its own position makes redo over it exact.
 //!
 //! A file of: magic and version; chunks, each with a checked header (kind, number, length, checksum) of 32 bytes; the last
@@ -13,7 +14,7 @@ use std::io;
 
 use super::error::Error;
 use super::key::KeyError;
-use crate::model::{Lsn, SHARD_COUNT};
+use crate::model::{Lsn, SHARD_COUNT, ShardId};
 
 pub use load::load_dump;
 pub use read::{Dump, read_dump, verify_dump};
@@ -40,8 +41,28 @@ pub struct Header {
 /// One thing in a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    Row { key: Vec<u8>, bytes: Vec<u8> },
-    Block { id: u64, bytes: Vec<u8> },
+    Row {
+        key: Vec<u8>,
+        bytes: Vec<u8>,
+    },
+    Block {
+        id: u64,
+        bytes: Vec<u8>,
+    },
+    /// A control frame.
+    Control {
+        lsn: Lsn,
+        bytes: Vec<u8>,
+    },
+    /// How far a shard's readers were, at its checkpoint or behind it.
+    Progress {
+        shard: ShardId,
+        bytes: Vec<u8>,
+    },
+    /// The key of a row whose document has timers, or had some.
+    Timers {
+        key: Vec<u8>,
+    },
 }
 
 /// How far it is.

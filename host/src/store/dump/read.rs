@@ -8,6 +8,7 @@ use super::format::{
     CHUNK_HEADER_BYTES, ChunkHeader, Fields, Kind, PRELUDE_BYTES, Trailer, check_prelude, decode_header,
 };
 use super::{DumpError, Entry, Header, Progress, Summary};
+use crate::model::{Lsn, SHARD_COUNT, ShardId};
 use crate::store::key::RowKey;
 
 /// Begins to read a dump: checks its beginning and its header.
@@ -122,9 +123,10 @@ impl<R: Read> Dump<R> {
             self.rows += 1;
             return Ok(Entry::Row { key, bytes });
         }
-        let id = <[u8; 8]>::try_from(&*key).map_err(|_| self.chunks.damaged("a block without a number"))?;
-        self.blocks += 1;
-        Ok(Entry::Block { id: u64::from_be_bytes(id), bytes })
+        if self.chunk.kind == Kind::Blocks {
+            self.blocks += 1;
+        }
+        standing(self.chunk.kind, key, bytes).ok_or_else(|| self.chunks.damaged("an entry without its number"))
     }
 
     /// `whole` sums up what came before the trailer.
@@ -147,6 +149,21 @@ impl<R: Read> Dump<R> {
         }
         let (header, highest) = (self.header, trailer.highest);
         Ok(Summary { header, rows: self.rows, blocks: self.blocks, bytes, highest })
+    }
+}
+
+/// An entry that is no row; None if its key is none of this kind.
+fn standing(kind: Kind, key: Vec<u8>, bytes: Vec<u8>) -> Option<Entry> {
+    let number = || <[u8; 8]>::try_from(&*key).ok().map(u64::from_be_bytes);
+    match kind {
+        Kind::Blocks => Some(Entry::Block { id: number()?, bytes }),
+        Kind::Controls => Some(Entry::Control { lsn: Lsn(number()?), bytes }),
+        Kind::Progress => {
+            let shard = u16::from_be_bytes(<[u8; 2]>::try_from(&*key).ok()?);
+            (shard < SHARD_COUNT).then_some(Entry::Progress { shard: ShardId(shard), bytes })
+        }
+        Kind::Timers => RowKey::parse(&key).is_ok().then_some(Entry::Timers { key }),
+        Kind::Header | Kind::Rows | Kind::Trailer => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::key::{RowKey, shards};
 
 impl Store {
-    /// Writes a dump of all rows and blocks; rows may be written meanwhile. Syncing `to` is the caller's. `progress` is told
+    /// Writes a dump of all rows and blocks and of what a start needs; rows may be written meanwhile. Syncing `to` is the caller's. `progress` is told
     /// now and then. A stamp above the store's checkpoint is refused: redo from there would miss what is not yet in the rows.
     pub fn dump(
         &self,
@@ -29,6 +29,7 @@ impl Store {
         chunks.chunk(Kind::Header, &encode_header(&header))?;
         self.dump_rows(&mut chunks)?;
         self.dump_blocks(&mut chunks)?;
+        self.dump_standing(&mut chunks)?;
         // Behind the last row that was read: a position is recorded before its rows.
         let highest = self.highest();
         let (rows, blocks) = (chunks.rows, chunks.blocks);
@@ -58,6 +59,27 @@ impl Store {
             chunks.entry(Kind::Blocks, &id.to_be_bytes(), &bytes)?;
         }
         chunks.end_chunk(Kind::Blocks)
+    }
+}
+
+impl Store {
+    /// Behind the rows: it may be newer than they are, and never older than the header's checkpoints.
+    fn dump_standing<W: Write, P: FnMut(Progress)>(&self, chunks: &mut Chunks<'_, W, P>) -> Result<(), DumpError> {
+        for control in self.controls() {
+            let (lsn, bytes) = control?;
+            chunks.entry(Kind::Controls, &lsn.0.to_be_bytes(), &bytes)?;
+        }
+        chunks.end_chunk(Kind::Controls)?;
+        for shard in shards() {
+            if let Some(bytes) = self.progress(shard)? {
+                chunks.entry(Kind::Progress, &shard.0.to_be_bytes(), &bytes)?;
+            }
+        }
+        chunks.end_chunk(Kind::Progress)?;
+        for key in self.timer_rows() {
+            chunks.entry(Kind::Timers, &key?, &[])?;
+        }
+        chunks.end_chunk(Kind::Timers)
     }
 }
 

@@ -27,7 +27,7 @@ fn rows_that_do_not_fit_are_named() {
     store.write(&rows(20)).expect("written");
     let user = user_in(&store, 1);
     let put = |directory: usize, key: &[u8]| {
-        store.directories[directory].put_row(key, Some(b"x")).expect("written");
+        store.directories[directory].load(store.directories[directory].rows(), key, b"x").expect("written");
     };
     put(2, &key(user));
     put(0, b"\x00\x00\x04demo");

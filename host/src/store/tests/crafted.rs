@@ -82,7 +82,10 @@ fn entries_that_are_none_are_refused() {
     damaged(&rows(&whole[..whole.len() - 1]), 1, 0, 1, "ends behind its chunk");
     damaged(&rows(&whole[..5]), 1, 0, 1, "ends behind its chunk");
     damaged(&rows(&entry(b"\x00\x00\x04demo", b"x")), 1, 0, 1, "a row that is none");
-    damaged(&[header(), (Kind::Blocks, entry(b"seven", b"x"))], 0, 1, 1, "without a number");
+    damaged(&[header(), (Kind::Blocks, entry(b"seven", b"x"))], 0, 1, 1, "without its number");
+    damaged(&[header(), (Kind::Controls, entry(b"seven", b"x"))], 0, 0, 1, "without its number");
+    damaged(&[header(), (Kind::Progress, entry(&SHARD_COUNT.to_be_bytes(), b"x"))], 0, 0, 1, "without its number");
+    damaged(&[header(), (Kind::Timers, entry(b"\x00\x00\x04demo", b""))], 0, 0, 1, "without its number");
 }
 
 #[test]

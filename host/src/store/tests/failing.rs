@@ -43,9 +43,9 @@ fn a_checkpoint_that_cannot_be_written_is_not_claimed() {
     let folder = folder();
     let store = Store::open_with(folder.path(), &options(2, Failpoints { before_checkpoint, ..Failpoints::default() }));
     let store = store.expect("a store");
-    store.set_checkpoint(ShardSet::ALL, Lsn(1)).expect("noted");
+    store.set_checkpoint(ShardSet::ALL, Lsn(1), &[]).expect("noted");
     on.store(true, Ordering::SeqCst);
-    said(store.set_checkpoint(ShardSet::ALL, Lsn(2)));
+    said(store.set_checkpoint(ShardSet::ALL, Lsn(2), &[]));
     assert_eq!((store.checkpoint(), store.highest()), (Lsn(1), Lsn(1)));
 }
 
@@ -68,13 +68,13 @@ fn a_failed_sync_is_final(failpoints: Failpoints, on: &AtomicBool) {
     let store = Store::open_with(folder.path(), &options(2, failpoints)).expect("a store");
     let (broken, whole) = (user_in(&store, 0), user_in(&store, 1));
     let shard = ShardSet::one(ShardId(0));
-    store.set_checkpoint(ShardSet::ALL, Lsn(1)).expect("noted");
+    store.set_checkpoint(ShardSet::ALL, Lsn(1), &[]).expect("noted");
     on.store(true, Ordering::SeqCst);
     said(store.write(&[row(broken, 2)]));
     on.store(false, Ordering::SeqCst);
     let failed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Failed { .. })), "{result:?}");
     failed(store.write(&[row(broken, 3)]));
-    failed(store.set_checkpoint(shard, Lsn(3)));
+    failed(store.set_checkpoint(shard, Lsn(3), &[]));
     failed(store.put_block(1, b"one"));
     assert_eq!(store.checkpoint(), Lsn(1));
     assert_eq!(store.highest(), Lsn(2), "evidence is never taken back");
@@ -101,7 +101,7 @@ fn a_checkpoint_that_cannot_be_synced_is_not_claimed() {
     let store = Store::open_with(folder.path(), &options(2, Failpoints { before_sync, ..Failpoints::default() }));
     let store = store.expect("a store");
     on.store(true, Ordering::SeqCst);
-    said(store.set_checkpoint(ShardSet::ALL, Lsn(4)));
+    said(store.set_checkpoint(ShardSet::ALL, Lsn(4), &[]));
     assert_eq!(store.checkpoints(), [Lsn::ZERO; 64]);
 }
 
@@ -127,7 +127,7 @@ fn failpoints_are_met_in_the_order_of_the_writing() {
     let store = Store::open_with(folder.path(), &options(2, failpoints)).expect("a store");
     met.lock().expect("no panic").clear();
     store.write(&[row(user_in(&store, 1), 3)]).expect("written");
-    store.set_checkpoint(ShardSet::one(ShardId(0)), Lsn(4)).expect("noted");
+    store.set_checkpoint(ShardSet::one(ShardId(0)), Lsn(4), &[]).expect("noted");
     store.put_block(1, b"one").expect("written");
     let met = met.lock().expect("no panic").clone();
     let at = |directory, lsn| Place { directory, lsn: Lsn(lsn) };

@@ -36,7 +36,7 @@ fn rows_positions_and_checkpoints_survive_a_reopen() {
         assert_eq!((store.highest(), store.checkpoint()), (Lsn::ZERO, Lsn::ZERO));
         store.write(&[row(1, 7)]).expect("written");
         store.write(&[row(1, 5)]).expect("written");
-        store.set_checkpoint(ShardSet::ALL, Lsn(6)).expect("checkpoint");
+        store.set_checkpoint(ShardSet::ALL, Lsn(6), &[]).expect("checkpoint");
     }
     let store = open(folder.path(), 4);
     assert_eq!(stored(&store, 1).as_deref(), Some("1 at 5"));
@@ -52,7 +52,7 @@ fn the_number_of_directories_is_that_of_the_making() {
     assert!(!folder.path().join("3").exists());
     assert!((0..100).all(|number| stored(&store, number).is_some()));
     let label = store.directories[2].label().expect("a label").expect("a label");
-    assert_eq!(label.header, "fishpond 1, 64 shards by xxh3-64, directory 2 of 3");
+    assert_eq!(label.header, "fishpond 2, 64 shards by xxh3-64, directory 2 of 3");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_store_of_another_shard_count_is_refused() {
     let folder = folder();
     let store = open(folder.path(), 1);
     let label = store.directories[0].label().expect("a label").expect("a label");
-    let header = "fishpond 1, 32 shards by xxh3-64, directory 0 of 1".to_owned();
+    let header = "fishpond 2, 32 shards by xxh3-64, directory 0 of 1".to_owned();
     store.directories[0].put_label(&super::super::directory::Label { header, ..label }).expect("written");
     drop(store);
     let error = refused(folder.path());

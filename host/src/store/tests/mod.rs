@@ -8,6 +8,7 @@ mod dump;
 mod failing;
 mod key;
 mod layout;
+mod standing;
 mod writes;
 
 use std::path::Path;
@@ -38,7 +39,7 @@ fn key(number: u64) -> Vec<u8> {
 }
 
 fn row(number: u64, lsn: u64) -> Row {
-    Row { key: key(number), bytes: Some(format!("{number} at {lsn}").into_bytes()), lsn: Lsn(lsn) }
+    Row { key: key(number), bytes: Some(format!("{number} at {lsn}").into_bytes()), lsn: Lsn(lsn), timers: false }
 }
 
 /// Rows of users 0 to `count`, at positions 1 to `count`.

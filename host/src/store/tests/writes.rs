@@ -72,7 +72,7 @@ fn a_directory_that_waits_for_its_disk_holds_nobody_else() {
         let slow_write = scope.spawn(|| store.write_directory(0, &[row(slow, 1)]));
         is_held.recv().expect("it is held");
         store.write_directory(1, &[row(fast, 2)]).expect("written");
-        store.set_checkpoint(ShardSet::one(ShardId(1)), Lsn(2)).expect("noted");
+        store.set_checkpoint(ShardSet::one(ShardId(1)), Lsn(2), &[]).expect("noted");
         assert_eq!(stored(&store, fast).as_deref(), Some(&*format!("{fast} at 2")));
         assert!(stored(&store, slow).is_some(), "rows are read while they are synced");
         release.send(()).expect("it waits");
@@ -107,13 +107,13 @@ fn checkpoints_are_of_shards() {
     let folder = folder();
     let store = open(folder.path(), 4);
     let low = ShardSet((1 << 10) - 1);
-    store.set_checkpoint(ShardSet::ALL, Lsn(5)).expect("noted");
-    store.set_checkpoint(low, Lsn(9)).expect("noted");
+    store.set_checkpoint(ShardSet::ALL, Lsn(5), &[]).expect("noted");
+    store.set_checkpoint(low, Lsn(9), &[]).expect("noted");
     let expected: [Lsn; 64] = std::array::from_fn(|shard| if shard < 10 { Lsn(9) } else { Lsn(5) });
     assert_eq!((store.checkpoints(), store.checkpoint(), store.highest()), (expected, Lsn(5), Lsn(9)));
     drop(store);
     let store = open(folder.path(), 4);
     assert_eq!((store.checkpoints(), store.checkpoint(), store.highest()), (expected, Lsn(5), Lsn(9)));
-    store.set_checkpoint(ShardSet::EMPTY, Lsn(100)).expect("nothing to note");
+    store.set_checkpoint(ShardSet::EMPTY, Lsn(100), &[]).expect("nothing to note");
     assert_eq!((store.checkpoint(), store.highest()), (Lsn(5), Lsn(9)));
 }

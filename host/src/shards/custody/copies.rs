@@ -1,0 +1,162 @@
+//! Base copies: dumps of the store in `base/`, each named by its stamp. Two are kept: with the older one and the journal
+//! behind it a store that was damaged is rebuilt, also when the newer one was taken of the damage.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::model::Lsn;
+use crate::shards::parts::Parts;
+use crate::store::{DumpError, Stamp, read_dump};
+
+/// Copies that are kept.
+const KEPT: usize = 2;
+
+const ENDING: &str = ".dump";
+const UNFINISHED: &str = "unfinished";
+
+/// What is written at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Longest rest between two writes of a copy.
+const LONGEST_REST: Duration = Duration::from_millis(100);
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    #[error("cannot {what} {path}: {error}")]
+    Io { what: &'static str, path: PathBuf, error: io::Error },
+}
+
+fn failed<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CopyError + 'a {
+    move |error| CopyError::Io { what, path: path.to_owned(), error }
+}
+
+/// A whole copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseCopy {
+    /// Its stamp: redo over it starts behind this.
+    pub position: Lsn,
+    /// When it was begun, wall clock in milliseconds.
+    pub time_ms: u64,
+    pub bytes: u64,
+    pub path: PathBuf,
+}
+
+pub struct Copies {
+    folder: PathBuf,
+    /// Oldest first.
+    kept: Vec<BaseCopy>,
+}
+
+impl Copies {
+    /// What is there. One that cannot be read counts for nothing, and stays for whoever wants to look at it.
+    pub fn find(folder: PathBuf) -> Copies {
+        let mut kept: Vec<BaseCopy> = names(&folder).into_iter().filter_map(|path| read(path)).collect();
+        kept.sort_by_key(|copy| copy.position);
+        Copies { folder, kept }
+    }
+
+    /// The position from which the journal must be kept for the older copy; its beginning while there are not two.
+    pub fn needs(&self) -> Lsn {
+        match self.kept.len().checked_sub(KEPT) {
+            Some(older) => self.kept[older].position.next(),
+            None => Lsn(1),
+        }
+    }
+
+    /// Is a new copy due, by its age or by the journal behind it?
+    pub fn is_due(&self, parts: &Parts) -> bool {
+        let (limits, checkpoint) = (&parts.limits, parts.store.checkpoint());
+        let Some(newest) = self.kept.last() else { return checkpoint > Lsn::ZERO };
+        let age = (parts.clock)().saturating_sub(newest.time_ms);
+        // Two copies must come to lie within what is kept.
+        let share = if limits.retention_bytes == 0 { u64::MAX } else { limits.retention_bytes / 4 };
+        let bytes = parts.log.bytes_from(newest.position.next());
+        checkpoint > newest.position && (age >= limits.base_copy_ms || bytes >= limits.base_copy_bytes.min(share))
+    }
+
+    /// Takes one, unless the newest is of this checkpoint; removes those that are too many.
+    pub fn take(&mut self, parts: &Parts, stop: &AtomicBool) -> Result<Option<BaseCopy>, CopyError> {
+        let stamp = Stamp { position: parts.store.checkpoint(), time_ms: (parts.clock)() };
+        if stamp.position <= self.kept.last().map_or(Lsn::ZERO, |newest| newest.position) {
+            return Ok(None);
+        }
+        std::fs::create_dir_all(&self.folder).map_err(failed("make", &self.folder))?;
+        let unfinished = self.folder.join(UNFINISHED);
+        let taken = self.write(parts, stamp, &unfinished, stop);
+        if taken.is_err() {
+            // On a full disk every byte counts; the next copy begins anew in any case.
+            let _ = std::fs::remove_file(&unfinished);
+        }
+        let copy = taken?;
+        self.kept.push(copy.clone());
+        while self.kept.len() > KEPT {
+            let gone = self.kept.remove(0);
+            std::fs::remove_file(&gone.path).map_err(failed("remove", &gone.path))?;
+        }
+        Ok(Some(copy))
+    }
+
+    fn write(&self, parts: &Parts, stamp: Stamp, to: &Path, stop: &AtomicBool) -> Result<BaseCopy, CopyError> {
+        let file = File::create(to).map_err(failed("write", to))?;
+        let mut paced = BufWriter::with_capacity(BUFFER_BYTES, Paced { file, stop, since: Instant::now() });
+        let summary = parts.store.dump(&mut paced, stamp, |_| {})?;
+        let Paced { file, .. } = paced.into_inner().map_err(|error| failed("write", to)(error.into_error()))?;
+        file.sync_all().map_err(failed("sync", to))?;
+        // The journal may let go only of what this does not need, so it must reach what is in here.
+        let path = self.folder.join(format!("{}{ENDING}", stamp.position));
+        std::fs::rename(to, &path).map_err(failed("name", &path))?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", &self.folder))?;
+        Ok(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes: summary.bytes, path })
+    }
+}
+
+/// Writes no more than half of the time, so that workers have the disk and the processor; gives up when it is told to.
+struct Paced<'a> {
+    file: File,
+    stop: &'a AtomicBool,
+    /// The end of the last write.
+    since: Instant,
+}
+
+impl Write for Paced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Acquire) {
+            return Err(io::Error::other("the host ends"));
+        }
+        let written = self.file.write(bytes)?;
+        std::thread::sleep(self.since.elapsed().min(LONGEST_REST));
+        self.since = Instant::now();
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.to_string_lossy().ends_with(ENDING)).collect()
+}
+
+fn read(path: PathBuf) -> Option<BaseCopy> {
+    let header = File::open(&path).map_err(|error| error.to_string()).and_then(|file| {
+        let bytes = file.metadata().map_err(|error| error.to_string())?.len();
+        let dump = read_dump(BufReader::new(file)).map_err(|error| error.to_string())?;
+        Ok((dump.header().stamp, bytes))
+    });
+    match header {
+        Ok((stamp, bytes)) => Some(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes, path }),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), error, "no base copy: it counts for nothing");
+            None
+        }
+    }
+}
