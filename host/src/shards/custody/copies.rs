@@ -56,7 +56,7 @@ pub struct Copies {
 impl Copies {
     /// What is there. One that cannot be read counts for nothing, and stays for whoever wants to look at it.
     pub fn find(folder: PathBuf) -> Copies {
-        let mut kept: Vec<BaseCopy> = names(&folder).into_iter().filter_map(|path| read(path)).collect();
+        let mut kept: Vec<BaseCopy> = names(&folder).into_iter().filter_map(read).collect();
         kept.sort_by_key(|copy| copy.position);
         Copies { folder, kept }
     }
