@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::report::Line;
-use super::{Plan, crowd, host, native};
+use super::{Crowd, Plan, host, native};
+use crate::app::OpenOptions;
 use crate::engine::{Input, Runner, What};
 use crate::model::{Document, Lsn};
 
@@ -15,13 +16,13 @@ const BATCH: u64 = 500;
 /// Documents by key, as both sides keep them.
 type Documents = HashMap<Arc<str>, Document>;
 
-pub fn compare(plan: &Plan, component: &[u8]) -> anyhow::Result<Line> {
+pub fn compare(plan: &Plan, keys: u64, component: &[u8]) -> anyhow::Result<Line> {
     let folder = tempfile::tempdir()?;
-    let host = host(folder.path(), component, 1)?;
+    let host = host(folder.path(), component, OpenOptions::default())?;
     let deployment = host.parts.registry.deployment(super::BUSINESS, "measured");
     let deployment = deployment.ok_or_else(|| anyhow::anyhow!("the deployment is gone"))?;
     let mut runner = host.parts.registry.runner(deployment.newest())?;
-    let crowd = crowd::Crowd { seed: plan.seed, keys: plan.keys };
+    let crowd = plan.crowd(keys);
     let (mut guest, mut bare) = (Side::default(), Side::default());
     for from in (0..plan.events).step_by(BATCH as usize) {
         let (inputs, keys) = inputs(&crowd, from, (from + BATCH).min(plan.events));
@@ -35,7 +36,7 @@ pub fn compare(plan: &Plan, component: &[u8]) -> anyhow::Result<Line> {
         bare.matches
     );
     let us = |side: &Side| side.spent.as_secs_f64() * 1e6 / plan.events as f64;
-    Ok(Line::new(format!("{} events over {} keys, c2c-blacklist alone: guest and native", plan.events, plan.keys))
+    Ok(Line::new(format!("{}, c2c-blacklist alone: guest and native", plan.name(keys)))
         .number("guest_us_per_event", us(&guest))
         .number("native_us_per_event", us(&bare))
         .number("guest_to_native", us(&guest) / us(&bare))
@@ -66,7 +67,7 @@ impl Side {
     }
 }
 
-fn inputs(crowd: &crowd::Crowd, from: u64, to: u64) -> (Arc<Vec<Input>>, Vec<Arc<str>>) {
+fn inputs(crowd: &Crowd, from: u64, to: u64) -> (Arc<Vec<Input>>, Vec<Arc<str>>) {
     let mut keys: Vec<Arc<str>> = Vec::new();
     let mut index: HashMap<Arc<str>, usize> = HashMap::new();
     let input = |(number, event): (u64, crate::model::Event)| {

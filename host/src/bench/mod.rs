@@ -10,6 +10,7 @@ mod load;
 mod native;
 pub mod outreach;
 mod report;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,8 +18,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crowd::Crowd;
+pub use crowd::Spread;
+pub use report::{Line, machine, print};
+pub use usage::Usage;
+
 use crate::app::{Host, OpenOptions, open};
-use crate::model::{Guard, Limits, OnError, Start};
+use crate::model::{Guard, OnError, Start};
 use crate::registry::DeployRequest;
 
 /// The business that a bench plays in.
@@ -28,7 +34,11 @@ const BUSINESS: &str = "bench";
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub events: u64,
-    pub keys: u64,
+    /// Each rule is measured with each of these numbers of keys.
+    pub keys: Vec<u64>,
+    pub spread: Spread,
+    /// Identities that are remembered, see `dedup_ids`.
+    pub dedup_ids: u64,
     pub seed: u64,
     pub rules: Vec<Rule>,
     pub json: bool,
@@ -53,18 +63,48 @@ impl Rule {
     }
 }
 
+impl Plan {
+    fn crowd(&self, keys: u64) -> Arc<Crowd> {
+        Arc::new(Crowd { seed: self.seed, keys, spread: self.spread })
+    }
+
+    /// What is measured, for a line's name.
+    fn name(&self, keys: u64) -> String {
+        let spread = match self.spread {
+            Spread::Uniform => "uniform",
+            Spread::Zipf => "Zipf 1.0",
+        };
+        format!("{} events over {keys} keys ({spread})", self.events)
+    }
+}
+
 pub fn run(plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut lines = vec![report::machine()];
     for rule in &plan.rules {
-        eprintln!("measuring {rule:?} with {} events over {} keys ...", plan.events, plan.keys);
         let component = component(&plan.components, rule.module())?;
-        lines.push(match rule {
-            Rule::Native => guest::compare(plan, &component)?,
-            _ => load::run(plan, *rule, &component)?,
-        });
+        let mut costs = Vec::new();
+        for keys in &plan.keys {
+            eprintln!("measuring {rule:?} with {} ...", plan.name(*keys));
+            let line = match rule {
+                Rule::Native => guest::compare(plan, *keys, &component)?,
+                _ => load::run(plan, *rule, *keys, &component)?,
+            };
+            costs.extend(line.get(COST).map(|cost| (*keys, cost)));
+            lines.push(line);
+        }
+        lines.extend(ratio(&costs));
     }
     report::print(&lines, plan.json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Processor time of all threads from the first submission until the last outcome is durable, by event.
+const COST: &str = "cpu_us_per_event";
+
+/// What an event costs with the last number of keys, as a multiple of the first.
+fn ratio(costs: &[(u64, f64)]) -> Option<report::Line> {
+    let ((few, cheap), (many, dear)) = (costs.first()?, costs.last().filter(|_| costs.len() > 1)?);
+    Some(report::Line::new(format!("cost of an event, {many} keys against {few}")).number("ratio", dear / cheap))
 }
 
 fn component(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
@@ -74,9 +114,8 @@ fn component(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A host in a temporary folder with one deployment.
-fn host(folder: &Path, component: &[u8], dedup_ids: u64) -> anyhow::Result<Host> {
-    let limits = Limits { dedup_ids, ..Limits::default() };
-    let host = open(folder, OpenOptions { limits, ..OpenOptions::default() }, |_| {})?;
+fn host(folder: &Path, component: &[u8], options: OpenOptions) -> anyhow::Result<Host> {
+    let host = open(folder, options, |_| {})?;
     let uploaded = host.parts.registry.upload(BUSINESS, component, "bench")?;
     let request = DeployRequest {
         module: uploaded.digest.to_string(),
@@ -90,6 +129,3 @@ fn host(folder: &Path, component: &[u8], dedup_ids: u64) -> anyhow::Result<Host>
     host.parts.registry.deploy(BUSINESS, "measured", request, "bench")?;
     Ok(host)
 }
-
-/// Shared so that a paced run and a full one make the same events.
-type Crowd = Arc<crowd::Crowd>;

@@ -34,6 +34,14 @@ impl Line {
         self
     }
 
+    /// A number that was given.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find_map(|(known, figure)| match figure {
+            Figure::Number(value) if *known == name => Some(*value),
+            _ => None,
+        })
+    }
+
     pub fn text(&self) -> String {
         let mut text = self.name.clone();
         for (name, figure) in &self.figures {

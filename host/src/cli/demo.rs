@@ -1,7 +1,6 @@
 //! `fishpond demo`: a whole host at work on made-up events, killed once on the way, up to what an app shows.
 
 mod app;
-mod child;
 mod crowd;
 mod figures;
 mod page;
@@ -16,12 +15,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::child::{BUSINESS, LOOK_AGAIN};
+
 pub(super) use run::run;
 
-/// The business that the demo plays in: the default of all commands, so that they work on its folder.
-const BUSINESS: &str = "demo";
-/// Between two looks at something that is waited for.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::bench::{BenchArgs, BenchPart, BenchRule, OutreachArgs};
+use super::bench::{BenchArgs, BenchPart, BenchRule, BenchSpread, OutreachArgs};
 use super::test::TestArgs;
 use crate::app;
 use crate::bench;
@@ -56,6 +56,10 @@ pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
         BenchRule::Native => vec![bench::Rule::Native],
         BenchRule::All => vec![bench::Rule::Noop, bench::Rule::C2cBlacklist, bench::Rule::Native],
     };
-    let BenchArgs { events, keys, seed, json, components, .. } = arguments;
-    bench::run(&bench::Plan { events, keys, seed, rules, json, components })
+    let spread = match arguments.spread {
+        BenchSpread::Uniform => bench::Spread::Uniform,
+        BenchSpread::Zipf => bench::Spread::Zipf,
+    };
+    let BenchArgs { events, keys, dedup_ids, seed, json, components, .. } = arguments;
+    bench::run(&bench::Plan { events, keys, spread, dedup_ids, seed, rules, json, components })
 }

@@ -5,6 +5,7 @@ mod alert;
 mod bench;
 mod capture;
 mod chain;
+mod child;
 mod client;
 mod decision;
 mod demo;
@@ -148,7 +149,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Trace(arguments) => trace::run(arguments, &global),
         Command::Capture(arguments) => capture::run(&arguments, &global),
         Command::Test(arguments) => local::test(TestArgs { json: global.json, ..arguments }),
-        Command::Bench(arguments) => local::bench(BenchArgs { json: global.json, ..arguments }),
+        Command::Bench(arguments) => bench::run(BenchArgs { json: global.json, ..arguments }),
         Command::Limits(arguments) => limits::run(&arguments, &global),
     }
 }

@@ -120,7 +120,7 @@ fn what_is_not_given_has_the_documented_default() {
     let Command::Demo(demo) = parse("fishpond demo").expect("demo").command else { panic!("not a demo") };
     assert_eq!((demo.events, demo.users, demo.seed, demo.keep, demo.listen), (200_000, 20_000, 1, false, None));
     let Command::Bench(bench) = parse("fishpond bench").expect("bench").command else { panic!("not a bench") };
-    assert_eq!((bench.events, bench.keys, bench.rule), (1_000_000, 1_000_000, BenchRule::All));
+    assert_eq!((bench.events, bench.keys, bench.rule), (1_000_000, vec![1_000_000], BenchRule::All));
     let line = "fishpond test a b --module x.wasm --module y.wasm --singly";
     let Command::Test(test) = parse(line).expect("test").command else { panic!("not a test") };
     assert_eq!((test.paths.len(), test.modules.len(), test.bless, test.singly), (2, 2, false, true));

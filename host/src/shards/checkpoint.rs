@@ -149,6 +149,7 @@ impl Checkpointer {
                 self.gauge(parts, left);
             }
             Done::Checkpoint(lsn) => {
+                parts.metrics.checkpoints.with_label_values(&[] as &[&str]).inc();
                 tracing::info!(position = %lsn, "checkpoint complete");
                 self.pass = None;
             }

@@ -43,6 +43,7 @@ pub struct Metrics {
     /// Workers that wait for the write-back because too much is dirty.
     pub write_back_waiting: IntGauge,
     pub write_back_rows: IntCounterVec,
+    pub checkpoints: IntCounterVec,
     pub dedup_ids: IntGauge,
     /// Age of the oldest remembered identity: what `dedup_horizon_ms` and `dedup_ids` come to.
     pub dedup_horizon_ms: IntGauge,
@@ -138,6 +139,7 @@ impl Metrics {
             dirty_bytes: gauge("fishpond_dirty_bytes", "Documents in memory that are newer than the store")?,
             write_back_waiting: gauge("fishpond_write_back_waiting", "Workers that wait for the write-back")?,
             write_back_rows: counter("fishpond_write_back_rows_total", "Rows written to the store", &[])?,
+            checkpoints: counter("fishpond_checkpoints_total", "Checkpoints finished, one worker's each", &[])?,
             dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
             dedup_horizon_ms: gauge("fishpond_dedup_horizon_milliseconds", "Age of the oldest remembered identity")?,
             journal_first: gauge("fishpond_journal_first_position", "Oldest position that is kept")?,

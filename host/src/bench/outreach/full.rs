@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::load::{cpu_seconds, ms, peak_memory_mib, submit};
+use super::super::load::{ms, submit};
 use super::super::report::Line;
+use super::super::usage::{cpu_seconds, peak_memory_mib};
 use super::Running;
 use super::census::{Census, census};
 use super::crowd::Crowd;
@@ -40,7 +41,7 @@ pub struct Full {
 
 pub fn run(running: &Running, crowd: &Crowd, events: u64) -> anyhow::Result<Full> {
     let (stage, journal) = (&running.stage, running.stage.parts.log.journal());
-    let (behind, before, cpu) = (stage.parts.log.last(), journal.stats(), cpu_seconds());
+    let (behind, before, cpu) = (stage.parts.log.last(), journal.stats(), cpu_seconds(None));
     let started = Instant::now();
     let mut last = Lsn::ZERO;
     for from in (0..events).step_by(BATCH as usize) {
@@ -54,7 +55,7 @@ pub fn run(running: &Running, crowd: &Crowd, events: u64) -> anyhow::Result<Full
         }
     })?;
     let elapsed = started.elapsed();
-    let (cpu, after, peak) = (cpu_seconds() - cpu, journal.stats(), peak_memory_mib());
+    let (cpu, after, peak) = (cpu_seconds(None) - cpu, journal.stats(), peak_memory_mib(None));
     Ok(Full {
         events,
         elapsed,

@@ -76,7 +76,7 @@ fn measure(plan: &Plan) -> anyhow::Result<Line> {
     let line = line
         .number("final_checkpoint_seconds", stopped.as_secs_f64())
         .count("rows_written_with_checkpoint", stage.rows_written())
-        .count("peak_memory_with_checkpoint_mib", super::load::peak_memory_mib());
+        .count("peak_memory_with_checkpoint_mib", super::usage::peak_memory_mib(None));
     Ok(paced.line(line))
 }
 

@@ -8,10 +8,10 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use super::child::Host;
 use super::figures::Metrics;
 use super::{LOOK_AGAIN, PATIENCE, crowd, send, setup};
 use crate::api::body::{ActionStory, ActionView, UserToken, UserTokenBody};
+use crate::cli::child::Host;
 use crate::cli::client::{Client, Content};
 use crate::cli::output::visible;
 

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use super::child::{Host, free_address};
 use super::page::Page;
 use super::send::Sender;
 use super::{DemoArgs, LOOK_AGAIN, PATIENCE, app, crowd, figures, setup, stay};
 use crate::api::body;
+use crate::cli::child::{Host, free_address};
 use crate::cli::client::Client;
 use crate::cli::trace;
 

@@ -1,8 +1,7 @@
 //! What the demo deploys: two rules, what is done about their matches, and the filters that judge the messages.
 
-use anyhow::Context;
-
 use crate::api::body;
+use crate::cli::child::upload;
 use crate::cli::client::{Client, Content};
 
 /// Module, deployment, configuration. Nobody is reached by more than one message a day, and one in five by none.
@@ -77,16 +76,6 @@ pub fn live(client: &Client) -> anyhow::Result<()> {
     let (module, deployment, configuration) = LIVE;
     println!("     {}", deploy(client, deployment, module, configuration)?);
     println!("     {}", deploy(client, "fatigue", "fatigue", LIVE_FATIGUE)?);
-    Ok(())
-}
-
-fn upload(client: &Client, module: &str) -> anyhow::Result<()> {
-    let root = fishpond_build::workspace_root(&std::env::current_dir()?).context("run the demo inside the checkout")?;
-    let file = fishpond_build::components_dir(&root).join(format!("{module}.wasm"));
-    let wasm = std::fs::read(&file).with_context(|| {
-        format!("cannot read {}: build the modules first with `cargo xtask guests`", file.display())
-    })?;
-    client.upload(&client.path(&["modules"]), Content { kind: "application/wasm", bytes: &wasm })?;
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::child::Host;
 use super::figures::Metrics;
 use super::page::{Page, Settings};
 use super::{app, crowd, send, setup};
+use crate::cli::child::Host;
 
 /// Between two events about the person who watches.
 const TRICKLE: Duration = Duration::from_secs(5);

@@ -1,4 +1,5 @@
-//! The demo's host: this program as `serve`, in a process of its own, so that it can really be killed.
+//! A host of a command's own: this program as `serve`, in a process of its own, so that it can really be killed, and what
+//! it uses is its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -8,10 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Content};
 use crate::cli::{Global, client};
 use crate::config;
 
+/// The business that it is used for: the default of all commands, so that they work on its folder.
+pub const BUSINESS: &str = "demo";
+/// Between two looks at something that is waited for.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
@@ -27,7 +32,7 @@ impl Host {
     /// Starts a host and waits until it is ready. Pages of `origins` (as the setting has them) may use it.
     pub fn start(data: &Path, address: SocketAddr, origins: &str) -> anyhow::Result<Host> {
         std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
-        let log = data.join("demo.log");
+        let log = data.join("host.log");
         let out = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -56,7 +61,7 @@ impl Host {
             if self.client().and_then(|client| client.get("/readyz", &[])).is_ok() {
                 return Ok(());
             }
-            std::thread::sleep(super::LOOK_AGAIN);
+            std::thread::sleep(LOOK_AGAIN);
         }
         bail!("the host was not ready within {} s:\n{}", START.as_secs(), self.last_lines())
     }
@@ -73,13 +78,18 @@ impl Host {
             url: self.url(),
             token: config::token::load(&self.data).ok(),
             data: Some(self.data.clone()),
-            business: super::BUSINESS.to_owned(),
+            business: BUSINESS.to_owned(),
             json: false,
         })
     }
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn data(&self) -> &Path {
@@ -90,7 +100,7 @@ impl Host {
     pub fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = program()?;
         // A token of the environment is another host's.
-        command.args(words).args(["--business", super::BUSINESS, "--url", &self.url()]).env_remove("FISHPOND_TOKEN");
+        command.args(words).args(["--business", BUSINESS, "--url", &self.url()]).env_remove("FISHPOND_TOKEN");
         command.arg("--data").arg(&self.data);
         Ok(command)
     }
@@ -130,4 +140,15 @@ fn program() -> anyhow::Result<Command> {
 pub fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
     Ok(listener.local_addr()?)
+}
+
+/// Uploads a module that this checkout has built.
+pub fn upload(client: &Client, module: &str) -> anyhow::Result<()> {
+    let root = fishpond_build::workspace_root(&std::env::current_dir()?).context("run this inside the checkout")?;
+    let file = fishpond_build::components_dir(&root).join(format!("{module}.wasm"));
+    let wasm = std::fs::read(&file).with_context(|| {
+        format!("cannot read {}: build the modules first with `cargo xtask guests`", file.display())
+    })?;
+    client.upload(&client.path(&["modules"]), Content { kind: "application/wasm", bytes: &wasm })?;
+    Ok(())
 }

@@ -1,15 +1,24 @@
-//! `fishpond bench`: what can be asked of it. What it does is elsewhere.
+//! `fishpond bench`: what can be asked of it. What it measures in this process is elsewhere; over HTTP it is a client like
+//! any other.
+
+mod http;
+
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+pub use http::HttpArgs;
+
+use super::local;
+
 /// Measure this machine: events per second through journal and rules
 ///
-/// Makes seeded events and measures each stage by itself and all together, in a temporary folder. Run a release
-/// build on a quiet machine; the result says what it ran on.
+/// Makes seeded events and measures each stage by itself and all together, in a temporary folder: at full speed, at half
+/// of it for latencies, and a start after a crash. Run a release build on a quiet machine; the result says what it ran on.
 ///
 /// Example:
 ///
-///     fishpond bench --events 1000000 --rule c2c-blacklist
+///     fishpond bench --events 6000000 --keys 10000,1000000 --rule c2c-blacklist
 #[derive(Args, Debug, Clone)]
 #[command(verbatim_doc_comment, after_help = "Next: with --json the result can be kept and compared.")]
 #[command(args_conflicts_with_subcommands = true)]
@@ -19,9 +28,15 @@ pub struct BenchArgs {
     /// How many events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub events: u64,
-    /// How many keys they are spread over
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub keys: u64,
+    /// How many keys they are spread over; several numbers, separated by commas, are measured one after the other
+    #[arg(long, value_delimiter = ',', default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub keys: Vec<u64>,
+    /// Which keys come how often
+    #[arg(long, default_value = "zipf")]
+    pub spread: BenchSpread,
+    /// How many identities are remembered for finding duplicates
+    #[arg(long, default_value_t = 8_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub dedup_ids: u64,
     /// What handles them
     #[arg(long, default_value = "all")]
     pub rule: BenchRule,
@@ -49,9 +64,25 @@ pub enum BenchRule {
     All,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum BenchSpread {
+    /// All keys alike
+    Uniform,
+    /// Zipf's law with exponent 1: a few keys come most of the time
+    Zipf,
+}
+
 #[derive(Subcommand, Debug, Clone)]
 pub enum BenchPart {
     Outreach(OutreachArgs),
+    Http(HttpArgs),
+}
+
+pub(super) fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
+    match arguments.part {
+        Some(BenchPart::Http(asked)) => http::run(&asked, arguments.json),
+        _ => local::bench(arguments),
+    }
 }
 
 /// Measure the way from an event to a person: decisions per second, and how soon a stream has them
