@@ -19,6 +19,24 @@ pub(super) struct Slot {
     current: Option<Document>,
 }
 
+impl Slot {
+    /// The document as it is, and as it was if it has changed.
+    fn into_parts(self) -> (Document, Option<Document>) {
+        match self.current {
+            Some(current) => (current, Some(self.base)),
+            None => (self.base, None),
+        }
+    }
+}
+
+/// What stays of a call that has failed: the inputs before the one at which it did.
+pub(super) struct Before {
+    pub outcomes: Vec<InputOutcome>,
+    pub documents: Vec<Document>,
+    /// Documents that these inputs have changed, as they were before the call.
+    pub earlier: Vec<Option<Document>>,
+}
+
 /// What one input has asked for.
 #[derive(Default)]
 pub(super) struct Effects {
@@ -46,6 +64,8 @@ pub(super) struct Effects {
 pub(super) struct Violation {
     pub code: &'static str,
     pub message: String,
+    /// The input that broke it, if it would have alone as well: nothing of it hangs on the others of the call.
+    pub alone: Option<usize>,
 }
 
 /// Bytes that a unit of host work reads, checks or copies.
@@ -197,10 +217,12 @@ impl Call {
     /// A slot's document anew: its base and what the inputs that still stand did to it.
     fn rebuild(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        let mut document = slot.base.clone();
         let own = self.inputs.iter().zip(&self.effects).filter(|(input, _)| input.document == index);
-        own.flat_map(|(_, effects)| &effects.ops).for_each(|op| document.apply(op.clone()));
-        slot.current = Some(document);
+        let mut ops = own.flat_map(|(_, effects)| &effects.ops).peekable();
+        slot.current = ops.peek().is_some().then(|| slot.base.clone());
+        if let Some(document) = &mut slot.current {
+            ops.for_each(|op| document.apply(op.clone()));
+        }
     }
 
     /// The window of this number in the plan.
@@ -239,8 +261,24 @@ impl Call {
         if self.judges() {
             (0..self.effects.len()).for_each(|at| self.check_verdict(at));
         }
-        let documents = self.slots.into_iter().map(|slot| slot.current.unwrap_or(slot.base)).collect();
+        let documents = self.slots.into_iter().map(|slot| slot.into_parts().0).collect();
         (self.effects.into_iter().map(Effects::into_outcome).collect(), documents)
+    }
+
+    /// The call has failed at the input that was begun last, or behind it: those before that one are as they would be without
+    /// it.
+    pub fn finish_before_failure(mut self) -> Before {
+        let failed = self.begun.saturating_sub(1);
+        let changed = self.effects.get(failed).is_some_and(|effects| !effects.ops.is_empty());
+        self.effects.truncate(failed);
+        if changed {
+            self.rebuild(self.slot(failed));
+        }
+        if self.judges() {
+            (0..failed).for_each(|at| self.check_verdict(at));
+        }
+        let (documents, earlier) = self.slots.into_iter().map(Slot::into_parts).unzip();
+        Before { outcomes: self.effects.into_iter().map(Effects::into_outcome).collect(), documents, earlier }
     }
 
     /// A filter that says not one thing about an action has failed at it.

@@ -132,7 +132,7 @@ impl HostState {
         let message = cut(message, self.limits.log_bytes).into_string();
         let error = trap(message.clone());
         if let Some(call) = &mut self.call {
-            call.violation = Some(Violation { code, message });
+            call.violation = Some(Violation { code, message, alone: None });
         }
         Err(error)
     }
@@ -162,8 +162,12 @@ impl HostState {
             self.expire(at, crowded_until)?;
         }
         let bytes = self.call.as_ref().map_or((0, 0), |call| (call.document(at).bytes(), call.effects[at].bytes));
-        self.bounded("document_bytes", bytes.0, self.limits.document_bytes)?;
-        self.bounded("effect_bytes", bytes.1, self.limits.effect_bytes)
+        let fits = self.bounded("document_bytes", bytes.0, self.limits.document_bytes);
+        let fits = fits.and_then(|()| self.bounded("effect_bytes", bytes.1, self.limits.effect_bytes));
+        if let Some(violation) = self.call.as_mut().and_then(|call| call.violation.as_mut()) {
+            violation.alone = Some(at);
+        }
+        fits
     }
 }
 

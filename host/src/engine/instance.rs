@@ -100,7 +100,11 @@ pub(super) fn violation(error: &wasmtime::Error, limits: &Limits) -> Option<Viol
         "too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted";
     let limit = limits.host_call_bytes;
     let message = || format!("one host call handed over more than the limit of {limit} bytes (`host_call_bytes`)");
-    (error.root_cause().to_string() == TEXT).then(|| Violation { code: "host_call_bytes", message: message() })
+    (error.root_cause().to_string() == TEXT).then(|| Violation {
+        code: "host_call_bytes",
+        message: message(),
+        alone: None,
+    })
 }
 
 /// Why an instance could not be made, or did not answer while it was described or configured: by the limit if it is one.

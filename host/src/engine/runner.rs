@@ -59,12 +59,49 @@ struct Instance {
     handlers: Handlers,
     queries: Option<queries::ExportsQueries>,
     calls_left: u64,
+    used: Instant,
 }
 
+/// How a call has ended. Documents are as the inputs that are done have left them.
 enum CallEnd {
     Finished(Vec<InputOutcome>),
+    /// Those before the input at which it failed are done.
+    Failed(Vec<InputOutcome>, Failure),
+}
+
+enum Failure {
     Failed(Failed),
     Violated(Violation),
+}
+
+/// Documents as they were before a batch, where it has changed them: for a host failure, which undoes all of it.
+struct Undo(Vec<Option<Document>>);
+
+impl Undo {
+    fn new(documents: &[Document]) -> Undo {
+        Undo(vec![None; documents.len()])
+    }
+
+    /// It is about to be changed.
+    fn keep(&mut self, index: usize, document: &Document) {
+        self.0[index].get_or_insert_with(|| document.clone());
+    }
+
+    fn keep_all(&mut self, earlier: Vec<Option<Document>>) {
+        for (kept, earlier) in self.0.iter_mut().zip(earlier) {
+            if kept.is_none() {
+                *kept = earlier;
+            }
+        }
+    }
+
+    fn undo(self, documents: &mut [Document]) {
+        for (document, kept) in documents.iter_mut().zip(self.0) {
+            if let Some(kept) = kept {
+                *document = kept;
+            }
+        }
+    }
 }
 
 impl Runner {
@@ -99,15 +136,25 @@ impl Runner {
         Ok(())
     }
 
+    /// What it keeps between calls, if it does: linear memory in bytes, and when it was last used.
+    pub fn kept(&self) -> Option<(usize, Instant)> {
+        self.instance.as_ref().map(|instance| (instance.memory_used(), instance.used))
+    }
+
+    /// Keeps nothing: the next call makes another instance.
+    pub fn let_go(&mut self) {
+        self.instance = None;
+    }
+
     /// Runs inputs of one kind in order. `documents` are those that the inputs index; after an error they are as they
     /// were.
     ///
     /// A timer that is handled is gone from its document, however handling it ended.
     ///
-    /// A batch that traps, spends its fuel or breaks a limit is discarded, and each of its inputs runs alone on a
-    /// fresh instance: what fails again is that input's outcome; after `quarantine_faults` of them it stops before the next
-    /// position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends the
-    /// batch before the journal position that it belongs to.
+    /// An input at which a batch traps, spends its fuel or breaks a limit runs alone on a fresh instance: what fails again is
+    /// its outcome. Those before it stay done, those behind it go on in a call of their own. After `quarantine_faults` faults
+    /// it stops before the next position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends
+    /// the batch before the journal position that it belongs to.
     pub fn run(
         &mut self,
         inputs: &Arc<Vec<Input>>,
@@ -117,24 +164,88 @@ impl Runner {
         let started = Instant::now();
         let mut ran = Ran::default();
         let singly = self.singly || inputs.iter().any(|input| self.unanswerable(input).is_some());
-        let whole = if singly { None } else { self.try_batch(inputs, documents, &mut ran)? };
-        match whole {
-            Some(outcomes) => ran.outcomes = outcomes,
-            None => self.run_each(inputs, documents, &mut ran, stop_at_fault)?,
+        if singly {
+            self.run_each(inputs, documents, &mut ran, stop_at_fault)?;
+        } else {
+            self.run_batch(inputs, documents, &mut ran, stop_at_fault)?;
         }
         ran.guest_time = started.elapsed();
         Ok(ran)
     }
 
-    fn try_batch(
+    /// All in one call; where that fails, what was before the failure stays, and what is behind it goes on in a call of its
+    /// own. So `f` inputs that fail cost `2 f + 1` calls at most.
+    fn run_batch(
         &mut self,
         inputs: &Arc<Vec<Input>>,
         documents: &mut Vec<Document>,
         ran: &mut Ran,
-    ) -> Result<Option<Vec<InputOutcome>>, HostFailure> {
-        match self.call(inputs.clone(), documents, ran)? {
-            CallEnd::Finished(outcomes) => Ok(Some(outcomes)),
-            CallEnd::Failed(_) | CallEnd::Violated(_) => Ok(None),
+        stop_at_fault: bool,
+    ) -> Result<(), HostFailure> {
+        let mut undo = Undo::new(documents);
+        let ended = self.run_parts(inputs, documents, ran, &mut undo, stop_at_fault);
+        match ended {
+            Ok(true) => Ok(()),
+            // What stops at a fault undoes all of its position: each input is run by itself from the beginning.
+            Ok(false) => {
+                undo.undo(documents);
+                ran.outcomes.clear();
+                self.run_each(inputs, documents, ran, stop_at_fault)
+            }
+            Err(failure) => {
+                undo.undo(documents);
+                Err(failure)
+            }
+        }
+    }
+
+    /// False if an input has failed and something is to be stopped by that.
+    fn run_parts(
+        &mut self,
+        inputs: &Arc<Vec<Input>>,
+        documents: &mut Vec<Document>,
+        ran: &mut Ran,
+        undo: &mut Undo,
+        stop_at_fault: bool,
+    ) -> Result<bool, HostFailure> {
+        let mut rest = inputs.clone();
+        let mut patience = self.module.engine.limits.quarantine_faults;
+        loop {
+            let (done, failure) = match self.call(&rest, documents, ran, undo)? {
+                CallEnd::Finished(outcomes) => {
+                    ran.outcomes.extend(outcomes);
+                    return Ok(true);
+                }
+                CallEnd::Failed(outcomes, failure) => (outcomes, failure),
+            };
+            let at = done.len();
+            ran.outcomes.extend(done);
+            if stop_at_fault {
+                return Ok(false);
+            }
+            let failed = rest[at].clone();
+            let (lsn, index) = (failed.lsn, failed.document);
+            let outcome = match failure {
+                Failure::Violated(Violation { code, message, alone }) if alone == Some(at) => {
+                    if failed.consumption(&documents[index]).is_some() {
+                        undo.keep(index, &documents[index]);
+                    }
+                    without_handling(&failed, &mut documents[index], refused(code, message))
+                }
+                _ => {
+                    undo.keep(index, &documents[index]);
+                    self.run_alone(failed, documents, ran)?
+                }
+            };
+            patience = patience.saturating_sub(u64::from(outcome.end.is_fault()));
+            ran.outcomes.push(outcome);
+            let Some(next) = rest.get(at + 1) else { return Ok(true) };
+            // Actions of one position are each for themselves.
+            if patience == 0 && (next.lsn != lsn || matches!(next.what, What::Action(_))) {
+                ran.stopped = Some(next.lsn);
+                return Ok(true);
+            }
+            rest = Arc::new(rest[at + 1..].to_vec());
         }
     }
 
@@ -197,16 +308,20 @@ impl Runner {
         self.instance = None;
         let inputs = Arc::new(vec![input]);
         let mut own = vec![std::mem::take(&mut documents[index])];
-        let ended = self.call(inputs.clone(), &mut own, ran);
+        // Whoever runs it keeps the document.
+        let ended = self.call(&inputs, &mut own, ran, &mut Undo::new(&[]));
         documents[index] = own.pop().unwrap_or_default();
-        let end = match ended? {
+        let failure = match ended? {
             CallEnd::Finished(mut outcomes) => {
                 return Ok(outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done)));
             }
-            CallEnd::Failed(Failed::Fuel) => End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input },
-            CallEnd::Failed(Failed::Trap(message)) => End::Trapped { message: message.into() },
-            CallEnd::Failed(Failed::Watchdog) => return Err(self.watchdog()),
-            CallEnd::Violated(violation) => refused(violation.code, violation.message),
+            CallEnd::Failed(_, failure) => failure,
+        };
+        let end = match failure {
+            Failure::Failed(Failed::Fuel) => End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input },
+            Failure::Failed(Failed::Trap(message)) => End::Trapped { message: message.into() },
+            Failure::Failed(Failed::Watchdog) => return Err(self.watchdog()),
+            Failure::Violated(violation) => refused(violation.code, violation.message),
         };
         Ok(without_handling(&inputs[0], &mut documents[index], end))
     }
@@ -262,16 +377,17 @@ impl Runner {
     /// One call into the guest. An instance survives only a call that finished.
     fn call(
         &mut self,
-        inputs: Arc<Vec<Input>>,
+        inputs: &Arc<Vec<Input>>,
         documents: &mut Vec<Document>,
         ran: &mut Ran,
+        undo: &mut Undo,
     ) -> Result<CallEnd, HostFailure> {
         let mut instance = self.take_instance()?;
         let fuel = self.module.engine.limits.fuel_per_input;
         instance::arm(&mut instance.store, &self.module.engine, fuel);
         instance.store.data_mut().call =
             Some(Call::new(self.settings.clone(), inputs.clone(), std::mem::take(documents)));
-        let called = instance.handlers.handle(&mut instance.store, &self.settings.configured.plan, &inputs);
+        let called = instance.handlers.handle(&mut instance.store, &self.settings.configured.plan, inputs);
         ran.calls += 1;
         ran.fuel += fuel - instance.store.get_fuel().unwrap_or(0);
         let Some(call) = instance.store.data_mut().call.take() else {
@@ -298,12 +414,15 @@ impl Runner {
                     (Failed::Trap(trap), Some(words)) => Failed::Trap(format!("{words} ({trap})")),
                     (failed, _) => failed,
                 };
-                *documents = call.undo();
-                match violation {
-                    _ if failed == Failed::Watchdog && inputs.len() == 1 => Err(self.watchdog()),
-                    Some(violation) => Ok(CallEnd::Violated(violation)),
-                    None => Ok(CallEnd::Failed(failed)),
+                if failed == Failed::Watchdog && inputs.len() == 1 {
+                    *documents = call.undo();
+                    return Err(self.watchdog());
                 }
+                let before = call.finish_before_failure();
+                *documents = before.documents;
+                undo.keep_all(before.earlier);
+                let failure = violation.map_or(Failure::Failed(failed), Failure::Violated);
+                Ok(CallEnd::Failed(before.outcomes, failure))
             }
         }
     }
@@ -356,6 +475,7 @@ impl Runner {
     /// Puts an instance back, unless it is due for replacement.
     fn keep(&mut self, mut instance: Instance) {
         instance.calls_left -= 1;
+        instance.used = Instant::now();
         let grown = instance.memory_used() > self.module.engine.limits.instance_memory_bytes as usize;
         if instance.calls_left > 0 && !grown {
             self.instance = Some(instance);
@@ -377,6 +497,7 @@ impl Runner {
             handlers: handlers.map_err(missing)?,
             queries: queries.transpose().map_err(missing)?,
             calls_left: self.next_life(),
+            used: Instant::now(),
             store,
         })
     }

@@ -76,6 +76,7 @@ limits! {
     lag_max_bytes = 1 << 30, "bytes", "of the journal that a live deployment may be behind; then it is parked, or blocks intake (on_lag)";
     instance_calls = 1_000_000, "calls", "an instance is replaced after about this many calls";
     instance_memory_bytes = 32 << 20, "bytes", "an instance that has grown beyond it is replaced";
+    instances_memory_bytes = 256 << 20, "bytes", "instances that are kept between calls, all deployments together; the least recently used leave beyond it";
     workers = 0, "threads", "workers that run modules, each for its part of the shards; 0 is one for each core";
     batch_us = 1_000, "us", "guest time that a batch is sized to";
     batch_inputs = 4_096, "inputs", "one batch";

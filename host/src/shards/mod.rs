@@ -26,6 +26,7 @@ mod facts;
 mod faults;
 mod guardian;
 mod identities;
+mod instances;
 mod intake;
 mod keeping;
 mod meters;

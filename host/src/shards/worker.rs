@@ -65,6 +65,8 @@ pub struct Worker {
     singly: bool,
     /// Documents and their bytes, as the metrics know them.
     pub(super) gauged: (i64, i64),
+    /// Instances and their bytes, as the metrics know them.
+    pub(super) instances: (i64, i64),
     /// Dirty bytes, as the metrics know them.
     pub(super) owed: i64,
     /// It runs nothing before the write-back has brought something to the store.
@@ -104,6 +106,7 @@ impl Worker {
             desk_last: false,
             singly: false,
             gauged: (0, 0),
+            instances: (0, 0),
             owed: 0,
             waits: false,
         }
@@ -122,6 +125,7 @@ impl Worker {
         if !self.desk_last && self.run_desk()? {
             self.desk_last = true;
             self.make_room();
+            self.drop_instances();
             return Ok(true);
         }
         if let Some(id) = self.next_turn()
@@ -129,10 +133,12 @@ impl Worker {
         {
             self.desk_last = false;
             self.make_room();
+            self.drop_instances();
             return Ok(true);
         }
         if self.desk_last && self.run_desk()? {
             self.make_room();
+            self.drop_instances();
             return Ok(true);
         }
         self.desk_last = false;

@@ -35,6 +35,8 @@ pub struct Metrics {
     /// 1 for each open alert: by business, name and subject.
     pub alerts: IntGaugeVec,
     pub paused_shards: IntGaugeVec,
+    pub instances: IntGauge,
+    pub instance_bytes: IntGauge,
     pub documents: IntGauge,
     pub document_bytes: IntGauge,
     pub dirty_documents: IntGauge,
@@ -133,6 +135,8 @@ impl Metrics {
             faults: gauges("fishpond_faults", "Traps and spent fuel that count toward quarantine", deployment)?,
             alerts: gauges("fishpond_alert", "1 for each open alert", &["business", "name", "subject"])?,
             paused_shards: gauges("fishpond_paused_shards", "Shards that stand still", deployment)?,
+            instances: gauge("fishpond_instances", "Instances of modules that are kept between calls")?,
+            instance_bytes: gauge("fishpond_instance_bytes", "Linear memory of the instances that are kept")?,
             documents: gauge("fishpond_documents", "Documents in memory")?,
             document_bytes: gauge("fishpond_document_bytes", "Size of the documents in memory")?,
             dirty_documents: gauge("fishpond_dirty_documents", "Documents in memory that are newer than the store")?,

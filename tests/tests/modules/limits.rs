@@ -92,6 +92,38 @@ fn an_instance_is_replaced_by_calls_and_by_memory() {
 }
 
 #[test]
+fn instances_leave_by_least_use_over_the_memory_mark() {
+    // Two deployments see every event; a counter in a global shows how old their instances are.
+    let counted = |mark| {
+        let (_folder, mut world) = World::temporary(&Setup {
+            limits: lowered(|limits| limits.instances_memory_bytes = mark).limits,
+            ..Setup::seed(1, 1)
+        });
+        for name in ["one", "two"] {
+            world.deploy(&Deploy::new(name, "misbehave", "{}")).expect("it deploys");
+        }
+        for n in 0..3 {
+            world.events(&[&format!("10:00:0{n} do id=e{n} actor=ann {{\"do\": \"global_counter\"}}")]);
+            world.rest();
+        }
+        let metrics = &world.host.parts.metrics;
+        let kept = (metrics.instances.get(), metrics.instance_bytes.get());
+        let handled = world.handled();
+        let of = |name: &str| -> Vec<String> {
+            let own = handled.iter().filter(|handled| handled.deployment == name);
+            own.flat_map(|handled| &handled.record.outcome.matches).map(|found| found.fields.to_string()).collect()
+        };
+        (of("one"), of("two"), kept)
+    };
+    let numbers = |numbers: [u64; 3]| numbers.map(|n| format!("{{\"n\": {n}}}")).to_vec();
+    let (one, two, (both, bytes)) = counted(u64::MAX / 64);
+    assert_eq!((one, two, both), (numbers([0, 1, 2]), numbers([0, 1, 2]), 2));
+    let (one, two, kept) = counted(bytes.unsigned_abs() - 1);
+    assert_eq!((one, two), (numbers([0; 3]), numbers([0; 3])), "each leaves when the other has its turn");
+    assert_eq!(kept, (1, bytes / 2), "the one that was used last stays");
+}
+
+#[test]
 fn a_call_over_the_watchdog_is_tried_again_and_then_its_shards_pause() {
     let setup = lowered(|limits| {
         (limits.watchdog_ms, limits.host_retries, limits.fuel_per_input) = (1, 1, u64::MAX);
