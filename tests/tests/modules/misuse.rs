@@ -40,8 +40,9 @@ fn between_good_ones(what: &str) -> (End, u64) {
     (middle.end.clone(), calls(&world))
 }
 
-/// The whole batch, and then each of its four inputs alone.
-const DISCARDED: u64 = 1 + 4;
+/// The batch up to the bad input, that one alone, and what is behind it. If the module says nothing of it to the host first, the
+/// one before it counts as the one that failed, and then it fails itself.
+const AROUND_A_FAILURE: std::ops::RangeInclusive<u64> = 3..=5;
 
 #[test]
 fn x_05_a_trap_ends_its_own_input_alone() {
@@ -61,7 +62,7 @@ fn x_05_a_trap_ends_its_own_input_alone() {
     for what in traps {
         let (end, calls) = between_good_ones(what);
         assert!(matches!(&end, End::Trapped { message } if !message.is_empty()), "{what}: {end:?}");
-        assert_eq!(calls, DISCARDED, "{what}");
+        assert!(AROUND_A_FAILURE.contains(&calls), "{what}: {calls}");
     }
 }
 
@@ -83,7 +84,7 @@ fn x_05_traps_say_what_was_misused() {
 fn x_05_a_loop_ends_by_its_fuel() {
     let (end, calls) = between_good_ones("loop");
     assert!(matches!(end, End::OutOfFuel { .. }) && end.message().contains("fuel_per_input"), "{end:?}");
-    assert_eq!(calls, DISCARDED);
+    assert!(AROUND_A_FAILURE.contains(&calls), "{calls}");
 }
 
 #[test]
@@ -108,7 +109,11 @@ fn x_05_a_broken_limit_or_schema_refuses_its_input_by_name() {
             matches!(&end, End::Refused { .. }) && end.code() == code && !end.message().is_empty(),
             "{what}: {end:?}"
         );
-        assert_eq!(calls, DISCARDED, "{what}");
+        match what {
+            // It would come to the same alone.
+            "big_state" => assert_eq!(calls, 2),
+            _ => assert!(AROUND_A_FAILURE.contains(&calls), "{what}: {calls}"),
+        }
     }
 }
 
@@ -152,9 +157,9 @@ fn x_05_a_refusal_by_the_module_undoes_its_input_within_the_batch() {
 
 /// Alone an input has none before it, and single runs are canonical.
 #[test]
-fn x_05_a_falling_at_discards_the_batch() {
+fn x_05_a_falling_at_ends_the_call_and_not_the_input() {
     let (end, calls) = between_good_ones("at_back");
-    assert_eq!((end, calls), (End::Done, DISCARDED));
+    assert!(end == End::Done && AROUND_A_FAILURE.contains(&calls), "{end:?}, {calls}");
 }
 
 #[test]
