@@ -57,6 +57,9 @@ pub mod config;
 /// The only wiring: opening, serving, ending.
 pub mod app;
 
+/// What is damaged in a data folder, and what can be made again.
+pub mod doctor;
+
 /// Scenario files: the one test form.
 pub mod scenario;
 

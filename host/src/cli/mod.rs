@@ -10,6 +10,7 @@ mod client;
 mod decision;
 mod demo;
 mod deployment;
+mod doctor;
 mod events;
 mod limits;
 mod local;
@@ -115,6 +116,9 @@ enum Command {
     Matches(matches::MatchesArgs),
     Trace(trace::TraceArgs),
     Capture(capture::CaptureArgs),
+    /// Look at the data folder of a stopped host, mend what is damaged
+    #[command(subcommand)]
+    Doctor(doctor::DoctorCommand),
     Test(TestArgs),
     Bench(BenchArgs),
     Limits(limits::LimitsArgs),
@@ -148,6 +152,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Matches(arguments) => matches::run(&arguments, &global),
         Command::Trace(arguments) => trace::run(arguments, &global),
         Command::Capture(arguments) => capture::run(&arguments, &global),
+        Command::Doctor(command) => doctor::run(command, &global),
         Command::Test(arguments) => local::test(TestArgs { json: global.json, ..arguments }),
         Command::Bench(arguments) => bench::run(BenchArgs { json: global.json, ..arguments }),
         Command::Limits(arguments) => limits::run(&arguments, &global),

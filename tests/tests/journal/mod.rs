@@ -5,6 +5,7 @@
 mod bounded;
 mod crash;
 mod damage;
+mod doctor;
 mod memory;
 mod restart;
 mod signals;
