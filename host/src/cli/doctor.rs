@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{Global, output};
 use crate::config;
 use crate::doctor::{self, Examined, Rebuilt, Repaired, StoreFound, StoreOf, Told};
@@ -31,7 +31,8 @@ pub enum DoctorCommand {
 #[command(verbatim_doc_comment, after_help = "Next: what each fault says; `fishpond serve` if there is none.")]
 pub struct VerifyArgs {
     /// The data folder; that of --data if not given
-    data: Option<PathBuf>,
+    #[arg(value_name = "DATA")]
+    folder: Option<PathBuf>,
 }
 
 /// Make the store again from a base copy and the journal
@@ -47,7 +48,8 @@ pub struct VerifyArgs {
 #[command(verbatim_doc_comment, after_help = "Next: `fishpond serve`.")]
 pub struct RebuildArgs {
     /// The data folder; that of --data if not given
-    data: Option<PathBuf>,
+    #[arg(value_name = "DATA")]
+    folder: Option<PathBuf>,
     /// Makes a copy here, with the new store, instead
     #[arg(long, value_name = "NEW")]
     to: Option<PathBuf>,
@@ -63,10 +65,14 @@ pub struct RebuildArgs {
 ///
 ///     fishpond doctor repair ./fishpond-data --to ./repaired
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment, after_help = "Next: `fishpond serve --data NEW`; producers may send what was lost again.")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Next: `fishpond serve --data NEW`; producers may send what was lost again."
+)]
 pub struct RepairArgs {
     /// The data folder; that of --data if not given
-    data: Option<PathBuf>,
+    #[arg(value_name = "DATA")]
+    folder: Option<PathBuf>,
     /// An empty folder, or one that is not there yet
     #[arg(long, value_name = "NEW")]
     to: PathBuf,
@@ -77,53 +83,26 @@ pub struct RepairArgs {
 
 pub fn run(command: DoctorCommand, global: &Global) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::default();
-    let mut tell = |told| progress.tell(told);
-    let folder = |data: &Option<PathBuf>| config::data_folder(data.as_deref().or(global.data.as_deref()));
+    let mut tell = |told: Told| progress.tell(&told.part.to_string(), told.done, told.total);
+    let folder = |named: &Option<PathBuf>| config::data_folder(named.as_deref().or(global.data.as_deref()));
     let (text, value, code) = match &command {
         DoctorCommand::Verify(arguments) => {
-            let examined = doctor::examine(&folder(&arguments.data), &mut tell)?;
+            let examined = doctor::examine(&folder(&arguments.folder), &mut tell)?;
             let code = if examined.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             (render_examined(&examined), examined_json(&examined), code)
         }
         DoctorCommand::Rebuild(arguments) => {
-            let rebuilt = doctor::rebuild(&folder(&arguments.data), arguments.to.as_deref(), &mut tell)?;
+            let rebuilt = doctor::rebuild(&folder(&arguments.folder), arguments.to.as_deref(), &mut tell)?;
             (render_rebuilt(&rebuilt), rebuilt_json(&rebuilt), ExitCode::SUCCESS)
         }
         DoctorCommand::Repair(arguments) => {
-            let repaired =
-                doctor::repair(&folder(&arguments.data), &arguments.to, arguments.accept_loss, &mut tell)?;
+            let repaired = doctor::repair(&folder(&arguments.folder), &arguments.to, arguments.accept_loss, &mut tell)?;
             (render_repaired(&repaired), repaired_json(&repaired), ExitCode::SUCCESS)
         }
     };
     progress.end();
     output::print(&if global.json { value.to_string() } else { text })?;
     Ok(code)
-}
-
-/// A bar for each part, on standard error, if that is a terminal.
-#[derive(Default)]
-struct Progress(Option<(doctor::Part, ProgressBar)>);
-
-impl Progress {
-    fn tell(&mut self, told: Told) {
-        if self.0.as_ref().is_none_or(|(part, _)| *part != told.part) {
-            self.end();
-            let bar = ProgressBar::new(0);
-            let style = ProgressStyle::with_template("{msg:<12} {bar:40} {percent:>3} %  {elapsed}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_message(told.part.to_string());
-            self.0 = Some((told.part, bar));
-        }
-        let Some((_, bar)) = &self.0 else { return };
-        bar.set_length(told.total.max(told.done));
-        bar.set_position(told.done);
-    }
-
-    fn end(&mut self) {
-        if let Some((_, bar)) = self.0.take() {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 fn render_examined(examined: &Examined) -> String {
@@ -137,7 +116,8 @@ fn render_examined(examined: &Examined) -> String {
     );
     if let Some(unfinished) = &journal.unfinished {
         let place = format!("{}, byte {}", unfinished.segment.display(), unfinished.offset);
-        text += &format!("             an unfinished write in {place}, which nobody was told of: the next start cuts it\n");
+        text +=
+            &format!("             an unfinished write in {place}, which nobody was told of: the next start cuts it\n");
     }
     text += &match &examined.store {
         StoreFound::Missing => "store        none: the next start makes it\n".to_owned(),
@@ -159,9 +139,7 @@ fn render_examined(examined: &Examined) -> String {
 }
 
 fn examined_json(examined: &Examined) -> serde_json::Value {
-    let finding = |finding: &doctor::Finding| {
-        json!({ "part": finding.part.to_string(), "place": finding.place, "what": finding.what, "remedy": finding.remedy })
-    };
+    let finding = |finding: &doctor::Finding| json!({ "part": finding.part.to_string(), "place": finding.place, "what": finding.what, "remedy": finding.remedy });
     let store = match examined.store {
         StoreFound::Missing => json!({ "state": "missing" }),
         StoreFound::Damaged => json!({ "state": "damaged" }),

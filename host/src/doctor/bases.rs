@@ -45,7 +45,8 @@ pub(super) fn read_all(data: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Resul
         bases.push(Base { path, read });
     }
     // A damaged one says nothing of its age; it is used for nothing either.
-    bases.sort_by_key(|base| std::cmp::Reverse(base.read.as_ref().map_or(Lsn::ZERO, |read| read.header.stamp.position)));
+    bases
+        .sort_by_key(|base| std::cmp::Reverse(base.read.as_ref().map_or(Lsn::ZERO, |read| read.header.stamp.position)));
     Ok(bases)
 }
 
@@ -116,11 +117,8 @@ pub(super) fn make_store(
 
 fn load(path: &Path, summary: &Summary, into: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Made> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let options = Options {
-        directories: summary.header.directories,
-        cache_bytes: CACHE_BYTES,
-        failpoints: Default::default(),
-    };
+    let options =
+        Options { directories: summary.header.directories, cache_bytes: CACHE_BYTES, failpoints: Default::default() };
     let total = summary.bytes;
     let dump = BufReader::with_capacity(1 << 20, file);
     let loaded =

@@ -142,7 +142,10 @@ impl Looked {
             if let Some(bytes) = store.progress(shard)?
                 && let Err(error) = decode_progress(&bytes)
             {
-                self.fault(format!("{}, shard {}", folder.display(), shard.0), format!("its progress is none: {error}"));
+                self.fault(
+                    format!("{}, shard {}", folder.display(), shard.0),
+                    format!("its progress is none: {error}"),
+                );
             }
         }
         for control in store.controls() {

@@ -56,7 +56,7 @@ pub(super) fn copy_data(data: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// Removes everything in a folder that was free.
-pub(super) fn clear(folder: &Path) -> anyhow::Result<()> {
+pub fn clear(folder: &Path) -> anyhow::Result<()> {
     for path in entries(folder)?.iter().filter(|path| name(path) != LOST_AND_FOUND) {
         let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;

@@ -14,7 +14,8 @@ use crate::model::{Change, Digest, Frame};
 /// Texts that control frames share while they are read.
 const SHARED_TEXTS: usize = 64;
 
-const REMEDY: &str = "upload the same module again (`fishpond module upload`): it keeps its digest, and deployments go on";
+const REMEDY: &str =
+    "upload the same module again (`fishpond module upload`): it keeps its digest, and deployments go on";
 
 /// What a control frame says of a module, if it does.
 pub(super) fn named(bytes: &[u8]) -> Option<Digest> {

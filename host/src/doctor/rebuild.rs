@@ -70,12 +70,7 @@ fn whole_journal(journal: &Path, bases: &[Base], tell: &mut dyn FnMut(Told)) -> 
     Ok(checked)
 }
 
-fn replace(
-    data: &Path,
-    bases: &[Base],
-    checked: &Checked,
-    tell: &mut dyn FnMut(Told),
-) -> anyhow::Result<Rebuilt> {
+fn replace(data: &Path, bases: &[Base], checked: &Checked, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Rebuilt> {
     let (unfinished, store) = (data.join(UNFINISHED), data.join("store"));
     if unfinished.exists() {
         // Of a rebuild that was interrupted.

@@ -39,7 +39,9 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("the store's {what} cannot be read: {error}. Run `fishpond doctor rebuild`: it rebuilds the store")]
     Stored { what: &'static str, error: CodecError },
-    #[error("what the store keeps as control frame {lsn} is none. Run `fishpond doctor rebuild`: it rebuilds the store")]
+    #[error(
+        "what the store keeps as control frame {lsn} is none. Run `fishpond doctor rebuild`: it rebuilds the store"
+    )]
     NoControl { lsn: Lsn },
     #[error("the store names a row that cannot be one: {error}. Run `fishpond doctor rebuild`: it rebuilds the store")]
     RowKey { error: KeyError },

@@ -42,7 +42,8 @@ fn copy(of: &Path) -> tempfile::TempDir {
 }
 
 fn names(folder: &Path) -> Vec<PathBuf> {
-    let mut names: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     names.sort();
     names
 }
@@ -185,7 +186,8 @@ fn a_rebuild_is_refused_while_a_host_runs_and_where_nothing_reaches_the_journal(
 fn x_11_a_damaged_journal_is_cut_on_a_copy_only_and_the_loss_is_told() {
     let data = played();
     let last = examine(data.path(), &mut quiet).expect("it can be examined").journal.last;
-    let segment = names(&data.path().join("journal")).into_iter().rfind(|path| path.to_string_lossy().ends_with(".seg"));
+    let segment =
+        names(&data.path().join("journal")).into_iter().rfind(|path| path.to_string_lossy().ends_with(".seg"));
     let segment = segment.expect("a segment");
     let places = groups(&segment);
     let group = &places[places.len() / 2];

@@ -2,6 +2,7 @@
 //!
 //! A real `kill -9` through the binary is a test of its own, beside these.
 
+mod backup;
 mod bounded;
 mod crash;
 mod damage;
