@@ -68,10 +68,13 @@ pub fn examine(data: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Examin
     looked.findings.extend(checked.damaged.iter().map(damage));
     let fitting = bases.iter().filter(|base| base.fits(checked.first, checked.last).is_ok()).count();
     looked.findings.extend(bases.iter().filter_map(Base::finding));
-    if let StoreFound::Whole { checkpoint, .. } = store
-        && checkpoint.next() < checked.first
-    {
-        looked.gap(data, checkpoint.next(), checked.first);
+    let next = match store {
+        StoreFound::Whole { checkpoint, .. } => checkpoint.next(),
+        StoreFound::Missing => Lsn(1),
+        StoreFound::Damaged => checked.first,
+    };
+    if next < checked.first {
+        looked.gap(data, next, checked.first);
     }
     let modules = modules::check(data, &looked.wanted, &mut looked.findings, tell)?;
     Ok(Examined { findings: looked.findings, journal: checked, store, base_copies: fitting, modules, bases })

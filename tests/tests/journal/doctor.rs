@@ -126,10 +126,10 @@ fn x_11_a_damaged_store_is_refused_and_rebuilt_from_base_copy_and_journal() {
     for (number, (way, damage)) in ways.into_iter().enumerate() {
         let data = copy(whole.path());
         damage(data.path());
-        let said = refusal(data.path(), &setup(2));
-        assert!(said.contains("`fishpond doctor rebuild`"), "{way}: {said}");
         let found = examine(data.path(), &mut quiet).expect("it can be examined");
         assert!(store_findings(&found) > 0, "{way}: {:?}", found.findings);
+        let said = refusal(data.path(), &setup(2));
+        assert!(said.contains("`fishpond doctor rebuild`"), "{way}: {said}");
         let newest = usize::from(number != 3);
         let copies = dumps(data.path());
         let rebuilt = rebuild(data.path(), None, &mut quiet).expect("it can be rebuilt");
