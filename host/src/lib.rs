@@ -57,6 +57,12 @@ pub mod config;
 /// The only wiring: opening, serving, ending.
 pub mod app;
 
+/// One file with everything of a running host, and a data folder made of it.
+pub mod backup;
+
+/// What is damaged in a data folder, and what can be made again.
+pub mod doctor;
+
 /// Scenario files: the one test form.
 pub mod scenario;
 

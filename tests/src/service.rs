@@ -44,6 +44,8 @@ pub struct Settings {
     pub environment: Vec<(&'static str, &'static str)>,
     /// Files and sockets that it may have open, if that is less than usual.
     pub open_files: Option<u32>,
+    /// Longest file that it may write, in blocks of 512 bytes.
+    pub file_blocks: Option<u64>,
 }
 
 impl Settings {
@@ -93,7 +95,11 @@ impl Service {
     }
 
     pub fn try_start(folder: &Path, settings: &Settings, listen: &str) -> Result<Service, Ended> {
-        let mut command = settings.open_files.map_or_else(program::fishpond, program::with_open_files);
+        let mut command = match (settings.open_files, settings.file_blocks) {
+            (Some(most), _) => program::with_open_files(most),
+            (None, Some(most)) => program::with_file_blocks(most),
+            (None, None) => program::fishpond(),
+        };
         command
             .args(["serve", "--log-format", "json", "--listen", listen, "--data"])
             .arg(folder)

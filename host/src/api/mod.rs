@@ -4,7 +4,7 @@
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
 //! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `captures`,
-//!   `traces`, `host`: the handlers
+//!   `traces`, `backups`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -16,6 +16,7 @@ mod actions;
 mod alerts;
 mod answer;
 mod auth;
+mod backups;
 pub mod body;
 mod bounds;
 mod captures;
@@ -65,7 +66,7 @@ pub use view::policy_json;
 use crate::channels::Hub;
 use crate::journal::Log;
 use crate::model::Limits;
-use crate::model::ports::{Ask, Capture, Submit, Watch};
+use crate::model::ports::{Ask, Backup, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
@@ -95,6 +96,7 @@ pub struct Parts {
     pub ask: Arc<dyn Ask>,
     pub watch: Arc<dyn Watch>,
     pub capture: Arc<dyn Capture>,
+    pub backup: Arc<dyn Backup>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
     pub book: Arc<Book>,
@@ -117,6 +119,8 @@ struct Api {
     requests: Arc<Semaphore>,
     compilations: Arc<Semaphore>,
     traces: Arc<Semaphore>,
+    /// One at a time: each reads the whole host.
+    backups: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     counted: Mutex<HashSet<Box<str>>>,
 }
@@ -128,6 +132,7 @@ impl Api {
             parts,
             compilations: Arc::new(Semaphore::new(COMPILATIONS)),
             traces: Arc::new(Semaphore::new(TRACES)),
+            backups: Arc::new(Semaphore::new(1)),
             pages: Arc::new(Semaphore::new(PAGES)),
             counted: Mutex::default(),
         }

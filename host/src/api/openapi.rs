@@ -14,8 +14,8 @@ use super::answer::line;
 use super::body::Problem;
 use super::refusal::Refusal;
 use super::{
-    actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, persons, policies,
-    queries, records, traces,
+    actions, alerts, backups, captures, chains, decisions, deployments, events, failures, host, modules, persons,
+    policies, queries, records, traces,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -51,7 +51,7 @@ const PATH_PARTS: [(&str, &str); 10] = [
         policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
         chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
         persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace,
-        records::matches, records::failed, failures::show, failures::resend, captures::capture, modules::component, host::limits, host::metrics, host::healthz, host::readyz, document
+        records::matches, records::failed, failures::show, failures::resend, captures::capture, modules::component, backups::backup, host::limits, host::metrics, host::healthz, host::readyz, document
     ),
     components(schemas(Problem)),
     modifiers(&Common)

@@ -12,8 +12,8 @@ use super::extract::BodyLimit;
 use super::observe::{Access, Route, observe};
 use super::refusal::Refusal;
 use super::{
-    Api, Parts, actions, alerts, captures, chains, decisions, deployments, events, failures, host, modules, openapi,
-    persons, policies, queries, records, traces,
+    Api, Parts, actions, alerts, backups, captures, chains, decisions, deployments, events, failures, host, modules,
+    openapi, persons, policies, queries, records, traces,
 };
 
 /// Time for a request that compiles or tries a module, instead of `request_ms`: a large component takes minutes.
@@ -73,6 +73,7 @@ pub(super) fn table(parts: Parts) -> Table {
     table.add("/v1/{business}/failed-events/{name}/{position}", base, get(failures::show));
     table.add("/v1/{business}/capture", base, get(captures::capture));
     table.add("/v1/{business}/modules/{digest}", base, get(modules::component));
+    table.add("/v1/backup", change, post(backups::backup));
     table.add("/v1/openapi.json", base, get(openapi::document));
     table.add("/v1/limits", base, get(host::limits));
     table.add("/metrics", look, get(host::metrics));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::backup::MARKER;
 use crate::channels::{Hub, Script, Ways};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
@@ -100,6 +101,11 @@ fn workers(limits: &Limits) -> usize {
 /// Opens or makes a data folder and brings everything to where the journal ends.
 pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -> anyhow::Result<Host> {
     let started = std::time::Instant::now();
+    anyhow::ensure!(
+        !data.join(MARKER).exists(),
+        "a restore into {} was not finished: empty the folder and restore again",
+        data.display()
+    );
     let limits = Arc::new(options.limits);
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
     let journal_options = Options {

@@ -1,5 +1,6 @@
 //! `serve`: opens the folder, starts the worker, opens the door; and ends in the order of the flow.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::open::{Host, OpenOptions, Step, open};
 use crate::api;
+use crate::backup::Taker;
 use crate::config::{self, Config};
 use crate::journal::Log;
 use crate::outreach::Dispatching;
@@ -38,7 +40,13 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
     let metrics = host.parts.metrics.clone();
     let hub = host.hub.clone();
-    let doors = Doors { tokens, keys, cors_origins: config.cors_origins, intakes: api::Intakes::new(&config.intakes) };
+    let doors = Doors {
+        data: config.data.clone(),
+        tokens,
+        keys,
+        cors_origins: config.cors_origins,
+        intakes: api::Intakes::new(&config.intakes),
+    };
     let (router, running) = start(host, doors)?;
     let mut signals = Signals::new()?;
     // Port 0 lets the system choose one: what is said is where clients find the host.
@@ -78,6 +86,8 @@ async fn drain(
 
 /// Who may come in, and where.
 struct Doors {
+    /// What backups are taken of.
+    data: PathBuf,
     tokens: api::Tokens,
     keys: api::UserKeys,
     cors_origins: Vec<String>,
@@ -105,7 +115,10 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
     let keeping = Keeping::start(keeper).context("cannot start the keeper")?;
     let capture =
         scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
+    let (log, store, clock) = (parts.log.clone(), parts.store, clock);
+    let backup = Taker { log, store, data: doors.data, clock: clock.clone() };
     let router = api::router(api::Parts {
+        backup: std::sync::Arc::new(backup),
         capture: std::sync::Arc::new(capture),
         registry: parts.registry,
         log: parts.log,

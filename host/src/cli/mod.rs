@@ -2,6 +2,7 @@
 //! standard error; they end with 0, with 1 after a failure, with 2 after a mistake in the command itself.
 
 mod alert;
+mod backup;
 mod bench;
 mod capture;
 mod chain;
@@ -10,6 +11,7 @@ mod client;
 mod decision;
 mod demo;
 mod deployment;
+mod doctor;
 mod events;
 mod limits;
 mod local;
@@ -18,6 +20,8 @@ mod module;
 mod output;
 mod pages;
 mod policy;
+mod progress;
+mod restore;
 mod serve;
 mod tag;
 mod test;
@@ -115,6 +119,11 @@ enum Command {
     Matches(matches::MatchesArgs),
     Trace(trace::TraceArgs),
     Capture(capture::CaptureArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    /// Look at the data folder of a stopped host, mend what is damaged
+    #[command(subcommand)]
+    Doctor(doctor::DoctorCommand),
     Test(TestArgs),
     Bench(BenchArgs),
     Limits(limits::LimitsArgs),
@@ -148,6 +157,9 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Matches(arguments) => matches::run(&arguments, &global),
         Command::Trace(arguments) => trace::run(arguments, &global),
         Command::Capture(arguments) => capture::run(&arguments, &global),
+        Command::Backup(arguments) => backup::run(&arguments, &global),
+        Command::Restore(arguments) => restore::run(&arguments, &global),
+        Command::Doctor(command) => doctor::run(command, &global),
         Command::Test(arguments) => local::test(TestArgs { json: global.json, ..arguments }),
         Command::Bench(arguments) => bench::run(BenchArgs { json: global.json, ..arguments }),
         Command::Limits(arguments) => limits::run(&arguments, &global),

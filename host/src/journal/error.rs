@@ -107,10 +107,8 @@ impl Damage {
         }
         format!(
             "Restore the file from a backup or a standby. To accept the loss of LSN {} and all \
-             above it, cut a copy of the journal at LSN {} and start with a store that holds \
-             nothing newer",
-            self.lsn.0,
-            self.lsn.0.saturating_sub(1)
+             above it: `fishpond doctor repair --to NEW --accept-loss` makes a copy that ends below it",
+            self.lsn.0
         )
     }
 }

@@ -14,6 +14,7 @@ use super::keeper;
 use super::lock::DirLock;
 use super::open::{self, Opened, Progress};
 use super::options::Options;
+use super::pin::Pin;
 use super::queue::{Batch, Queue};
 use super::reader::Reader;
 use super::retain::{self, Release, SegmentInfo};
@@ -280,6 +281,11 @@ impl Journal {
     /// be durable.
     pub fn snapshot_files(&self, to: &Path, upto: Lsn, progress: &mut dyn FnMut(Progress)) -> Result<Snapshot, Error> {
         snapshot::take(&self.shared, to, upto, progress)
+    }
+
+    /// Keeps all segments where they are until the answer is dropped: releases wait for another time. For a backup.
+    pub fn pin(&self) -> Pin<'_> {
+        Pin::new(&self.shared)
     }
 
     /// Counters since the journal was opened.

@@ -52,9 +52,14 @@ fn bad(segment: PathBuf) -> Error {
 /// Writes the file for a journal that begins at `start`, durably.
 pub(super) fn store(dir: &Path, start: &Position, points: &Failpoints) -> Result<(), Error> {
     let sites = Sites { write: Site::ReleasedWrite, sync: Site::ReleasedSync, rename: Site::ReleasedRename };
+    files::replace(&path(dir), &content(start), points, sites)
+}
+
+/// What the file of a journal that begins at `start` holds.
+pub(super) fn content(start: &Position) -> Vec<u8> {
     let words = [start.next.0, start.chain, start.wall_ms];
     let body: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    files::replace(&path(dir), &files::seal(MAGIC, VERSION, &body), points, sites)
+    files::seal(MAGIC, VERSION, &body)
 }
 
 /// The directory, after [`store`].

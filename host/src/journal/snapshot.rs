@@ -37,21 +37,24 @@ pub struct Snapshot {
 }
 
 /// One moment of the journal.
-struct Moment {
-    start: Position,
-    sealed: Vec<Arc<Segment>>,
+pub(super) struct Moment {
+    pub(super) start: Position,
+    pub(super) sealed: Vec<Arc<Segment>>,
     /// The segment that is written to, and how much of it is synced.
-    active: Option<(Arc<SegmentPlace>, u64)>,
-    last: Lsn,
+    pub(super) active: Option<(Arc<SegmentPlace>, u64)>,
+    /// What its header continues.
+    pub(super) active_start: Position,
+    pub(super) last: Lsn,
 }
 
 impl Moment {
-    fn of(shared: &Shared) -> Moment {
+    pub(super) fn of(shared: &Shared) -> Moment {
         let index = shared.index();
         Moment {
             start: index.start(),
             sealed: index.sealed().cloned().collect(),
             active: index.active().map(|a| (a.place.clone(), a.used)),
+            active_start: index.active().map_or(Position::START, |a| a.start),
             last: Lsn(index.next().0 - 1),
         }
     }

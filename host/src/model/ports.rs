@@ -242,6 +242,13 @@ pub enum CaptureError {
     Read(String),
 }
 
+/// Writes a backup of the running host.
+pub trait Backup: Send + Sync {
+    /// Everything that is durable, at least; `secrets`: token and keys too. Blocks as long as `to` does. Answers the position
+    /// whose state it is.
+    fn backup(&self, secrets: bool, to: &mut dyn std::io::Write) -> Result<Lsn, String>;
+}
+
 /// Looks at the shards from outside.
 pub trait Watch: Send + Sync {
     /// None for a deployment that no worker has met yet.

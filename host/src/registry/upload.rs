@@ -57,6 +57,10 @@ impl Registry {
         let mut state = self.write();
         let own = state.modules.iter().filter(|uploaded| *uploaded.business == *business);
         if let Some(same) = own.clone().find(|uploaded| uploaded.digest == module.digest) {
+            // It may have been lost or changed since: whoever uploads it again wants it to be there.
+            if self.files.read(module.digest).ok().as_deref() != Some(&*module.component) {
+                self.files.write(module.digest, &module.component)?;
+            }
             return Ok(same.clone());
         }
         if let Some(taken) = own.clone().find(|uploaded| *uploaded.name == *name && *uploaded.version == *version) {

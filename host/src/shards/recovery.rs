@@ -37,17 +37,19 @@ pub enum Error {
     Documents(#[from] documents::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("the store's {what} cannot be read: {error}. Run `fishpond doctor`: it rebuilds the store")]
+    #[error("the store's {what} cannot be read: {error}. Run `fishpond doctor rebuild`: it rebuilds the store")]
     Stored { what: &'static str, error: CodecError },
-    #[error("what the store keeps as control frame {lsn} is none. Run `fishpond doctor`: it rebuilds the store")]
+    #[error(
+        "what the store keeps as control frame {lsn} is none. Run `fishpond doctor rebuild`: it rebuilds the store"
+    )]
     NoControl { lsn: Lsn },
-    #[error("the store names a row that cannot be one: {error}. Run `fishpond doctor`: it rebuilds the store")]
+    #[error("the store names a row that cannot be one: {error}. Run `fishpond doctor rebuild`: it rebuilds the store")]
     RowKey { error: KeyError },
-    #[error("the row `{row}` belongs to a deployment that no control frame created. Run `fishpond doctor`")]
+    #[error("the row `{row}` belongs to a deployment that no control frame created. Run `fishpond doctor rebuild`")]
     UnknownOwner { row: String },
     /// The journal's beginning was released, and the store does not reach up to it.
     #[error(
-        "the store has everything below position {next}, and the journal begins with {first}: what is between them is in neither. Put back the store that belongs to this journal, or rebuild it from the older base copy in `base/` (`fishpond doctor`)"
+        "the store has everything below position {next}, and the journal begins with {first}: what is between them is in neither. Put back the store that belongs to this journal, or rebuild it from the older base copy in `base/` (`fishpond doctor rebuild`)"
     )]
     Gap { next: Lsn, first: Lsn },
 }

@@ -10,7 +10,7 @@ pub enum Error {
     Sled { folder: PathBuf, error: sled::Error },
     /// What sled reads is not what it wrote.
     #[error(
-        "the store {folder} is damaged: {reason}. Stop the host, keep a copy, and run `fishpond doctor`: it rebuilds the store from the base copy and the journal"
+        "the store {folder} is damaged: {reason}. Stop the host, keep a copy, and run `fishpond doctor rebuild`: it rebuilds the store from the base copy and the journal"
     )]
     Corrupt { folder: PathBuf, reason: String },
     #[error(
@@ -34,13 +34,13 @@ pub enum Error {
     #[error("store_directories is {asked}: a store has between 1 and {most} directories")]
     Directories { asked: usize, most: u16 },
     #[error(
-        "the store {folder} has {count} directories, and `{number}` is missing: put it back where it was, or run `fishpond doctor`, which rebuilds the store"
+        "the store {folder} has {count} directories, and `{number}` is missing: put it back where it was, or run `fishpond doctor rebuild`, which rebuilds the store"
     )]
     Missing { folder: PathBuf, number: usize, count: usize },
     #[error("the store {folder} has {count} directories, and `{name}` is none of them: move it out of the folder")]
     Surplus { folder: PathBuf, name: String, count: usize },
     #[error(
-        "directory {folder} says `{found}` and should say `{expected}`: it belongs elsewhere. Put the right one in its place, or run `fishpond doctor`, which rebuilds the store"
+        "directory {folder} says `{found}` and should say `{expected}`: it belongs elsewhere. Put the right one in its place, or run `fishpond doctor rebuild`, which rebuilds the store"
     )]
     Foreign { folder: PathBuf, found: String, expected: String },
     /// A crash or an error ended a load; there is no telling what is in it.
@@ -49,7 +49,7 @@ pub enum Error {
     #[error("{folder} is not empty (it holds `{name}`): a base copy is loaded into an empty folder only")]
     NotEmpty { folder: PathBuf, name: String },
     #[error(
-        "the store {folder} holds a broken {name} record: run `fishpond doctor`, which rebuilds it from the base copy and the journal"
+        "the store {folder} holds a broken {name} record: run `fishpond doctor rebuild`, which rebuilds it from the base copy and the journal"
     )]
     Broken { folder: PathBuf, name: &'static str },
     /// A caller's mistake: nothing was written.

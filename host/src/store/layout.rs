@@ -20,7 +20,7 @@ pub(super) const LOADING: &str = "loading";
 const LOCK: &str = "LOCK";
 
 /// One process for each store; the kernel drops it when its holder dies.
-pub(super) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+pub struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
 /// Opens what is there, or makes a store.
 pub(super) fn open(folder: &Path, options: &Options) -> Result<(Vec<Directory>, Lock), Error> {
@@ -44,6 +44,13 @@ pub(super) fn open(folder: &Path, options: &Options) -> Result<(Vec<Directory>, 
     let directories = open_all(folder, &numbers, options)?;
     fit(folder, &directories)?;
     Ok((directories.into_values().collect(), lock))
+}
+
+/// Is there anything that an open would read, or refuse? What is only being made counts as nothing.
+pub(super) fn is_there(folder: &Path) -> bool {
+    let database = |path: &Path| path.join(DATABASE).exists();
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    !folder.join(MAKING).exists() && (database(folder) || below.map(|entry| entry.path()).any(|path| database(&path)))
 }
 
 pub(super) fn lock(folder: &Path) -> Result<Lock, Error> {

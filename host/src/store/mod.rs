@@ -30,6 +30,7 @@ pub use check::{Checked, Fault};
 pub use dump::{Dump, DumpError, Entry, Header, Progress, Stamp, Summary, load_dump, read_dump, verify_dump};
 pub use error::Error;
 pub use key::{KeyError, RowKey, row_key};
+pub use layout::Lock;
 pub use options::{Failpoint, Failpoints, Options, Place};
 
 /// An open store; may be used from several threads.
@@ -80,6 +81,16 @@ impl Store {
         let (directories, lock) = layout::open(folder, options)?;
         let (blocks, controls) = (blocks::tree(&directories[0])?, standing::controls_tree(&directories[0])?);
         Ok(Store { directories, blocks, controls, _lock: lock })
+    }
+
+    /// Is there a store, or a part of one? Where there is none a start makes it.
+    pub fn is_there(folder: &Path) -> bool {
+        layout::is_there(folder)
+    }
+
+    /// Keeps every host away from a store that is there, without opening it.
+    pub fn lock_if_there(folder: &Path) -> Result<Option<Lock>, Error> {
+        if folder.is_dir() { layout::lock(folder).map(Some) } else { Ok(None) }
     }
 
     /// Number of directories; fixed when the store was made.

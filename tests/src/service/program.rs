@@ -22,6 +22,14 @@ pub fn with_open_files(most: u32) -> Command {
     without_settings(command)
 }
 
+/// The same, with files of so many blocks of 512 bytes at most: writes beyond fail, as on a disk that is full.
+pub fn with_file_blocks(most: u64) -> Command {
+    let mut command = Command::new("sh");
+    // An ignored signal stays ignored behind the exec, so that the write fails instead of the process.
+    command.arg("-c").arg(format!("trap '' XFSZ && ulimit -f {most} && exec \"$0\" \"$@\"")).arg(program());
+    without_settings(command)
+}
+
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(find)

@@ -10,7 +10,7 @@ use fishpond::trace::{self, FailedFilter, PageRequest, Question};
 use fishpond_tests::{Deploy, Handled, Setup, World, flow, parts_equal};
 
 /// As little as can be released is released as soon as it may.
-fn setup(workers: u64) -> Setup {
+pub(super) fn setup(workers: u64) -> Setup {
     let limits = Limits {
         workers,
         journal_segment_bytes: 8 << 20,
@@ -25,7 +25,7 @@ fn setup(workers: u64) -> Setup {
 }
 
 /// Events of their own people that fill a segment of the journal, and run to rest.
-fn fill(world: &mut World, hour: u32) {
+pub(super) fn fill(world: &mut World, hour: u32) {
     let padding = "x".repeat(60 << 10);
     for n in 0..160 {
         let line =
@@ -42,7 +42,7 @@ fn hand_over(world: &mut World) {
 }
 
 /// A checkpoint, a base copy of it, and retention.
-fn keep(world: &mut World) {
+pub(super) fn keep(world: &mut World) {
     world.checkpoint();
     hand_over(world);
     world.host.keeper.copy().expect("a base copy").expect("the store has a newer checkpoint");
@@ -57,7 +57,7 @@ fn held_by(world: &World, by: &str) -> i64 {
     world.host.parts.metrics.retention_held_bytes.with_label_values(&[by]).get()
 }
 
-fn deploy_all(world: &World) {
+pub(super) fn deploy_all(world: &World) {
     let risk = Deploy::new("risk", "c2c-blacklist", r#"{"cooldown_s": 90}"#);
     for deploy in [risk, Deploy::new("bad", "misbehave", "{}"), Deploy::new("stops", "misbehave", "{}").pausing()] {
         world.deploy(&deploy).expect("it deploys");
@@ -70,7 +70,7 @@ fn stopped(world: &World) -> usize {
     world.handled().iter().filter(of).count()
 }
 
-fn paused(world: &World) -> ShardSet {
+pub(super) fn paused(world: &World) -> ShardSet {
     world.host.parts.registry.deployment(BUSINESS, "stops").expect("a deployment").paused.shards
 }
 

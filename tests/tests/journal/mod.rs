@@ -2,9 +2,11 @@
 //!
 //! A real `kill -9` through the binary is a test of its own, beside these.
 
+mod backup;
 mod bounded;
 mod crash;
 mod damage;
+mod doctor;
 mod memory;
 mod restart;
 mod signals;

@@ -1,11 +1,13 @@
 //! The service as it is run: the real program in a process of its own, over HTTP, killed and ended.
 
+mod backup;
 mod bounds;
 mod clients;
 mod delivery;
 mod duplicate;
 mod failed;
 mod foreign;
+mod full_disk;
 mod full_load;
 mod identity;
 mod idle;

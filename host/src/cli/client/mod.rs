@@ -4,7 +4,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const REQUEST: Duration = Duration::from_secs(60);
 const UPLOAD: Duration = Duration::from_secs(600);
 /// A stream that is silent for so long is dead: the host writes a comment every 15 seconds.
 const STREAM_SILENCE: Duration = Duration::from_secs(45);
+/// A backup looks through a segment before it sends it.
+const DOWNLOAD_SILENCE: Duration = Duration::from_secs(300);
 /// The largest answer that is read, bytes.
 const ANSWER_BYTES: u64 = 256 << 20;
 /// Sockets kept open between requests: one for each sender of `events send` at most.
@@ -125,6 +127,19 @@ impl Client {
         let mut response = self.accepted(&url, sent)?;
         let bytes = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec();
         bytes.map_err(|error| Error::of_transport(&self.url, error))
+    }
+
+    /// What a POST without a body answers, as it comes. A part of it takes [`DOWNLOAD_SILENCE`] at most.
+    pub fn download(&self, path: &str) -> Result<impl Read + use<>, Error> {
+        let url = self.at(path);
+        let request = self.agent.post(&url);
+        let request = match self.authorization() {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        };
+        let sent = request.config().timeout_per_read(Some(DOWNLOAD_SILENCE)).build().send_empty();
+        let response = self.accepted(&url, sent)?;
+        Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
     pub fn delete(&self, path: &str) -> Result<Answer, Error> {
