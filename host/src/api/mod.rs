@@ -64,6 +64,7 @@ pub use view::policy_json;
 
 use crate::channels::Hub;
 use crate::journal::Log;
+use crate::keys::Keys;
 use crate::model::Limits;
 use crate::model::ports::{Ask, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
@@ -91,6 +92,8 @@ const COUNTED_BUSINESSES: usize = 1_000;
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub log: Log,
+    /// What is told of the past is found by them.
+    pub history: Keys,
     pub submit: Arc<dyn Submit>,
     pub ask: Arc<dyn Ask>,
     pub watch: Arc<dyn Watch>,

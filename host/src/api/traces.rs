@@ -40,7 +40,7 @@ pub async fn trace(
     let (key_bytes, deadline) = (limits.attribute_bytes as usize, api.scan_deadline());
     let scan = move |parts: &Parts| {
         let question = Question { business: &business, key: &about, at, limit, key_bytes, deadline };
-        trace::trace(&parts.log, &parts.registry, &question).map(|trace| view::trace(&question, trace, documents))
+        trace::trace(&parts.history, &parts.registry, &question).map(|trace| view::trace(&question, trace, documents))
     };
     Ok(Json(api.bounded(&api.traces, scan).await??))
 }
