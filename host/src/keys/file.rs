@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -112,8 +113,8 @@ pub struct Look<'a> {
     key_file: &'a KeyFile,
     file: File,
     block: Box<[u8; BLOCK_BYTES]>,
-    /// The number of the block that was read last.
-    held: Option<usize>,
+    /// The number of the block that was read last, and where its entries are.
+    held: Option<(usize, Range<usize>)>,
 }
 
 impl Look<'_> {
@@ -133,13 +134,18 @@ impl Look<'_> {
     }
 
     fn block(&mut self, index: usize) -> Result<&[u8], LookError> {
-        if self.held != Some(index) {
-            self.held = None;
-            let header = HEAD_BYTES + self.key_file.header.table.len() * 8;
-            self.file.read_exact_at(&mut self.block[..], (header + index * BLOCK_BYTES) as u64)?;
-            table::check_block(&self.block)?;
-            self.held = Some(index);
-        }
-        Ok(table::check_block(&self.block)?)
+        let Header { stamp, table, .. } = &self.key_file.header;
+        let used = match &self.held {
+            Some((held, used)) if *held == index => used.clone(),
+            _ => {
+                self.held = None;
+                let header = HEAD_BYTES + table.len() * 8;
+                self.file.read_exact_at(&mut self.block[..], (header + index * BLOCK_BYTES) as u64)?;
+                let used = table::check_block(&self.block, stamp, index)?;
+                self.held = Some((index, used.clone()));
+                used
+            }
+        };
+        Ok(&self.block[used])
     }
 }

@@ -3,14 +3,16 @@
 //! A header: magic, version `u32`, four bytes of zeros, checksum over the whole header with these eight bytes zero, the
 //! segment that the file was made of (first and last position, checksum of the journal behind it), the lowest position that
 //! an input of its records came with, the number of blocks, and the first hash of each block. Blocks of [`BLOCK_BYTES`]
-//! follow: a checksum over the rest, the length of what is used as `u32`, then entries in the order of their hashes. An
+//! follow: a checksum over the rest (and over which block of which segment it is), the length of what is used as `u32`, then entries in the order of their hashes. An
 //! entry is the distance to the hash before it in the block, how many frames, the first one's number in its segment and the
 //! distances from each to the next, all as LEB128. A list that is too long for one block goes on in the next one under the
 //! same hash.
 //!
 //! A lookup reads the blocks that may hold a hash, mostly one, and nothing else; each is verified as it is read.
 
-use xxhash_rust::xxh3::xxh3_64;
+use std::ops::Range;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::model::Lsn;
 
@@ -34,6 +36,14 @@ pub struct Stamp {
     pub chain: u64,
 }
 
+impl Stamp {
+    /// Begins the checksum of a block: one that lies in another place is not taken for this one.
+    fn seed(&self, block: usize) -> u64 {
+        let words = [self.first.0, self.last.0, self.chain, block as u64];
+        xxh3_64(&words.map(u64::to_le_bytes).concat())
+    }
+}
+
 /// What a good header says.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Header {
@@ -50,7 +60,8 @@ pub struct Damaged;
 
 /// The bytes of a file. `entries`: hashes and frame numbers, sorted, each pair once.
 pub fn encode(stamp: &Stamp, lowest_origin: Lsn, entries: &[(u64, u32)]) -> Vec<u8> {
-    let mut blocks = Blocks::default();
+    let mut blocks =
+        Blocks { stamp: *stamp, table: Vec::new(), done: Vec::new(), open: Vec::new(), hash: 0 };
     for list in entries.chunk_by(|a, b| a.0 == b.0) {
         blocks.add(list[0].0, list);
     }
@@ -94,13 +105,13 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// Where a block's entries are, if the block is good.
-pub fn check_block(block: &[u8; BLOCK_BYTES]) -> Result<&[u8], Damaged> {
+pub fn check_block(block: &[u8; BLOCK_BYTES], stamp: &Stamp, index: usize) -> Result<Range<usize>, Damaged> {
     let sum = word(block, 0).ok_or(Damaged)?;
-    if xxh3_64(&block[8..]) != sum {
+    if xxh3_64_with_seed(&block[8..], stamp.seed(index)) != sum {
         return Err(Damaged);
     }
     let used = u32::from_le_bytes([block[8], block[9], block[10], block[11]]) as usize;
-    block.get(BLOCK_HEAD..BLOCK_HEAD + used).ok_or(Damaged)
+    if used > BLOCK_BYTES - BLOCK_HEAD { Err(Damaged) } else { Ok(BLOCK_HEAD..BLOCK_HEAD + used) }
 }
 
 /// Adds the frame numbers that a block lists under a hash. Answers whether the list may go on in the next block.
@@ -144,8 +155,8 @@ fn put(mut value: u64, into: &mut Vec<u8>) {
 }
 
 /// Blocks as they grow.
-#[derive(Default)]
 struct Blocks {
+    stamp: Stamp,
     table: Vec<u64>,
     done: Vec<u8>,
     /// Entries of the one that is not done.
@@ -192,7 +203,7 @@ impl Blocks {
         let mut block = [0; BLOCK_BYTES];
         block[8..12].copy_from_slice(&(self.open.len() as u32).to_le_bytes());
         block[BLOCK_HEAD..BLOCK_HEAD + self.open.len()].copy_from_slice(&self.open);
-        let sum = xxh3_64(&block[8..]);
+        let sum = xxh3_64_with_seed(&block[8..], self.stamp.seed(self.done.len() / BLOCK_BYTES));
         block[..8].copy_from_slice(&sum.to_le_bytes());
         self.done.extend_from_slice(&block);
         self.open.clear();

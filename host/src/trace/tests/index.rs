@@ -63,12 +63,12 @@ fn traces(past: &Past, keys: &Keys, business: &str, into: &mut Vec<String>) {
 fn pages_of(past: &Past, keys: &Keys, business: &str, into: &mut Vec<String>) {
     let half = Lsn(past.log.last().0 / 2);
     let some = |names: &[&'static str]| names.iter().map(|name| Some(*name)).chain([None]).collect::<Vec<_>>();
-    for (after, limit) in [(Lsn::ZERO, 1_000), (Lsn::ZERO, 2), (half, 5)] {
+    for (after, limit) in [(Lsn::ZERO, 1_000), (half, 2)] {
         let request = PageRequest { business, after, limit, deadline: far() };
-        for (name, person) in some(&["high_risk"]).iter().flat_map(|name| some(&USERS).into_iter().map(|of| (*name, of))) {
+        for (name, person) in some(&["high_risk"]).iter().flat_map(|name| some(&USERS[2..]).into_iter().map(|of| (*name, of))) {
             into.push(format!("{:?}", matches(keys, &past.registry, &request, name, person).expect("a page")));
         }
-        for (deployment, key) in some(&DEPLOYMENTS).iter().flat_map(|of| some(&USERS).into_iter().map(|key| (*of, key))) {
+        for (deployment, key) in some(&DEPLOYMENTS).iter().flat_map(|of| some(&USERS[3..]).into_iter().map(|key| (*of, key))) {
             for (code, late) in [(None, false), (None, true), (Some(CODES[0]), false)] {
                 let filter = FailedFilter { deployment, code, key, late };
                 into.push(format!("{:?}", failed(keys, &past.registry, &request, filter).expect("a page")));
@@ -89,7 +89,7 @@ fn failures_of(past: &Past, keys: &Keys, business: &str, into: &mut Vec<String>)
         limit: 5,
         deadline: far(),
     };
-    let positions = (1..past.log.last().0).step_by(17).map(|lsn| Some(Lsn(lsn))).chain([None]);
+    let positions = (1..past.log.last().0).step_by(61).map(|lsn| Some(Lsn(lsn))).chain([None]);
     for (deployment, position) in deployments.flat_map(|of| positions.clone().map(move |position| (of, position))) {
         let query = FailureQuery { deployment, position, ..every() };
         into.push(format!("{:?}", failures(keys, &past.registry, &query).expect("failures")));
@@ -102,10 +102,10 @@ fn failures_of(past: &Past, keys: &Keys, business: &str, into: &mut Vec<String>)
 
 #[test]
 fn the_indexed_answer_is_the_scanned_answer() {
-    for seed in 0..12 {
+    for seed in 0..4 {
         let past = Past::in_small_segments();
         let mut random = Random::new(&past, seed);
-        random.frames(300);
+        random.frames(400);
         past.make_keys();
         assert!(key_files(&past).len() > 4, "some segments: {}", key_files(&past).len());
         let scanned = all_answers(&past, &fresh(&past));

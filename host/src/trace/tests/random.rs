@@ -73,7 +73,7 @@ impl Random<'_> {
             kind: self.one(&["seen", "chat"]).into(),
             subject: self.one(&USERS).into(),
             actor: self.one(&USERS).into(),
-            data: format!(r#"{{"fill":"{}"}}"#, "x".repeat(self.rng.usize(..600))).into(),
+            data: format!(r#"{{"fill":"{}"}}"#, "x".repeat(self.rng.usize(..2_000))).into(),
             ..Event::default()
         };
         let lsn = self.past.event(event.clone());
@@ -82,7 +82,8 @@ impl Random<'_> {
 
     fn outcome(&mut self) {
         let id = self.one(&self.deployments.clone());
-        let inputs: Vec<InputRecord> = (0..self.rng.usize(1..4)).map(|_| self.record(id)).collect();
+        let mut inputs: Vec<InputRecord> = (0..self.rng.usize(1..4)).map(|_| self.record(id)).collect();
+        inputs.sort_by_key(|record| record.lsn);
         let (mut shards, mut wholes) = (ShardSet::EMPTY, Vec::new());
         inputs.iter().for_each(|record| shards = shards.union(ShardSet::one(shard_of(&record.key))));
         if self.rng.u32(..4) == 0 {
