@@ -36,6 +36,9 @@ pub mod store;
 /// The ways out to people: streams of the app, the log.
 pub mod channels;
 
+/// Which frames speak of whom: key files of sealed segments.
+pub mod keys;
+
 /// Floor 2. Modules, deployments, revisions: what control frames say.
 pub mod registry;
 

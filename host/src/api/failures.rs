@@ -29,7 +29,7 @@ pub async fn show(
     let shown = move |parts: &Parts| {
         known(parts, &business, &name)?;
         let query = query(&business, &name, Some(position), usize::MAX, deadline);
-        let found = trace::failures(&parts.log, &parts.registry, &query)?.items;
+        let found = trace::failures(&parts.history, &parts.registry, &query)?.items;
         if found.is_empty() {
             return Err(nothing(parts, &name, position));
         }
@@ -67,7 +67,7 @@ pub async fn resend(
             after: Lsn(body.after.unwrap_or(0)),
             ..query(&of, &body.deployment, body.position.map(Lsn), limit, deadline)
         };
-        let (answers, next) = trace::resend(&parts.log, &parts.registry, &query, &author)?;
+        let (answers, next) = trace::resend(&parts.history, &parts.registry, &query, &author)?;
         if let Some(position) = body.position.filter(|_| answers.is_empty()) {
             return Err(nothing(parts, &body.deployment, Lsn(position)));
         }

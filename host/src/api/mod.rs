@@ -65,6 +65,7 @@ pub use view::policy_json;
 
 use crate::channels::Hub;
 use crate::journal::Log;
+use crate::keys::Keys;
 use crate::model::Limits;
 use crate::model::ports::{Ask, Backup, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
@@ -92,6 +93,8 @@ const COUNTED_BUSINESSES: usize = 1_000;
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub log: Log,
+    /// What is told of the past is found by them.
+    pub history: Keys,
     pub submit: Arc<dyn Submit>,
     pub ask: Arc<dyn Ask>,
     pub watch: Arc<dyn Watch>,

@@ -24,7 +24,7 @@ const SCHEME: &str = "token";
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// What each part of a path is.
-const PATH_PARTS: [(&str, &str); 10] = [
+const PATH_PARTS: [(&str, &str); 12] = [
     ("business", "who owns it: 1 to 63 of a-z, 0-9 and -"),
     ("name", "of the deployment: 1 to 63 of a-z, 0-9 and -"),
     ("query", "as the module names it"),
@@ -34,6 +34,8 @@ const PATH_PARTS: [(&str, &str); 10] = [
     ("user", "the person, as matches name them"),
     ("digest", "64 hexadecimal digits: SHA-256 of the component"),
     ("position", "a number of the journal"),
+    ("source", "of the event, percent-encoded"),
+    ("event", "its id, percent-encoded"),
     ("slot", "place in the app: 1 to 63 of a-z, 0-9 and -"),
 ];
 
@@ -50,7 +52,7 @@ const PATH_PARTS: [(&str, &str); 10] = [
         deployments::pause, deployments::resume, deployments::rollback, deployments::retire, alerts::list, queries::ask,
         policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
         chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
-        persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace,
+        persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace, traces::event,
         records::matches, records::failed, failures::show, failures::resend, captures::capture, modules::component, backups::backup, host::limits, host::metrics, host::healthz, host::readyz, document
     ),
     components(schemas(Problem)),

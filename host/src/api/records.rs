@@ -52,7 +52,7 @@ pub async fn matches(
     let deadline = api.scan_deadline();
     let scan = move |parts: &Parts| {
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
-        trace::matches(&parts.log, &parts.registry, &request, asked.name.as_deref(), asked.person.as_deref())
+        trace::matches(&parts.history, &parts.registry, &request, asked.name.as_deref(), asked.person.as_deref())
     };
     let page = api.bounded(&api.pages, scan).await??;
     let now = trace::Expired::of(&api.parts.log);
@@ -74,7 +74,7 @@ pub async fn failed(
         let request = PageRequest { business: &business, after: Lsn(asked.after), limit, deadline };
         let (deployment, code, key) = (asked.deployment.as_deref(), asked.code.as_deref(), asked.key.as_deref());
         let filter = FailedFilter { deployment, code, key, late: asked.late };
-        trace::failed(&parts.log, &parts.registry, &request, filter)
+        trace::failed(&parts.history, &parts.registry, &request, filter)
     };
     let page = api.bounded(&api.pages, scan).await??;
     let failed = page.items.iter().map(view::failed).collect();

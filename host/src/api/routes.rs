@@ -44,6 +44,7 @@ pub(super) fn table(parts: Parts) -> Table {
     let none = Route { path: "none", frequent: false, ..open };
     let mut table = Table { api: Arc::new(Api::new(parts)), router: axum::Router::new(), paths: Vec::new(), none };
     table.add("/v1/{business}/events", base, post(events::submit));
+    table.add("/v1/{business}/events/{source}/{event}", base, get(traces::event));
     table.add("/v1/{business}/modules", upload, post(modules::upload).get(modules::list));
     table.add("/v1/{business}/deployments", base, get(deployments::list));
     table.add("/v1/{business}/deployments/{name}", compile, put(deployments::deploy).get(deployments::show));

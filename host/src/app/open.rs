@@ -9,6 +9,7 @@ use crate::backup::MARKER;
 use crate::channels::{Hub, Script, Ways};
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
+use crate::keys::{Indexer, Keys};
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
@@ -64,6 +65,9 @@ pub struct Host {
     pub workers: Workers,
     pub dispatcher: Dispatcher,
     pub keeper: Keeper,
+    /// Answers about the past are found by.
+    pub keys: Keys,
+    pub indexer: Indexer,
     pub book: Arc<Book>,
     pub decisions: Arc<Index>,
     pub hub: Arc<Hub>,
@@ -171,6 +175,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let workers =
         Workers::new(parts.clone(), recovery.parts, options.batching).context("cannot start the write-back")?;
     let keeper = Keeper::new(parts.clone(), workers.board.clone(), decisions.clone(), data.join("base"));
+    let keys = Keys::new(log, metrics);
+    let indexer = Indexer::new(keys.clone(), data.join("index"), &limits);
     let clock = options.clock;
-    Ok(Host { parts, intake, workers, dispatcher, keeper, book, decisions, hub, clock, report })
+    Ok(Host { parts, intake, workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report })
 }

@@ -12,6 +12,7 @@ use crate::api;
 use crate::backup::Taker;
 use crate::config::{self, Config};
 use crate::journal::Log;
+use crate::keys::Indexing;
 use crate::outreach::Dispatching;
 use crate::scenario;
 use crate::shards::{Keeping, Shards};
@@ -99,11 +100,12 @@ struct Running {
     shards: Shards,
     dispatching: Dispatching,
     keeping: Keeping,
+    indexing: Indexing,
 }
 
 /// The worker and the dispatcher on their threads, and the doors to all of it.
 fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
-    let Host { parts, intake, mut workers, dispatcher, keeper, book, decisions, hub, clock, report } = host;
+    let Host { parts, intake, mut workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report } = host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
         workers.begin_checkpoint().context("cannot begin a checkpoint")?;
@@ -113,6 +115,7 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
     let shards = Shards::start(workers).context("cannot start the workers")?;
     let dispatching = Dispatching::start(dispatcher).context("cannot start the dispatcher")?;
     let keeping = Keeping::start(keeper).context("cannot start the keeper")?;
+    let indexing = Indexing::start(indexer).context("cannot start the indexer")?;
     let capture =
         scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
     let (log, store, clock) = (parts.log.clone(), parts.store, clock);
@@ -122,6 +125,7 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
         capture: std::sync::Arc::new(capture),
         registry: parts.registry,
         log: parts.log,
+        history: keys,
         submit: intake,
         ask: asker,
         watch,
@@ -136,14 +140,15 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
         intakes: doors.intakes,
         clock,
     });
-    Ok((router, Running { shards, dispatching, keeping }))
+    Ok((router, Running { shards, dispatching, keeping, indexing }))
 }
 
 /// Worker, dispatcher, journal: everything accepted is handled, everything handled is handed over and durable.
 async fn close(running: Running, log: Log) -> anyhow::Result<()> {
-    let Running { shards, dispatching, keeping } = running;
+    let Running { shards, dispatching, keeping, indexing } = running;
     let closed = tokio::task::spawn_blocking(move || {
         keeping.stop();
+        indexing.stop();
         let worked = shards.stop();
         let dispatched = dispatching.stop();
         let closed = log.journal().clone().close();

@@ -132,3 +132,13 @@ fn a_reader_that_left_is_no_failure() {
     assert!(reader_left(&left) && reader_left(&left.context("printing")));
     assert!(!reader_left(&anyhow::anyhow!("broken pipe")));
 }
+
+#[test]
+fn an_event_is_shown_by_its_identity_or_by_where_it_failed() {
+    for good in ["--source app --id e-1", "--deployment c2c --position 7"] {
+        assert!(parse(&format!("fishpond events show {good}")).is_ok(), "{good}");
+    }
+    for bad in ["", "--source app", "--id e-1", "--deployment c2c", "--position 7", "--source a --id b --position 7"] {
+        assert!(parse(&format!("fishpond events show {bad}")).is_err(), "{bad}");
+    }
+}

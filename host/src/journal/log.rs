@@ -233,6 +233,13 @@ pub struct Scan {
     only: Option<Kind>,
 }
 
+impl Scan {
+    /// [`Reader::seek`]
+    pub fn seek(&mut self, lsn: Lsn) {
+        self.reader.seek(lsn);
+    }
+}
+
 impl Iterator for Scan {
     type Item = Result<(Lsn, Frame), ReadError>;
 

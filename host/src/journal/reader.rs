@@ -40,6 +40,18 @@ impl Reader {
         self.next
     }
 
+    /// Goes to another position. Within the group at hand, ahead, that costs no reading.
+    pub fn seek(&mut self, lsn: Lsn) {
+        if lsn < self.next || lsn >= self.group_end {
+            self.group_end = Lsn::ZERO;
+        } else {
+            for _ in self.next.0..lsn.0 {
+                self.take_frame();
+            }
+        }
+        self.next = lsn.max(Lsn(1));
+    }
+
     /// Refuses a position that retention has passed.
     fn check_kept(&self) -> Result<(), Error> {
         let (asked, first) = (self.next, self.shared.index().first());

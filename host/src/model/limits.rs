@@ -127,6 +127,7 @@ limits! {
     retention_ms = 7 * 24 * 3_600_000, "ms", "how long a segment of the journal stays, and longer as long as somebody needs it; 0 is no such limit";
     base_copy_ms = 24 * 3_600_000, "ms", "between two base copies of the store; two are kept, and the journal behind the older one";
     base_copy_bytes = 4 << 30, "bytes", "journal behind the newest base copy after which another is taken; a quarter of retention_bytes at most";
+    index_memory_bytes = 128 << 20, "bytes", "what one segment says while its key file is made; one that says more is read instead of indexed";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
     resend_inputs = 1_000, "inputs", "failed inputs that one request looks at to resend them; it says where the next one goes on";
     page_items = 1_000, "items", "one page of a list";

@@ -76,6 +76,15 @@ pub struct Metrics {
     pub decisions: IntCounterVec,
     /// Decisions and ends of deliveries that can be found.
     pub decisions_indexed: IntGauge,
+    /// Sealed segments of the journal with a key file, and those that still have none.
+    pub index_segments: IntGauge,
+    pub index_waiting: IntGauge,
+    /// Of all key files.
+    pub index_bytes: IntGauge,
+    /// Key files that turned out to be damaged.
+    pub index_damaged: IntCounter,
+    /// Frames that were read to answer questions about the past.
+    pub frames_looked_at: IntCounter,
     /// By HTTP route and status.
     pub requests: HistogramVec,
     /// Open HTTP connections.
@@ -106,6 +115,10 @@ impl Metrics {
         registry.register(Box::new(streams_overrun.clone()))?;
         let base_copy_failures = IntCounter::new("fishpond_base_copy_failures_total", "Base copies that failed")?;
         registry.register(Box::new(base_copy_failures.clone()))?;
+        let index_damaged = IntCounter::new("fishpond_index_damaged_total", "Key files that were damaged")?;
+        registry.register(Box::new(index_damaged.clone()))?;
+        let frames_looked_at = IntCounter::new("fishpond_frames_looked_at_total", "Frames read to tell of the past")?;
+        registry.register(Box::new(frames_looked_at.clone()))?;
         let deployment = &["business", "deployment"][..];
         let pauses = vec![0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0];
         let options = HistogramOpts::new("fishpond_swap_pause_seconds", "Standing still to take up a revision");
@@ -173,6 +186,11 @@ impl Metrics {
             )?,
             decisions: counter("fishpond_decisions_total", "Looks at actions, by status", &["business", "status"])?,
             decisions_indexed: gauge("fishpond_decisions_indexed", "Decisions and delivery ends that can be found")?,
+            index_segments: gauge("fishpond_index_segments", "Sealed segments with a key file")?,
+            index_waiting: gauge("fishpond_index_waiting_segments", "Sealed segments without one")?,
+            index_bytes: gauge("fishpond_index_bytes", "Key files")?,
+            index_damaged,
+            frames_looked_at,
             swap_pause,
             requests,
             connections: gauge("fishpond_http_connections", "Open HTTP connections")?,

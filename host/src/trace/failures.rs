@@ -1,15 +1,16 @@
 //! Inputs that have failed, what became of their replays, and resending them.
 //!
-//! The journal alone says whether an input was resent and how that ended, so it is read from the first of the inputs to
-//! its end; whoever resends is alone with it (`Registry::resending`).
+//! The journal alone says whether an input was resent and how that ended, so it is looked at from the first of the inputs
+//! to its end; whoever resends is alone with it (`Registry::resending`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::walk::{Events, Walk};
+use super::walk::{Frames, Walk};
 use super::{Error, names::Names};
-use crate::journal::{self, Log};
+use crate::journal;
+use crate::keys::{Key, Keys, Wanted};
 use crate::model::{Change, Control, DeploymentId, Digest, End, Event, Frame, InputRecord, Lsn, Outcome, Resend, Via};
 use crate::registry::{self, Registry};
 
@@ -30,6 +31,23 @@ pub struct FailureQuery<'a> {
     /// Inputs; a page ends with the frame that reaches it, so it may hold a frame's worth more.
     pub limit: usize,
     pub deadline: Instant,
+}
+
+impl FailureQuery<'_> {
+    /// Frames with what may have failed, and with everything about replays.
+    fn wanted(&self, names: &Names<'_>) -> Wanted {
+        let ids = match self.deployment {
+            Some(name) => names.id(name).into_iter().collect(),
+            None => names.all(),
+        };
+        let late = ids.iter().filter(|_| self.position.is_some()).map(|id| Key::late(*id));
+        let failed = Wanted::any(ids.iter().map(|id| Key::failed(*id)).chain(late));
+        let key = self.key.map(|key| Wanted::Key(Key::handled(key)));
+        let position = self.position.map(Wanted::Origin);
+        let found = Wanted::All([Some(failed), key, position].into_iter().flatten().collect());
+        let replays = Wanted::any(ids.iter().flat_map(|id| [Key::resent(*id), Key::replayed(*id)]));
+        Wanted::Any(vec![found, replays])
+    }
 }
 
 /// A failed input and its replays.
@@ -155,7 +173,7 @@ pub enum ResendError {
 }
 
 /// Failed inputs with their replays.
-pub fn failures(log: &Log, registry: &Registry, query: &FailureQuery<'_>) -> Result<Failures, Error> {
+pub fn failures(keys: &Keys, registry: &Registry, query: &FailureQuery<'_>) -> Result<Failures, Error> {
     let mut reading = Reading {
         names: Names::new(registry, query.business),
         query,
@@ -165,7 +183,9 @@ pub fn failures(log: &Log, registry: &Registry, query: &FailureQuery<'_>) -> Res
         full: None,
     };
     let from = query.position.map_or(query.after.next(), |position| position.max(Lsn(1)));
-    for item in Walk::new(log, from, Lsn(u64::MAX), query.deadline) {
+    let journal = keys.reading();
+    let wanted = query.wanted(&reading.names);
+    for item in Walk::new(&journal, wanted, from, Lsn(u64::MAX), query.deadline) {
         match item? {
             (lsn, Frame::Outcome(outcome)) => reading.outcome(lsn, &outcome),
             (lsn, Frame::Control(control)) => reading.control(lsn, &control),
@@ -173,11 +193,11 @@ pub fn failures(log: &Log, registry: &Registry, query: &FailureQuery<'_>) -> Res
         }
     }
     let Reading { mut items, full, .. } = reading;
-    let mut events = Events::new(log);
+    let mut frames = Frames::new(keys);
     for item in &mut items {
         if item.via.subscription().is_some() {
-            item.event = events.get(item.lsn)?;
-            item.released = item.event.is_none() && item.lsn < log.first();
+            item.event = frames.event(item.lsn, None)?;
+            item.released = item.event.is_none() && item.lsn < keys.log().first();
         }
     }
     Ok(Failures { items, next: full })
@@ -309,11 +329,11 @@ impl Failure {
 pub type Answers = (Vec<(Failure, Asked)>, Option<Lsn>);
 
 /// Resends what the query finds and may be resent; the answers are shown when the last of the positions is durable.
-pub fn resend(log: &Log, registry: &Registry, query: &FailureQuery<'_>, by: &str) -> Result<Answers, ResendError> {
+pub fn resend(keys: &Keys, registry: &Registry, query: &FailureQuery<'_>, by: &str) -> Result<Answers, ResendError> {
     let mut resending = registry.resending();
     // What was resent a moment ago must be found.
-    log.wait_committed(resending.last())?;
-    let Failures { items, next } = failures(log, registry, query)?;
+    keys.log().wait_committed(resending.last())?;
+    let Failures { items, next } = failures(keys, registry, query)?;
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
         let asked = match item.standing() {
@@ -329,7 +349,7 @@ pub fn resend(log: &Log, registry: &Registry, query: &FailureQuery<'_>, by: &str
         };
         answers.push((item, asked));
         if answers.len().is_multiple_of(AT_ONCE) {
-            log.wait_committed(resending.last())?;
+            keys.log().wait_committed(resending.last())?;
         }
     }
     Ok((answers, next))

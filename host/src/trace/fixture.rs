@@ -1,15 +1,18 @@
 //! A journal and a registry with a past, for tests: frames as the shards would write them, without a module that runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Options};
+use crate::keys::{Indexer, Keys};
 use crate::model::{
     Change, Control, DeploymentId, Digest, End, Entry, Event, EventRef, Frame, Guard, InputOutcome, InputRecord,
     Limits, Lsn, Match, OnError, Op, Outcome, ShardSet, Start, Via, shard_of,
 };
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 pub(crate) const MINUTE: u64 = 60_000;
 
@@ -25,10 +28,11 @@ pub(crate) fn plan(types: &str, key: &str, predicates: &str) -> String {
 }
 
 pub(crate) struct Past {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     now: Arc<AtomicU64>,
     pub log: Log,
     pub registry: Arc<Registry>,
+    pub keys: Keys,
 }
 
 impl Past {
@@ -37,13 +41,28 @@ impl Past {
     }
 
     pub fn with(failpoints: Failpoints) -> Past {
+        Past::open(Options { failpoints, ..Options::default() })
+    }
+
+    /// A few groups fill a segment.
+    pub fn in_small_segments() -> Past {
+        Past::open(Options {
+            segment_bytes: 32 << 10,
+            group_bytes: 8 << 10,
+            frame_bytes: 4 << 10,
+            queue_bytes: 64 << 10,
+            ..Options::default()
+        })
+    }
+
+    fn open(options: Options) -> Past {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Arc::new(AtomicU64::new(START));
         let clock: Arc<dyn Fn() -> u64 + Send + Sync> = {
             let now = now.clone();
             Arc::new(move || now.load(Ordering::SeqCst))
         };
-        let options = Options { failpoints, clock: Clock(clock.clone()), ..Options::default() };
+        let options = Options { clock: Clock(clock.clone()), ..options };
         let (journal, _) =
             Journal::open(&folder.path().join("journal"), options, Lsn::ZERO, &mut |_| {}).expect("a journal");
         let limits = Arc::new(Limits::default());
@@ -51,7 +70,19 @@ impl Past {
         let engine = Engine::new(&folder.path().join("native"), limits.clone()).expect("an engine");
         let registry =
             Registry::new(log.clone(), Arc::new(engine), folder.path().join("modules"), limits.clone(), clock);
-        Past { _folder: folder, now, log, registry: Arc::new(registry.expect("a registry")) }
+        let keys = Keys::new(log.clone(), Arc::new(Metrics::new().expect("metrics")));
+        Past { folder, now, log, registry: Arc::new(registry.expect("a registry")), keys }
+    }
+
+    /// Where its key files lie, if there are any.
+    pub fn index(&self) -> PathBuf {
+        self.folder.path().join("index")
+    }
+
+    /// Makes key files until none is missing.
+    pub fn make_keys(&self) {
+        let mut indexer = Indexer::new(self.keys.clone(), self.index(), &Limits::default());
+        while indexer.step().expect("key files") {}
     }
 
     pub fn now(&self) -> u64 {

@@ -1,25 +1,26 @@
-//! Reads the journal for one key: first which events are its own and what was done to its documents, then those events
-//! themselves and what was made of them under other keys.
+//! Reads the journal for one key, or for one event: first which events are its own and what was done to the key's documents,
+//! then those events themselves and what was made of them under other keys.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::facts::Facts;
 use super::judge::Judge;
 use super::verdict::Handled;
-use super::walk::Walk;
+use super::walk::{Frames, Walk};
 use super::{Changed, Error, Question};
 use crate::codec::{Interner, decode_document};
-use crate::journal::{Log, ReadError};
-use crate::model::{
-    Change, Control, DeploymentId, Document, Event, Frame, Lsn, Outcome, SHARD_COUNT, ShardId, ShardSet,
-};
+use crate::journal::ReadError;
+use crate::keys::{Key, Reading, Wanted};
+use crate::model::{Control, DeploymentId, Document, Event, Frame, Lsn, Outcome};
 
 /// Texts that the documents of one trace share in memory.
 const SHARED_TEXTS: usize = 1_024;
 
 /// What the two readings find.
-pub(super) struct Gathered {
-    /// The key's events, newest kept, with the records of all deployments about them.
+pub(super) struct Gathered<'a> {
+    /// The key's events and inputs, newest kept, with the records of all deployments about them.
     pub own: BTreeMap<Lsn, Vec<Handled>>,
     /// Some of `own` were left out.
     pub truncated: bool,
@@ -27,122 +28,89 @@ pub(super) struct Gathered {
     pub documents: BTreeMap<DeploymentId, Document>,
     /// Newest kept.
     pub changes: VecDeque<Changed>,
-    pub facts: Facts,
+    pub facts: Facts<'a>,
     limit: usize,
-    horizon: Lsn,
     interner: Interner,
 }
 
-/// How deployments stood at the horizon, as the frames say.
-#[derive(Default)]
-pub(super) struct Facts {
-    positions: HashMap<DeploymentId, [Lsn; SHARD_COUNT as usize]>,
-    pauses: HashMap<DeploymentId, Pause>,
+/// Whose past is looked for.
+#[derive(Clone, Copy)]
+pub(super) enum About<'a> {
+    /// The key's in question.
+    Key,
+    /// Of an event with this source and id.
+    Event { source: &'a str, id: &'a str },
 }
 
-#[derive(Default)]
-pub(super) struct Pause {
-    pub shards: ShardSet,
-    pub reason: Box<str>,
-    /// Wall clock, milliseconds.
-    pub since: u64,
-    quarantined: bool,
-}
-
-impl Facts {
-    fn read(&mut self, outcome: &Outcome) {
-        let positions = self.positions.entry(outcome.deployment).or_insert([Lsn::ZERO; SHARD_COUNT as usize]);
-        outcome.shards.iter().for_each(|shard| positions[usize::from(shard.0)] = outcome.position);
-    }
-
-    fn change(&mut self, control: &Control, judge: &Judge<'_>) {
-        match &control.change {
-            Change::Paused { deployment, shards, reason, .. } => {
-                let pause = self.pauses.entry(*deployment).or_default();
-                let (shards, quarantined) = (pause.shards.union(*shards), pause.quarantined);
-                *pause = Pause { shards, reason: reason.clone(), since: control.at, quarantined };
-            }
-            Change::Resumed { deployment, shards } => {
-                let pause = self.pauses.entry(*deployment).or_default();
-                pause.shards = pause.shards.without(*shards);
-                pause.quarantined &= !pause.shards.is_empty();
-            }
-            Change::Quarantined { deployment, reason, .. } => {
-                let (shards, reason, since) = (ShardSet::ALL, reason.clone(), control.at);
-                self.pauses.insert(*deployment, Pause { shards, reason, since, quarantined: true });
-            }
-            Change::DeploymentRevised { business, name, backlog, .. } => {
-                // A repair ends a pause, and any revision ends a quarantine.
-                let id = judge.named(business, name);
-                let pause = id.and_then(|id| self.pauses.get_mut(&id));
-                if let Some(pause) = pause.filter(|pause| pause.quarantined || !backlog.is_empty()) {
-                    *pause = Pause::default();
-                }
-            }
-            Change::ModuleUploaded { .. }
-            | Change::Retired { .. }
-            | Change::PolicyRevised { .. }
-            | Change::ChainRevised { .. }
-            | Change::GapAccepted { .. }
-            | Change::Alert { .. }
-            | Change::Resent(_) => {}
+impl About<'_> {
+    fn is_own(self, event: &Event, judge: &Judge<'_>) -> bool {
+        match self {
+            About::Key => judge.is_own(event),
+            About::Event { source, id } => judge.is_ours(event) && *event.source == *source && *event.id == *id,
         }
     }
 
-    /// How far a deployment had read in a shard.
-    pub fn position(&self, id: DeploymentId, shard: ShardId) -> Lsn {
-        self.positions.get(&id).map_or(Lsn::ZERO, |positions| positions[usize::from(shard.0)])
-    }
-
-    pub fn pause(&self, id: DeploymentId) -> Option<&Pause> {
-        self.pauses.get(&id)
+    fn wanted(self, question: &Question<'_>) -> Wanted {
+        let own = match self {
+            About::Key => vec![Key::party(question.business, question.key), Key::handled(question.key)],
+            About::Event { source, id } => vec![Key::identity(question.business, source, id)],
+        };
+        Wanted::any(own.into_iter().chain([Key::change()]))
     }
 }
 
 /// Reads the journal twice, up to the horizon.
-pub(super) fn gather(
-    log: &Log,
+pub(super) fn gather<'a>(
+    reading: &'a Reading,
     judge: &Judge<'_>,
     question: &Question<'_>,
+    about: About<'_>,
     limit: usize,
     horizon: Lsn,
-) -> Result<Gathered, Error> {
+) -> Result<Gathered<'a>, Error> {
     let mut gathered = Gathered {
         own: BTreeMap::new(),
         truncated: false,
         events: HashMap::new(),
         documents: BTreeMap::new(),
         changes: VecDeque::new(),
-        facts: Facts::default(),
+        facts: Facts::new(reading, horizon, question.deadline),
         limit,
-        horizon,
         interner: Interner::new(SHARED_TEXTS),
     };
-    for item in Walk::new(log, Lsn::ZERO, horizon, question.deadline) {
+    for item in Walk::new(reading, about.wanted(question), Lsn::ZERO, horizon, question.deadline) {
         match item? {
-            (lsn, Frame::Input(event)) if judge.is_own(&event) => gathered.own(lsn, None),
+            (lsn, Frame::Input(event)) if about.is_own(&event, judge) => {
+                gathered.own(lsn, None);
+                gathered.events.extend(gathered.own.contains_key(&lsn).then_some((lsn, event)));
+            }
             (lsn, Frame::Outcome(outcome)) if judge.deployment(outcome.deployment).is_some() => {
-                gathered.outcome(lsn, &outcome, judge)?;
+                gathered.facts.read(lsn, &outcome);
+                if matches!(about, About::Key) {
+                    gathered.outcome(lsn, &outcome, judge)?;
+                }
             }
             (lsn, Frame::Control(control)) => gathered.control(lsn, &control, judge),
             _ => {}
         }
     }
-    gathered.complete(log, judge, question)?;
+    gathered.find_events(reading, question.deadline)?;
+    gathered.complete(reading, judge, question, about, horizon)?;
     Ok(gathered)
 }
 
-impl Gathered {
+impl Gathered<'_> {
     fn own(&mut self, lsn: Lsn, handled: Option<Handled>) {
         self.own.entry(lsn).or_default().extend(handled);
-        if self.own.len() > self.limit {
-            self.own.pop_first();
+        if self.own.len() > self.limit
+            && let Some((gone, _)) = self.own.pop_first()
+        {
+            self.events.remove(&gone);
             self.truncated = true;
         }
     }
 
     fn outcome(&mut self, lsn: Lsn, outcome: &Outcome, judge: &Judge<'_>) -> Result<(), Error> {
-        self.facts.read(outcome);
         for record in outcome.inputs.iter().filter(|record| *record.key == *judge.key()) {
             let document = self.documents.entry(outcome.deployment).or_default();
             record.outcome.ops.iter().for_each(|op| document.apply(op.clone()));
@@ -167,24 +135,45 @@ impl Gathered {
     }
 
     /// Which events are the key's own is known only now: a deployment may find its key anywhere in an event.
-    fn complete(&mut self, log: &Log, judge: &Judge<'_>, question: &Question<'_>) -> Result<(), Error> {
-        let Some((first, _)) = self.own.first_key_value() else { return Ok(()) };
-        for item in Walk::new(log, *first, self.horizon, question.deadline) {
-            match item? {
-                (lsn, Frame::Input(event)) if self.own.contains_key(&lsn) => {
-                    self.events.insert(lsn, event);
+    fn find_events(&mut self, reading: &Reading, deadline: Instant) -> Result<(), Error> {
+        let mut frames = Frames::new(reading.keys());
+        let is_event = |handled: &Handled| handled.record.via.subscription().is_some();
+        for (lsn, handled) in &self.own {
+            if !self.events.contains_key(lsn)
+                && handled.iter().any(is_event)
+                && let Some(event) = frames.event(*lsn, Some(deadline))?
+            {
+                self.events.insert(*lsn, event);
+            }
+        }
+        Ok(())
+    }
+
+    /// What deployments made of the events under other keys.
+    fn complete(
+        &mut self,
+        reading: &Reading,
+        judge: &Judge<'_>,
+        question: &Question<'_>,
+        about: About<'_>,
+        horizon: Lsn,
+    ) -> Result<(), Error> {
+        let Some(first) = self.events.keys().min() else { return Ok(()) };
+        let wanted = Wanted::Any(self.events.keys().map(|lsn| Wanted::Origin(*lsn)).collect());
+        let is_known = |key: &str| matches!(about, About::Key) && *key == *judge.key();
+        for item in Walk::new(reading, wanted, *first, horizon, question.deadline) {
+            let (lsn, Frame::Outcome(outcome)) = item? else { continue };
+            if judge.deployment(outcome.deployment).is_none() {
+                continue;
+            }
+            self.facts.read(lsn, &outcome);
+            for record in outcome.inputs.iter().filter(|record| !is_known(&record.key)) {
+                // A tick or an outcome is the position of many inputs that are none of this key's.
+                if self.events.contains_key(&record.origin())
+                    && let Some(handled) = self.own.get_mut(&record.origin())
+                {
+                    handled.push(judge.handled(lsn, &outcome, record, Vec::new()));
                 }
-                (lsn, Frame::Outcome(outcome)) if judge.deployment(outcome.deployment).is_some() => {
-                    for record in outcome.inputs.iter().filter(|record| *record.key != *judge.key()) {
-                        // A tick or an outcome is the position of many inputs that are none of this key's.
-                        if self.events.contains_key(&record.origin())
-                            && let Some(handled) = self.own.get_mut(&record.origin())
-                        {
-                            handled.push(judge.handled(lsn, &outcome, record, Vec::new()));
-                        }
-                    }
-                }
-                _ => {}
             }
         }
         Ok(())

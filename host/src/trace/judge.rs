@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::gather::Facts;
+use super::facts::Facts;
 use super::verdict::{Answer, Handled, Verdict, WindowTotals};
-use super::{Changed, Question, TracedInput, What};
+use super::{Changed, Error, Question, TracedInput, What};
 use crate::model::{
     Change, Control, DeploymentId, Digest, Document, Event, InputRecord, Lsn, Op, Outcome, ShardSet, Span, Via,
     WindowSpec, shard_of,
@@ -53,7 +53,12 @@ impl<'a> Judge<'a> {
 
     /// Is the key the one who acted, or was acted on?
     pub fn is_own(&self, event: &Event) -> bool {
-        *event.business == *self.question.business && (*event.subject == *self.key() || *event.actor == *self.key())
+        self.is_ours(event) && (*event.subject == *self.key() || *event.actor == *self.key())
+    }
+
+    /// Is it of the business in question?
+    pub fn is_ours(&self, event: &Event) -> bool {
+        *event.business == *self.question.business
     }
 
     pub fn handled(&self, lsn: Lsn, outcome: &Outcome, record: &InputRecord, windows: Vec<WindowTotals>) -> Handled {
@@ -151,9 +156,9 @@ impl<'a> Judge<'a> {
         lsn: Lsn,
         event: &Event,
         mut handled: Vec<Handled>,
-        facts: &Facts,
+        facts: &mut Facts<'_>,
         routers: &mut Routers,
-    ) -> Vec<Verdict> {
+    ) -> Result<Vec<Verdict>, Error> {
         let mut verdicts = Vec::with_capacity(self.deployments.len());
         for deployment in &self.deployments {
             let verdict = |handled: Handled| Verdict {
@@ -165,11 +170,11 @@ impl<'a> Judge<'a> {
             let own = handled.extract_if(.., |handled| handled.deployment == deployment.id);
             verdicts.extend(without_waiting(own.collect()).into_iter().map(verdict));
             if verdicts.len() == before {
-                let answer = self.without_record(deployment, lsn, event, facts, routers);
+                let answer = self.without_record(deployment, lsn, event, facts, routers)?;
                 verdicts.push(Verdict { deployment: deployment.name.clone(), answer, handled: None });
             }
         }
-        verdicts
+        Ok(verdicts)
     }
 
     /// Routing is a function of plan and event, so it tells what a reader has made of the event, or will.
@@ -178,18 +183,21 @@ impl<'a> Judge<'a> {
         deployment: &Deployment,
         lsn: Lsn,
         event: &Event,
-        facts: &Facts,
+        facts: &mut Facts<'_>,
         routers: &mut Routers,
-    ) -> Answer {
+    ) -> Result<Answer, Error> {
         if lsn < deployment.start {
-            return Answer::DeployedLater { start: deployment.start };
+            return Ok(Answer::DeployedLater { start: deployment.start });
         }
-        // Revisions differ by shard only behind a repair; the event is of this trace because of this key.
-        let revision = deployment.revision_at(lsn, shard_of(self.question.key));
+        // Revisions differ by shard only behind a repair; the event is of this trace because of this key. Without one it is
+        // likely that of who acted.
+        let who = if event.actor.is_empty() { &*event.subject } else { &*event.actor };
+        let key = if self.key().is_empty() { who } else { self.key() };
+        let revision = deployment.revision_at(lsn, shard_of(key));
         let plan = &revision.configured.plan;
         let types = || plan.subscriptions.iter().flat_map(|subscription| &subscription.types);
         if !types().any(|kind| **kind == *event.kind) {
-            return Answer::NotSubscribed { types: types().cloned().collect() };
+            return Ok(Answer::NotSubscribed { types: types().cloned().collect() });
         }
         let router = routers.entry((deployment.id, revision.number));
         let router = router.or_insert_with(|| Router::new(plan, self.question.key_bytes));
@@ -203,7 +211,7 @@ impl<'a> Judge<'a> {
         });
         match belongs {
             Some(key) => facts.unread(deployment.id, key),
-            None => Answer::Filtered,
+            None => Ok(Answer::Filtered),
         }
     }
 }
@@ -220,13 +228,13 @@ fn without_waiting(mut handled: Vec<Handled>) -> Vec<Handled> {
     handled
 }
 
-impl Facts {
-    fn unread(&self, id: DeploymentId, key: Box<str>) -> Answer {
+impl Facts<'_> {
+    fn unread(&mut self, id: DeploymentId, key: Box<str>) -> Result<Answer, Error> {
         let shard = shard_of(&key);
-        let position = self.position(id, shard);
-        match self.pause(id).filter(|pause| pause.shards.contains(shard)) {
+        let position = self.position(id, shard)?;
+        Ok(match self.pause(id).filter(|pause| pause.shards.contains(shard)) {
             Some(pause) => Answer::Paused { key, position, reason: pause.reason.clone(), since: pause.since },
             None => Answer::Lagging { key, position },
-        }
+        })
     }
 }

@@ -1,9 +1,11 @@
 //! What the journal tells about the past: why a user did or did not match, which matches there are, which inputs
 //! failed.
 //!
-//! Everything here reads durable frames from the files, from a position on to the end: exact, with a cost that grows
-//! with the journal. Whoever asks gives a deadline, so that no question runs for ever.
+//! Everything here reads durable frames from the files: where a segment has a key file (`keys`) those that may concern the
+//! question, elsewhere all of them. The answer is the same. Whoever asks gives a deadline, so that no question runs for
+//! ever.
 
+mod facts;
 mod failures;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -26,11 +28,12 @@ pub use pages::{FailedFilter, FailedInput, FoundMatch, Page, PageRequest, failed
 pub use verdict::{Answer, Handled, Verdict, WindowTotals};
 
 use crate::journal::{Log, ReadError};
+use crate::keys::{Keys, Reading};
 use crate::model::{Digest, Document, Event, Lsn, shard_of};
 use crate::registry::Registry;
-use gather::{Gathered, gather};
+use gather::{About, Gathered, gather};
 use judge::{Judge, Routers};
-use walk::Events;
+use walk::Frames;
 
 /// Answers of deployments in one trace: where there are many deployments, it holds fewer events.
 const MAX_VERDICTS: usize = 100_000;
@@ -176,24 +179,42 @@ pub struct KeptDocument {
 }
 
 /// Traces one key.
-pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<Trace, Error> {
+pub fn trace(keys: &Keys, registry: &Registry, question: &Question<'_>) -> Result<Trace, Error> {
+    look(keys, registry, question, About::Key)
+}
+
+/// Traces all events of one identity that the journal has: duplicates are none, but an identity is forgotten some day.
+/// `key` in the question is of no meaning.
+pub fn identity(
+    keys: &Keys,
+    registry: &Registry,
+    question: &Question<'_>,
+    source: &str,
+    id: &str,
+) -> Result<Trace, Error> {
+    look(keys, registry, question, About::Event { source, id })
+}
+
+fn look(keys: &Keys, registry: &Registry, question: &Question<'_>, about: About<'_>) -> Result<Trace, Error> {
+    let log = keys.log();
     let durable = log.journal().durable();
     let horizon =
         question.at.map_or(durable, |at| log.journal().position_at(at.saturating_add(1)).previous().min(durable));
+    let reading = keys.reading();
     // After the horizon was taken: the registry knows every deployment that has a frame up to there.
     let judge = Judge::new(registry, question, horizon);
     let limit = question.limit.min(MAX_VERDICTS / judge.deployments().len().max(1)).max(1);
-    let gathered = gather(log, &judge, question, limit, horizon)?;
-    let used = used_events(log, &gathered)?;
-    let documents = documents(&judge, &gathered);
-    let Gathered { own, events, changes, mut truncated, facts, .. } = gathered;
+    let mut gathered = gather(&reading, &judge, question, about, limit, horizon)?;
+    let used = used_events(&reading, &gathered, question.deadline)?;
+    let documents = documents(&judge, &mut gathered)?;
+    let Gathered { own, events, changes, mut truncated, mut facts, .. } = gathered;
     let first = own.first_key_value().map_or(horizon, |(lsn, _)| *lsn);
     let mut routers = Routers::new();
     let (mut traced, mut inputs) = (Vec::with_capacity(own.len()), Vec::new());
     for (lsn, handled) in own {
         match events.get(&lsn) {
             Some(event) => {
-                let verdicts = judge.verdicts(lsn, event, handled, &facts, &mut routers);
+                let verdicts = judge.verdicts(lsn, event, handled, &mut facts, &mut routers)?;
                 traced.push(TracedEvent { lsn, event: event.clone(), verdicts });
             }
             // Handled, but the journal no longer reaches back to the event itself.
@@ -205,25 +226,31 @@ pub fn trace(log: &Log, registry: &Registry, question: &Question<'_>) -> Result<
     Ok(Trace { horizon, truncated, expired: Expired::of(log), events: traced, inputs, changes, documents, used })
 }
 
-fn documents(judge: &Judge<'_>, gathered: &Gathered) -> Vec<KeptDocument> {
+fn documents(judge: &Judge<'_>, gathered: &mut Gathered<'_>) -> Result<Vec<KeptDocument>, Error> {
     let shard = shard_of(judge.key());
-    let kept = gathered.documents.iter().filter_map(|(id, document)| {
-        let deployment = judge.deployment(*id)?.name.clone();
-        Some(KeptDocument { deployment, document: document.clone(), position: gathered.facts.position(*id, shard) })
-    });
-    kept.collect()
+    let mut kept = Vec::with_capacity(gathered.documents.len());
+    for (id, document) in std::mem::take(&mut gathered.documents) {
+        let Some(deployment) = judge.deployment(id) else { continue };
+        let position = gathered.facts.position(id, shard)?;
+        kept.push(KeptDocument { deployment: deployment.name.clone(), document, position });
+    }
+    Ok(kept)
 }
 
 /// The events that the matches name; those of the trace itself are at hand already.
-fn used_events(log: &Log, gathered: &Gathered) -> Result<HashMap<Lsn, Arc<Event>>, Error> {
+fn used_events(
+    reading: &Reading,
+    gathered: &Gathered<'_>,
+    deadline: Instant,
+) -> Result<HashMap<Lsn, Arc<Event>>, Error> {
     let matches = gathered.own.values().flatten().flat_map(|handled| &handled.record.outcome.matches);
     let named: BTreeSet<Lsn> = matches.flat_map(|found| &found.events).map(|event| event.lsn).collect();
-    let mut files = Events::new(log);
+    let mut files = Frames::new(reading.keys());
     let mut used = HashMap::new();
     for lsn in named {
         let event = match gathered.events.get(&lsn) {
             Some(event) => Some(event.clone()),
-            None => files.get(lsn)?,
+            None => files.event(lsn, Some(deadline))?,
         };
         used.extend(event.map(|event| (lsn, event)));
     }

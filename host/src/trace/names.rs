@@ -18,6 +18,16 @@ impl<'a> Names<'a> {
         Names { registry, business, known: HashMap::new() }
     }
 
+    /// Those that there are now, also retired ones.
+    pub fn all(&self) -> Vec<DeploymentId> {
+        self.registry.deployments(self.business).iter().map(|deployment| deployment.id).collect()
+    }
+
+    /// Of the one with a name.
+    pub fn id(&self, name: &str) -> Option<DeploymentId> {
+        self.registry.deployment(self.business, name).map(|deployment| deployment.id)
+    }
+
     /// None for another business's.
     pub fn get(&mut self, id: DeploymentId) -> Option<Arc<str>> {
         self.find(id).map(|deployment| deployment.name.clone())

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::names::Names;
-use super::walk::{Events, Walk};
+use super::walk::{Frames, Walk};
 use super::{Error, Expired};
-use crate::journal::Log;
-use crate::model::{Digest, End, Event, InputRecord, Lsn, Match, Outcome, Via};
+use crate::keys::{Key, Keys, Wanted};
+use crate::model::{DeploymentId, Digest, End, Event, Frame, InputRecord, Lsn, Match, Outcome, Via};
 use crate::registry::Registry;
 
 /// Which page.
@@ -70,16 +70,22 @@ pub struct FailedInput {
 
 /// Matches, of all names and persons or of one.
 pub fn matches(
-    log: &Log,
+    keys: &Keys,
     registry: &Registry,
     request: &PageRequest<'_>,
     name: Option<&str>,
     person: Option<&str>,
 ) -> Result<Page<FoundMatch>, Error> {
     let is = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| *text == *wanted);
-    let wanted = |found: &&Match| is(&found.name, name) && is(&found.person, person);
-    page(log, registry, request, |lsn, deployment, outcome, record, items| {
-        items.extend(record.outcome.matches.iter().filter(wanted).map(|found| FoundMatch {
+    let asked = |found: &&Match| is(&found.name, name) && is(&found.person, person);
+    let named = [name.map(Key::match_name), person.map(Key::match_person)];
+    let named = named.into_iter().flatten().map(Wanted::Key);
+    let wanted = |of: &[DeploymentId]| {
+        let matched = Wanted::any(of.iter().map(|id| Key::matched(*id)));
+        Wanted::All(named.chain([matched]).collect())
+    };
+    page(keys, registry, request, wanted, |lsn, deployment, outcome, record, items| {
+        items.extend(record.outcome.matches.iter().filter(asked).map(|found| FoundMatch {
             lsn,
             input: record.origin(),
             deployment: deployment.clone(),
@@ -114,12 +120,17 @@ impl FailedFilter<'_> {
 /// Inputs that were refused, trapped or ran out of fuel; or those that were late. A replay that failed again is one of its
 /// own.
 pub fn failed(
-    log: &Log,
+    keys: &Keys,
     registry: &Registry,
     request: &PageRequest<'_>,
     filter: FailedFilter<'_>,
 ) -> Result<Page<FailedInput>, Error> {
-    let mut page = page(log, registry, request, |_, deployment, outcome, record, items| {
+    let keyed = filter.key.map(|key| Wanted::Key(Key::handled(key)));
+    let wanted = |of: &[DeploymentId]| {
+        let failed = of.iter().map(|id| if filter.late { Key::late(*id) } else { Key::failed(*id) });
+        Wanted::All(keyed.into_iter().chain([Wanted::any(failed)]).collect())
+    };
+    let mut page = page(keys, registry, request, wanted, |_, deployment, outcome, record, items| {
         if filter.wants(deployment, record) {
             items.push(FailedInput {
                 lsn: record.origin(),
@@ -137,40 +148,45 @@ pub fn failed(
             });
         }
     })?;
-    let mut events = Events::new(log);
+    let mut frames = Frames::new(keys);
     for item in &mut page.items {
-        item.event = events.get(item.lsn)?;
-        item.outside = item.event.is_some() || item.lsn < log.first();
+        // What was found is told also where looking for it took all the time.
+        item.event = frames.event(item.lsn, None)?;
+        item.outside = item.event.is_some() || item.lsn < keys.log().first();
     }
     Ok(page)
 }
 
-/// Goes through the outcome frames of a business.
+/// Goes through the outcome frames of a business that may hold what is wanted of its deployments.
 fn page<T>(
-    log: &Log,
+    keys: &Keys,
     registry: &Registry,
     request: &PageRequest<'_>,
+    wanted: impl FnOnce(&[DeploymentId]) -> Wanted,
     mut take: impl FnMut(Lsn, &Arc<str>, &Outcome, &InputRecord, &mut Vec<T>),
 ) -> Result<Page<T>, Error> {
     let mut names = Names::new(registry, request.business);
+    let reading = keys.reading();
+    let wanted = wanted(&names.all());
     // What expires while the page is read is told with the next one.
-    let expired = Expired::of(log).filter(|expired| request.after.next() < expired.first);
+    let expired = Expired::of(keys.log()).filter(|expired| request.after.next() < expired.first);
     let mut page = Page { items: Vec::new(), next: request.after, expired };
-    for item in Walk::new(log, request.after.next(), Lsn(u64::MAX), request.deadline) {
+    let mut walk = Walk::new(&reading, wanted, request.after.next(), Lsn(u64::MAX), request.deadline);
+    for item in walk.by_ref() {
         let (lsn, frame) = match item {
             Ok(found) => found,
             Err(Error::Deadline) => break,
             Err(error) => return Err(error),
         };
-        if let crate::model::Frame::Outcome(outcome) = frame
+        if let Frame::Outcome(outcome) = frame
             && let Some(deployment) = names.get(outcome.deployment)
         {
             outcome.inputs.iter().for_each(|record| take(lsn, &deployment, &outcome, record, &mut page.items));
         }
-        page.next = lsn;
         if page.items.len() >= request.limit {
             break;
         }
     }
+    page.next = walk.looked();
     Ok(page)
 }

@@ -34,7 +34,7 @@ pub use policy::{
 pub use problem::{DiagnosticView, Problem};
 pub use records::{EventView, ExpiredView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
-    ChangeView, DocumentBody, EntryView, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView,
+    ChangeView, DocumentBody, EntryView, EventShown, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView,
     VerdictView, WindowTotalsView, WindowView,
 };
 

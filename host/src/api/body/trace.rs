@@ -31,6 +31,23 @@ pub struct TraceAnswer {
     pub documents: Vec<DocumentBody>,
 }
 
+/// `GET /v1/{business}/events/{source}/{event}`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventShown {
+    pub business: String,
+    pub source: String,
+    pub id: String,
+    /// Everything up to here is in the answer.
+    pub position: u64,
+    /// Retention has taken the journal's beginning: it may have had more of this identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<ExpiredView>,
+    /// Mostly one; oldest first. Sent again when the identity was no longer remembered, it is another event.
+    pub events: Vec<TracedEventView>,
+    /// Of the deployments of the business, from the first event above on.
+    pub changes: Vec<ChangeView>,
+}
+
 /// An event of the key and what each deployment made of it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TracedEventView {

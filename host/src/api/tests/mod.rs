@@ -283,6 +283,7 @@ impl Harness {
         let parts = Parts {
             registry: past.registry.clone(),
             log: past.log.clone(),
+            history: past.keys.clone(),
             submit: shards.clone(),
             ask: shards.clone(),
             watch: shards.clone(),

@@ -242,3 +242,28 @@ async fn a_trace_shows_live_documents_unless_it_is_of_the_past() {
     let answers: Vec<&str> = then.events.iter().map(|event| &*event.deployments[0].answer).collect();
     assert_eq!((answers, then.position, then.documents.len()), (vec!["lagging"], 3, 0));
 }
+
+#[tokio::test]
+async fn one_event_is_shown_by_source_and_id_with_what_became_of_it() {
+    let past = past();
+    let event = Event { kind: "chat".into(), subject: "user:2".into(), id: "a/b c".into(), ..Event::default() };
+    let (odd, again) = (past.event(event.clone()), past.event(event));
+    past.durable();
+    let harness = Harness::with(past, Limits::default());
+    let shown: body::EventShown = harness.get("/v1/demo/events/app/e4").await.parse();
+    assert_eq!((&*shown.source, &*shown.id, shown.position), ("app", "e4", again.0));
+    let [traced] = &shown.events[..] else { panic!("{shown:?}") };
+    assert_eq!((traced.event.position, &*traced.event.actor), (4, "b"));
+    let [verdict] = &traced.deployments[..] else { panic!("{shown:?}") };
+    assert_eq!((&*verdict.deployment, &*verdict.answer, verdict.key.as_deref()), ("risk", "matched", Some("user:1")));
+    assert_eq!(verdict.matches[0].events.len(), 2);
+    let shown: body::EventShown = harness.get("/v1/demo/events/app/a%2Fb%20c").await.parse();
+    let positions: Vec<u64> = shown.events.iter().map(|traced| traced.event.position).collect();
+    assert_eq!(positions, [odd.0, again.0], "an identity that was forgotten came again");
+    assert_eq!(shown.events[0].deployments[0].answer, "not_subscribed");
+    for path in ["/v1/demo/events/app/e99", "/v1/demo/events/web/e4", "/v1/other/events/app/e4"] {
+        assert_eq!(harness.get(path).await.refusal(), (404, "no_event".to_owned()), "{path}");
+    }
+    let long = format!("/v1/demo/events/app/{}", "x".repeat(257));
+    assert_eq!(harness.get(&long).await.refusal(), (400, "attribute_bytes".to_owned()));
+}

@@ -15,7 +15,7 @@ pub use person::{action, tag};
 use policy::policy_body;
 pub use policy::{chain_entry, chain_step, policy};
 pub use record::{expired, failed, found};
-pub use trace::trace;
+pub use trace::{event_shown, trace};
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;

@@ -3,7 +3,7 @@
 use super::record::{event, expired, input, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
+    ChangeView, DocumentBody, EntryView, EventShown, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
     ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 use crate::model::outcome::LATE;
@@ -40,6 +40,19 @@ pub fn trace(question: &Question<'_>, trace: Trace, documents: Option<Vec<Docume
         inputs: trace.inputs.iter().map(|traced| traced_input(traced, &trace)).collect(),
         changes: trace.changes.iter().map(change).collect(),
         documents,
+    }
+}
+
+/// What became of the events of one identity.
+pub fn event_shown(business: &str, source: &str, id: &str, trace: &Trace) -> EventShown {
+    EventShown {
+        business: business.to_owned(),
+        source: source.to_owned(),
+        id: id.to_owned(),
+        position: trace.horizon.0,
+        expired: trace.expired.map(expired),
+        events: trace.events.iter().map(|traced| traced_event(traced, trace)).collect(),
+        changes: trace.changes.iter().map(change).collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `fishpond events show`: one failed event with all that is known of it.
+//! `fishpond events show`: one event and what became of it, or one that failed with its replays.
 
 use std::process::ExitCode;
 
@@ -7,12 +7,16 @@ use clap::Args;
 use crate::api::body::{EventView, FailedInputView, FailedShown, ReplayView};
 use crate::cli::client::Client;
 use crate::cli::output::{self, short, visible};
-use crate::cli::{Global, deployment_name};
+use crate::cli::{Global, deployment_name, trace};
 
-/// Show one failed event: what it was, why it failed, and how its replays ended
+/// Show one event: what it was, and what each deployment made of it
 ///
-/// Example:
+/// By source and id, as its producer knows it. With a deployment and a position instead: one that failed there, why, and
+/// how its replays ended.
 ///
+/// Examples:
+///
+///     fishpond events show --source app --id order-17
 ///     fishpond events show --deployment c2c --position 1042
 #[derive(Args, Debug)]
 #[command(
@@ -20,22 +24,32 @@ use crate::cli::{Global, deployment_name};
     after_help = "Next: mend the module or its configuration, deploy that, then `fishpond events resend`."
 )]
 pub struct ShowArgs {
+    /// As the event says
+    #[arg(long, requires = "id", required_unless_present = "deployment", conflicts_with_all = ["deployment", "position"])]
+    source: Option<String>,
+    /// As the event says
+    #[arg(long, requires = "source")]
+    id: Option<String>,
     /// The deployment that could not handle it
-    #[arg(long, value_parser = deployment_name)]
-    deployment: String,
+    #[arg(long, value_parser = deployment_name, requires = "position")]
+    deployment: Option<String>,
     /// As `fishpond events failed` lists it
-    #[arg(long)]
-    position: u64,
+    #[arg(long, requires = "deployment")]
+    position: Option<u64>,
 }
 
 pub fn run(arguments: &ShowArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let client = Client::new(global)?;
-    let path = client.path(&["failed-events", &arguments.deployment, &arguments.position.to_string()]);
+    let (failed, path) = match (&arguments.deployment, arguments.position, &arguments.source, &arguments.id) {
+        (Some(name), Some(position), ..) => (true, client.path(&["failed-events", name, &position.to_string()])),
+        (_, _, Some(source), Some(id)) => (false, client.path(&["events", source, id])),
+        _ => anyhow::bail!("say which event: --source and --id, or --deployment and --position"),
+    };
     let answer = client.get(&path, &[])?;
-    if global.json {
-        output::print(answer.text())?;
-    } else {
-        output::print(&render(&answer.parse()?))?;
+    match (global.json, failed) {
+        (true, _) => output::print(answer.text())?,
+        (false, true) => output::print(&render(&answer.parse()?))?,
+        (false, false) => output::print(&trace::event_text(&answer.parse()?))?,
     }
     Ok(ExitCode::SUCCESS)
 }

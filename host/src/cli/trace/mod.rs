@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::client::Client;
 use super::{Global, decision, output};
-use crate::api::body::TraceAnswer;
+use crate::api::body::{EventShown, TraceAnswer};
 
 /// Actions that are shown, the newest.
 const ACTIONS: usize = 3;
@@ -56,6 +56,11 @@ pub fn run(arguments: TraceArgs, global: &Global) -> anyhow::Result<ExitCode> {
 pub fn text(client: &Client, key: &str) -> anyhow::Result<String> {
     let answer = client.get(&client.path(&["trace", key]), &[])?;
     whole(client, key, None, &answer.parse()?)
+}
+
+/// One event and what became of it.
+pub fn event_text(shown: &EventShown) -> String {
+    render::event_shown(shown)
 }
 
 /// From the events to the screen: what was found, and what was done about it.

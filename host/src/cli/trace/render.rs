@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api::body::{
-    DocumentBody, EventView, ExpiredView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView,
+    ChangeView, DocumentBody, EventShown, EventView, ExpiredView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView,
     ValueView, VerdictView,
 };
 use crate::cli::output::{count, short, visible};
@@ -30,11 +30,27 @@ pub(super) fn render(trace: &TraceAnswer) -> String {
     summary(out, trace);
     section(out, "Events", &trace.events, event);
     section(out, "Besides", &trace.inputs, input);
-    section(out, "Changes meanwhile", &trace.changes, |out, change| {
-        out.line(&format!("{}  position {}, by {}: {}", change.at, change.position, change.by, change.change));
-    });
+    section(out, "Changes meanwhile", &trace.changes, changed);
     section(out, if trace.at.is_some() { "Kept then" } else { "Kept now" }, &trace.documents, document);
     text
+}
+
+/// An event, and what each deployment made of it.
+pub(super) fn event_shown(shown: &EventShown) -> String {
+    let mut text = String::new();
+    let out = &mut Lines { text: &mut text, depth: 0 };
+    let EventShown { source, id, business, position, .. } = shown;
+    out.line(&format!("{source}/{id} in {business}, position {position}"));
+    if shown.events.len() > 1 {
+        out.line("It came more than once: in between, its identity was no longer remembered (`dedup_ids`, `dedup_horizon_ms`).");
+    }
+    section(out, "Events", &shown.events, event);
+    section(out, "Changes meanwhile", &shown.changes, changed);
+    text
+}
+
+fn changed(out: &mut Lines<'_>, change: &ChangeView) {
+    out.line(&format!("{}  position {}, by {}: {}", change.at, change.position, change.by, change.change));
 }
 
 /// Indented lines.

@@ -33,10 +33,11 @@ impl Run<'_> {
             limit: usize::MAX,
             deadline: Instant::now() + PATIENCE,
         };
-        let parts = &self.host()?.parts;
+        let host = self.host()?;
+        let parts = &host.parts;
         // What failed is found when it is durable.
         parts.log.wait_committed(parts.log.last())?;
-        let done = resend(&parts.log, &parts.registry, &query, BY);
+        let done = resend(&host.keys, &parts.registry, &query, BY);
         match done {
             Ok((answers, _)) if answers.is_empty() => {
                 self.output.push(format!("resend {target} -> nothing has failed"))

@@ -109,3 +109,22 @@ fn long_texts_are_cut_and_hostile_ones_stay_out_of_the_terminal() {
     assert_eq!(cut(&"ä".repeat(SHOWN)), "ä".repeat(SHOWN));
     assert_eq!(cut(&"ä".repeat(SHOWN + 1)), format!("{} ...", "ä".repeat(SHOWN)));
 }
+
+#[test]
+fn one_event_reads_as_in_a_trace() {
+    let trace: serde_json::Value = serde_json::from_str(BODY).expect("a body");
+    let body = serde_json::json!({
+        "business": "demo", "source": "app", "id": "e-1", "position": 90,
+        "events": [trace["events"][0], trace["events"][0]], "changes": trace["changes"],
+    });
+    let text = event_shown(&serde_json::from_value(body).expect("a body"));
+    let begin = TEXT.find("  2026-07-01T10:00:00Z  goods.viewed").expect("the event");
+    let end = TEXT.find("  2026-07-01T10:00:05Z  goods.viewed").expect("the next");
+    let event = &TEXT[begin..end];
+    let expected = format!(
+        "app/e-1 in demo, position 90\nIt came more than once: in between, its identity was no longer remembered (`dedup_ids`, \
+         `dedup_horizon_ms`).\n\nEvents\n{event}{event}\nChanges meanwhile\n  2026-07-01T10:00:06Z  position 41, by admin: \
+         deployment c2c was paused: test\n"
+    );
+    assert_eq!(text, expected, "\n{text}");
+}

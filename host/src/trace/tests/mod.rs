@@ -1,5 +1,8 @@
 //! Traces and pages over journals with a past.
 
+mod index;
+mod random;
+
 use std::time::Duration;
 
 use super::fixture::{Past, START, found, plan};
@@ -13,7 +16,7 @@ fn far() -> Instant {
 fn ask(past: &Past, key: &str, at: Option<u64>, limit: usize) -> Trace {
     past.durable();
     let question = Question { business: "demo", key, at, limit, key_bytes: 256, deadline: far() };
-    trace(&past.log, &past.registry, &question).expect("a trace")
+    trace(&past.keys, &past.registry, &question).expect("a trace")
 }
 
 fn event(kind: &str, subject: &str, actor: &str) -> Event {
@@ -195,9 +198,9 @@ fn no_question_runs_beyond_its_deadline() {
     past.durable();
     let question =
         Question { business: "demo", key: "u1", at: None, limit: 10, key_bytes: 256, deadline: Instant::now() };
-    assert!(matches!(trace(&past.log, &past.registry, &question), Err(Error::Deadline)));
+    assert!(matches!(trace(&past.keys, &past.registry, &question), Err(Error::Deadline)));
     let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: Instant::now() };
-    let page = matches(&past.log, &past.registry, &request, None, None).expect("a page");
+    let page = matches(&past.keys, &past.registry, &request, None, None).expect("a page");
     assert!(
         page.next > Lsn::ZERO && page.next < Lsn(200),
         "a page goes on where the last one had to stop: {}",
@@ -210,7 +213,7 @@ fn pages(past: &Past, limit: usize, name: Option<&str>, person: Option<&str>) ->
     let (mut sizes, mut all, mut after) = (vec![], vec![], Lsn::ZERO);
     loop {
         let request = PageRequest { business: "demo", after, limit, deadline: far() };
-        let page = matches(&past.log, &past.registry, &request, name, person).expect("a page");
+        let page = matches(&past.keys, &past.registry, &request, name, person).expect("a page");
         if page.next == after {
             return (sizes, all);
         }
@@ -261,7 +264,7 @@ fn failed_inputs_are_shown_with_their_events() {
     let filtered = |of: Option<&str>, late: bool| {
         let request = PageRequest { business: "demo", after: Lsn::ZERO, limit: 10, deadline: far() };
         let filter = FailedFilter { deployment: of, late, ..FailedFilter::default() };
-        let page = failed(&past.log, &past.registry, &request, filter).expect("a page");
+        let page = failed(&past.keys, &past.registry, &request, filter).expect("a page");
         let summary = |item: FailedInput| {
             (item.lsn, item.end.code().to_owned(), item.event.expect("the event").subject.to_string())
         };
