@@ -282,6 +282,8 @@ impl Effects {
             verdict: self.verdict,
             reply: self.reply,
             late: self.late,
+            // The batch knows.
+            undeduplicated: false,
             logs: self.logs,
         }
     }
