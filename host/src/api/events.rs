@@ -155,6 +155,7 @@ async fn acknowledge(api: &Api, business: &str, taken: Taken) -> Result<Response
             Submitted::Accepted(_) => accepted += 1,
             Submitted::Duplicate(_) => duplicates += 1,
             Submitted::IdReused(lsn) => rejected.push(id_reused(*item, *lsn)),
+            Submitted::Undeduplicated => rejected.push(undeduplicated(*item)),
             Submitted::Blocked(lagging) => rejected.push(blocked(api, *item, *lagging)),
         }
     }
@@ -181,6 +182,12 @@ fn blocked(api: &Api, item: usize, lagging: DeploymentId) -> Rejected {
         lag.lag_bytes, lag.lag
     );
     Rejected { item, path: String::new(), code: LAG.to_owned(), reason }
+}
+
+fn undeduplicated(item: usize) -> Rejected {
+    let reason = "it may have been accepted before: its time is absent, replaced, or beyond the dedup horizon, and this intake \
+                  does not accept such events (`api.refuse_older`)";
+    Rejected { item, path: "/time".to_owned(), code: "undeduplicated".to_owned(), reason: reason.to_owned() }
 }
 
 fn id_reused(item: usize, original: Lsn) -> Rejected {

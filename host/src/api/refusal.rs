@@ -79,6 +79,11 @@ impl From<SubmitError> for Refusal {
                 let full = Refusal::limit(StatusCode::TOO_MANY_REQUESTS, "journal_queue_bytes", error.to_string());
                 full.with_header(header::RETRY_AFTER, RETRY_AFTER)
             }
+            SubmitError::Unwritten => {
+                let full = Refusal::limit(StatusCode::TOO_MANY_REQUESTS, "dedup_unwritten", error.to_string());
+                full.with_header(header::RETRY_AFTER, RETRY_AFTER)
+            }
+            SubmitError::Store(_) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "store_failed", error.to_string()),
             SubmitError::Failed(_) => {
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "journal_failed", error.to_string())
             }

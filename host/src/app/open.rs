@@ -13,7 +13,7 @@ use crate::keys::{Indexer, Keys};
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Blocking, Faults, Intake, Keeper, Parts, SteadyClock, Timekeeper, Workers, recover};
+use crate::shards::{Batching, Blocking, Faults, Identities, Intake, Keeper, Parts, SteadyClock, Timekeeper, Workers, recover};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
@@ -31,6 +31,8 @@ pub struct OpenOptions {
     pub native: Option<PathBuf>,
     /// What channels answer instead of delivering, for scenario files and tests.
     pub script: Option<Arc<Script>>,
+    /// Intakes whose events are refused where they may have come before; elsewhere they are marked.
+    pub refuse_older: Vec<String>,
 }
 
 impl OpenOptions {
@@ -54,6 +56,7 @@ impl Default for OpenOptions {
             batching: Batching::ByTime,
             native: None,
             script: None,
+            refuse_older: Vec::new(),
         }
     }
 }
@@ -143,7 +146,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let decisions = Arc::new(Index::new(metrics.clone()));
     let redo = |position| progress(Step::Redo { position, last });
     let workers = workers(&limits);
-    let recovery = recover(&log, &registry, &book, &decisions, &store, &limits, workers, redo)?;
+    let identities = Arc::new(Identities::open(log.clone(), store.clone(), &limits, metrics.clone())?);
+    let recovery = recover(&log, &registry, &book, &decisions, &store, &identities, &limits, workers, redo)?;
     if let Some(steady) = &options.steady {
         steady.begin_at(recovery.times.last.now);
     }
@@ -161,6 +165,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         log: log.clone(),
         registry,
         store,
+        identities,
         metrics: metrics.clone(),
         limits: limits.clone(),
         clock: options.clock.clone(),
@@ -171,7 +176,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let ways = Ways { hub: hub.clone(), script: options.script };
     let (next, clock) = (last.next(), options.clock.clone());
     let dispatcher = Dispatcher::new(log.clone(), ways, decisions.clone(), metrics.clone(), clock, next);
-    let intake = Arc::new(Intake::new(&parts, recovery.dedup));
+    let intake = Arc::new(Intake::new(&parts, &options.refuse_older).context("cannot start the writing of identities")?);
     let workers =
         Workers::new(parts.clone(), recovery.parts, options.batching).context("cannot start the write-back")?;
     let keeper = Keeper::new(parts.clone(), workers.board.clone(), decisions.clone(), data.join("base"));

@@ -36,7 +36,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let place = config.data.join(config::token::FILE_NAME).display().to_string();
     let tokens = api::Tokens::new([("operator".to_owned(), token)], place);
     let keys = api::UserKeys::new(config::token::user_key(&config.data)?);
-    let host = open(&config.data, OpenOptions::steady(config.limits.clone()), progress())?;
+    let options =
+        OpenOptions { refuse_older: config.refuse_older, ..OpenOptions::steady(config.limits.clone()) };
+    let host = open(&config.data, options, progress())?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
     let metrics = host.parts.metrics.clone();

@@ -13,7 +13,7 @@ pub fn encode_kept(event: &Event, subscription: &str) -> String {
     let numbers = [
         event.received,
         event.time,
-        u64::from(event.time_replaced),
+        u64::from(event.time_replaced) + 2 * u64::from(event.undeduplicated),
         u64::from(event.hops),
         event.claimed.map_or(0, |claimed| claimed.saturating_add(1)),
     ];
@@ -42,7 +42,7 @@ pub fn encode_kept(event: &Event, subscription: &str) -> String {
 pub fn decode_kept(text: &str, business: &Arc<str>, interner: &mut Interner) -> Result<(Event, Box<str>), CodecError> {
     let mut parts = Parts { text, at: 0 };
     let (received, time) = (parts.number()?, parts.number()?);
-    let (replaced, hops, claimed) = (parts.number()?, parts.number()?, parts.number()?);
+    let (marks, hops, claimed) = (parts.number()?, parts.number()?, parts.number()?);
     let subscription = parts.text()?.into();
     let mut event = Event {
         business: business.clone(),
@@ -56,7 +56,8 @@ pub fn decode_kept(text: &str, business: &Arc<str>, interner: &mut Interner) -> 
         data: parts.text()?.into(),
         time,
         received,
-        time_replaced: replaced == 1,
+        time_replaced: marks & 1 != 0,
+        undeduplicated: marks & 2 != 0,
         hops: u8::try_from(hops).map_err(|_| parts.error())?,
         claimed: claimed.checked_sub(1),
         extensions: Vec::new(),
@@ -116,6 +117,7 @@ mod tests {
             time_replaced: true,
             hops: 9,
             claimed: Some(0),
+            undeduplicated: true,
             extensions: vec![("a".into(), "".into()), ("b".into(), "x,y:z".into())],
             data: r#"{"a":"5:hello"}"#.into(),
             ..plain.clone()

@@ -41,6 +41,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// By which events come in; each has its own share in the watermark. One at least.
     pub intakes: Vec<String>,
+    /// Those of them that refuse events which may have come before, instead of marking them.
+    pub refuse_older: Vec<String>,
     pub limits: Limits,
 }
 
@@ -62,6 +64,7 @@ impl Default for Config {
             log_format: LogFormat::Text,
             cors_origins: Vec::new(),
             intakes: vec![DEFAULT_INTAKE.to_owned()],
+            refuse_older: Vec::new(),
             limits: Limits::default(),
         }
     }

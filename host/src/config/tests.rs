@@ -42,6 +42,8 @@ fn intakes_are_names_one_at_least_and_no_more_than_allowed() {
         ("[api]\nintakes = \"\"\n", "one intake at least"),
         ("[api]\nintakes = \"a,a\"\n", "twice"),
         ("[api]\nintakes = \"A B\"\n", "intake"),
+        ("[api]\nrefuse_older = \"a,a\"\n", "twice"),
+        ("[api]\nrefuse_older = \"app\"\n", "no intake `app`"),
         ("[api]\nintakes = \"a,b\"\n[limits]\nintakes = 1\n", "`intakes`"),
     ] {
         let error = refusal(text);

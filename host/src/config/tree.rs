@@ -82,6 +82,7 @@ impl Default for Tree {
             text("log_format", "text"),
             text("api.cors_origins", ""),
             text("api.intakes", DEFAULT_INTAKE),
+            text("api.refuse_older", ""),
         ];
         for (name, value, _, unit, _) in Limits::default().table() {
             let key = format!("{LIMITS}{name}");

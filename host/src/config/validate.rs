@@ -74,6 +74,7 @@ fn read(config: &mut Config, setting: &Setting) -> Result<(), String> {
         ("log_format", Value::Text(text)) => config.log_format = log_format(text)?,
         ("api.cors_origins", Value::Text(text)) => config.cors_origins = origins(text)?,
         ("api.intakes", Value::Text(text)) => config.intakes = intakes(text)?,
+        ("api.refuse_older", Value::Text(text)) => config.refuse_older = names(text)?,
         (key, Value::Number(number)) => limit(&mut config.limits, key, *number)?,
         (key, Value::Text(_)) => return Err(format!("nothing reads the key `{key}`")),
     }
@@ -100,27 +101,38 @@ fn is_origin(text: &str) -> bool {
     matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
 }
 
-/// Separated by commas.
 fn intakes(text: &str) -> Result<Vec<String>, String> {
+    let names = names(text)?;
+    if names.is_empty() { Err(format!("it must name one intake at least, as {DEFAULT_INTAKE}")) } else { Ok(names) }
+}
+
+/// Separated by commas.
+fn names(text: &str) -> Result<Vec<String>, String> {
     let names: Vec<String> =
         text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     names.iter().try_for_each(|name| check_name("intake", name).map_err(|error| error.to_string()))?;
     match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
         Some((_, twice)) => Err(format!("`{twice}` is listed twice")),
-        None if names.is_empty() => Err(format!("it must name one intake at least, as {DEFAULT_INTAKE}")),
         None => Ok(names),
     }
 }
 
-/// Every intake is looked at for each tick.
+/// Every intake is looked at for each tick. Who refuses what is older is one of them.
 fn check_intakes(tree: &Tree, config: &Config) -> Result<(), Error> {
     let (count, limit) = (config.intakes.len(), config.limits.intakes);
-    match tree.settings().iter().find(|setting| setting.key == "api.intakes") {
-        Some(setting) if count as u64 > limit => {
-            Err(invalid(setting, format!("it names {count} intakes, at most {limit} are allowed (`intakes`)")))
+    let unknown = config.refuse_older.iter().find(|name| !config.intakes.contains(name));
+    for setting in tree.settings() {
+        match (&*setting.key, unknown) {
+            ("api.intakes", _) if count as u64 > limit => {
+                return Err(invalid(setting, format!("it names {count} intakes, at most {limit} are allowed (`intakes`)")));
+            }
+            ("api.refuse_older", Some(unknown)) => {
+                return Err(invalid(setting, format!("there is no intake `{unknown}`: `api.intakes` names them")));
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 fn data(text: &str) -> Result<&Path, String> {

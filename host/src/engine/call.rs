@@ -320,6 +320,8 @@ impl Effects {
             verdict: self.verdict,
             reply: self.reply,
             late: self.late,
+            // The batch knows.
+            undeduplicated: false,
             logs: self.logs,
         }
     }

@@ -125,6 +125,15 @@ impl Input {
         }
     }
 
+    /// Its event may have come before.
+    pub fn undeduplicated(&self) -> bool {
+        match &self.what {
+            What::Event { event, .. } => event.undeduplicated,
+            What::Keep(keep) => keep.event.undeduplicated,
+            What::Timer { .. } | What::Signal(_) | What::Settlement(_) | What::Action(_) => false,
+        }
+    }
+
     /// As an outcome records it. None for an action: a decision records it.
     pub fn via(&self) -> Option<Via> {
         match &self.what {

@@ -36,6 +36,8 @@ pub struct Event {
     pub intake: Arc<str>,
     /// The time that its producer claims, where that was replaced, milliseconds.
     pub claimed: Option<u64>,
+    /// Beyond the dedup horizon: it may have come before, and nobody knows any more.
+    pub undeduplicated: bool,
 }
 
 /// The intake of producers that name none.

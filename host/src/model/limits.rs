@@ -48,6 +48,7 @@ limits! {
     skew_past_ms = 7 * 24 * 3_600_000, "ms", "an older event time is replaced by the receive time";
     skew_future_ms = 5 * 60_000, "ms", "a later event time is replaced by the receive time";
     dedup_ids = 1 << 20, "ids", "identities that are remembered for finding duplicates, per host";
+    dedup_unwritten = 1 << 19, "ids", "identities in full blocks that the store does not have yet (32 bytes each); beyond it intake answers 429";
     dedup_horizon_ms = 10 * 60_000, "ms", "how long an identity is remembered, unless dedup_ids is reached first";
     sources = 4_096, "sources", "different event sources whose names are shared in memory";
     journal_frame_bytes = 3840 << 10, "bytes", "one frame of the journal: an outcome of 32 subscriptions at effect_bytes each fits";

@@ -137,6 +137,8 @@ pub struct InputOutcome {
     pub reply: Option<Reply>,
     /// An `observe` found the input older than its window accepts.
     pub late: bool,
+    /// Its event came beyond the dedup horizon: what it found may have been found before.
+    pub undeduplicated: bool,
     /// For the log, not for the journal.
     pub logs: Vec<LogLine>,
 }
@@ -153,6 +155,7 @@ impl InputOutcome {
             verdict: None,
             reply: None,
             late: false,
+            undeduplicated: false,
             logs: Vec::new(),
         }
     }

@@ -22,13 +22,15 @@ pub enum Submitted {
     IdReused(Lsn),
     /// Refused until this deployment has caught up (`on_lag: block`).
     Blocked(super::DeploymentId),
+    /// Refused, because it may have come before and its intake does not accept such ones.
+    Undeduplicated,
 }
 
 impl Submitted {
     pub fn lsn(self) -> Lsn {
         match self {
             Submitted::Accepted(lsn) | Submitted::Duplicate(lsn) | Submitted::IdReused(lsn) => lsn,
-            Submitted::Blocked(_) => Lsn::ZERO,
+            Submitted::Blocked(_) | Submitted::Undeduplicated => Lsn::ZERO,
         }
     }
 }
@@ -37,8 +39,12 @@ impl Submitted {
 pub enum SubmitError {
     #[error("the journal's queue is full (`journal_queue_bytes`): send again in a second")]
     Full,
+    #[error("identities wait for the store (`dedup_unwritten`): send again in a second")]
+    Unwritten,
     #[error("the journal has failed and accepts nothing until the host is restarted: {0}")]
     Failed(String),
+    #[error("the store of identities has failed, so nothing can be accepted: {0}")]
+    Store(String),
 }
 
 /// Whoever waits for an answer.

@@ -139,7 +139,7 @@ impl Batch {
                 via: input.via().unwrap_or(Via::Subscription(0)),
                 hops: input.hops(),
                 key: (&*input.key).into(),
-                outcome,
+                outcome: InputOutcome { undeduplicated: input.undeduplicated(), ..outcome },
             });
         }
         records.extend(bad.map(|(_, record)| record));

@@ -1,6 +1,6 @@
 //! Where events become outcomes: intake, the worker and its readers, documents, write-back, recovery.
 //!
-//! In the order of an event's way: `intake` (with `dedup`) appends it; `worker` meets it through a `reader`, gathers a
+//! In the order of an event's way: `intake` (with `identities`, which are a `dedup` and its blocks in the store) appends it; `worker` meets it through a `reader`, gathers a
 //! `batch` (with what was `resent`), runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
 //! documents to the store; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
 //! to; `ticks` let time pass for the timers of the `agenda`; `recovery` rebuilds all of it from the journal. `questions`
@@ -53,6 +53,7 @@ pub use clock::SteadyClock;
 pub use custody::{BaseCopy, CopyError, Keeper, Keeping};
 pub use faults::Faults;
 pub use guardian::Guardian;
+pub use identities::Identities;
 pub use intake::Intake;
 pub use parts::Parts;
 pub use progress::Board;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::blocking::Blocking;
 use super::faults::Faults;
+use super::identities::Identities;
 use super::ticks::Timekeeper;
 use crate::journal::Log;
 use crate::model::Limits;
@@ -18,6 +19,8 @@ pub struct Parts {
     pub log: Log,
     pub registry: Arc<Registry>,
     pub store: Arc<Store>,
+    /// Which events have been accepted.
+    pub identities: Arc<Identities>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
     /// Wall clock, milliseconds.

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::base::{Base, note_timers};
-use super::dedup::Dedup;
 use super::shelf::{Persons, Shelf};
 use super::standing::Settlements;
 use super::times::Ticks;
-use super::{documents, identities};
+use super::documents;
+use super::identities::Identities;
 use crate::codec::{CodecError, Kind, encode_frame};
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Deed, Outreach, Owner};
@@ -70,8 +70,6 @@ pub struct Recovered {
 pub struct Recovery {
     /// By worker.
     pub parts: Vec<Part>,
-    /// For the intake.
-    pub dedup: Dedup,
     pub times: Times,
     /// Behind the lowest checkpoint.
     pub frames: u64,
@@ -116,6 +114,7 @@ pub fn recover(
     book: &Book,
     decisions: &Index,
     store: &Arc<Store>,
+    identities: &Identities,
     limits: &Limits,
     workers: usize,
     mut progress: impl FnMut(Lsn),
@@ -126,7 +125,6 @@ pub fn recover(
     let part = |index| Part::new(ShardSet::part(index, workers), store.clone(), base.checkpoints);
     let mut recovery = Recovery {
         parts: (0..workers).map(part).collect(),
-        dedup: Dedup::new(limits.dedup_ids, limits.dedup_horizon_ms),
         times: base.times.clone(),
         frames: 0,
         redone: 0,
@@ -137,7 +135,7 @@ pub fn recover(
     }
     base.place(&mut recovery.parts, registry)?;
     note_timers(store, &mut recovery.parts, registry)?;
-    identities::remember(log, &mut recovery.dedup, limits, base.times.newest_receipt(), next)?;
+    identities.catch_up(next, limits)?;
     feed(log, decisions, next)?;
     let mut controls = base.controls;
     let (mut fresh, mut ticks) = (Vec::new(), Ticks::default());
@@ -157,6 +155,9 @@ pub fn recover(
             recovery.control(lsn, control, registry, book)?;
             controls.insert(lsn, control.clone());
             fresh.push((lsn, encode_frame(&frame)));
+        }
+        if let Frame::Input(event) = &frame {
+            identities.recover(lsn, event);
         }
         recovery.frame(lsn, frame, registry, decisions)?;
         recovery.make_room(limits)?;
@@ -219,10 +220,7 @@ impl Recovery {
     fn frame(&mut self, lsn: Lsn, frame: Frame, registry: &Registry, decisions: &Index) -> Result<(), Error> {
         let mut above = false;
         match frame {
-            Frame::Input(event) => {
-                identities::insert(&mut self.dedup, lsn, &event);
-                self.times.saw(&event);
-            }
+            Frame::Input(event) => self.times.saw(&event),
             Frame::Outcome(outcome) => {
                 for part in &mut self.parts {
                     above |= part.outcome(lsn, &outcome, registry)?;

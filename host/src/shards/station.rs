@@ -50,7 +50,7 @@ impl Station {
         let bell = parts.log.bell();
         let (sender, mail) = channel();
         let (done_mail, done_bell) = (sender.clone(), bell.clone());
-        let write_back = WriteBack::start(parts.log.clone(), parts.store.clone(), move |done| {
+        let write_back = WriteBack::start(&parts, move |done| {
             // The worker may be gone already: then nobody needs to know.
             let _ = done_mail.send(Message::Done(done));
             done_bell.ring();

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
+use super::identities::Identities;
+use super::parts::Parts;
 use crate::journal::Log;
 use crate::model::outreach::Owner;
 use crate::model::{Lsn, ShardId, ShardSet};
@@ -49,9 +51,10 @@ pub struct WriteBack {
 
 impl WriteBack {
     /// `done` is called on the thread.
-    pub fn start(log: Log, store: Arc<Store>, done: impl Fn(Done) + Send + 'static) -> std::io::Result<WriteBack> {
+    pub fn start(parts: &Parts, done: impl Fn(Done) + Send + 'static) -> std::io::Result<WriteBack> {
+        let (log, store, identities) = (parts.log.clone(), parts.store.clone(), parts.identities.clone());
         let (jobs, work) = sync_channel(QUEUE);
-        let thread = Thread::spawn("write-back", move || run(&log, &store, &work, done))?;
+        let thread = Thread::spawn("write-back", move || run(&log, &store, &identities, &work, done))?;
         Ok(WriteBack { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -71,10 +74,10 @@ impl Drop for WriteBack {
     }
 }
 
-fn run(log: &Log, store: &Store, work: &Receiver<Job>, done: impl Fn(Done)) {
+fn run(log: &Log, store: &Store, identities: &Identities, work: &Receiver<Job>, done: impl Fn(Done)) {
     for job in work {
         // A store that panics must not leave the worker waiting for an answer.
-        let result = catch_unwind(AssertUnwindSafe(|| handle(log, store, job)));
+        let result = catch_unwind(AssertUnwindSafe(|| handle(log, store, identities, job)));
         match result.unwrap_or_else(|_| Err("the store panicked".to_owned())) {
             Ok(finished) => done(finished),
             Err(reason) => {
@@ -85,14 +88,18 @@ fn run(log: &Log, store: &Store, work: &Receiver<Job>, done: impl Fn(Done)) {
     }
 }
 
-fn handle(log: &Log, store: &Store, job: Job) -> Result<Done, String> {
+fn handle(log: &Log, store: &Store, identities: &Identities, job: Job) -> Result<Done, String> {
     match job {
         Job::Rows { rows, keys } => {
             write(log, store, &rows)?;
             let written = keys.into_iter().zip(&rows).map(|((deployment, key), row)| (deployment, key, row.lsn));
             Ok(Done::Rows(written.collect()))
         }
-        Job::Checkpoint(closing) => close(log, store, &closing).map(|()| Done::Checkpoint(closing.mark)),
+        Job::Checkpoint(closing) => {
+            // A start reads no event below the checkpoint.
+            identities.write(Some(closing.mark))?;
+            close(log, store, &closing).map(|()| Done::Checkpoint(closing.mark))
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! A block has no position of its own: its owner writes it only when what it speaks of is durable in the journal.
 
+use std::ops::Range;
+
 use super::Store;
 use super::directory::Directory;
 use super::error::Error;
@@ -16,19 +18,28 @@ pub(super) fn tree(first: &Directory) -> Result<sled::Tree, Error> {
 }
 
 impl Store {
-    /// Writes a block, over an older one of this number, and has it on disk when it answers. sled rewrites up to 16
-    /// neighbours with it now and then: blocks of up to 64 KiB are cheap.
-    pub fn put_block(&self, id: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.change_blocks("write a block to", |first| {
-            self.blocks.insert(id.to_be_bytes(), bytes).map(drop).map_err(|error| first.failed(error))
+    /// Writes blocks, over older ones of their numbers, and has them on disk when it answers. They speak of positions up to
+    /// `reach`, which is evidence as the positions of rows are. sled rewrites up to 16 neighbours with a block now and then:
+    /// blocks of up to 64 KiB are cheap.
+    pub fn put_blocks(&self, reach: Lsn, blocks: impl IntoIterator<Item = (u64, Vec<u8>)>) -> Result<(), Error> {
+        self.change_blocks("write blocks to", reach, |first| {
+            first.set_highest(reach)?;
+            for (id, bytes) in blocks {
+                self.blocks.insert(id.to_be_bytes(), bytes).map_err(|error| first.failed(error))?;
+            }
+            Ok(())
         })
     }
 
-    /// Removes all blocks below this number, and answers how many.
-    pub fn remove_blocks_below(&self, id: u64) -> Result<u64, Error> {
+    /// Removes the blocks of these numbers, and answers how many there were.
+    pub fn remove_blocks(&self, numbers: Range<u64>) -> Result<u64, Error> {
+        let keys = numbers.start.to_be_bytes()..numbers.end.to_be_bytes();
+        if self.blocks.range(keys.clone()).next().is_none() {
+            return Ok(0);
+        }
         let mut removed = 0;
-        self.change_blocks("remove blocks from", |first| {
-            for key in self.blocks.range(..id.to_be_bytes()).keys() {
+        self.change_blocks("remove blocks from", Lsn::ZERO, |first| {
+            for key in self.blocks.range(keys).keys() {
                 let key = key.map_err(|error| first.failed(error))?;
                 self.blocks.remove(key).map_err(|error| first.failed(error))?;
                 removed += 1;
@@ -56,13 +67,14 @@ impl Store {
     fn change_blocks(
         &self,
         what: &'static str,
+        reach: Lsn,
         change: impl FnOnce(&Directory) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let first = self.first();
         first.writable()?;
-        first.pass(&first.failpoints().before_blocks, Lsn::ZERO).map_err(Error::io(what, first.folder()))?;
+        first.pass(&first.failpoints().before_blocks, reach).map_err(Error::io(what, first.folder()))?;
         change(first)?;
-        first.sync(Lsn::ZERO)
+        first.sync(reach)
     }
 
     fn first(&self) -> &Directory {

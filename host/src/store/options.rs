@@ -22,7 +22,7 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub directory: usize,
-    /// The highest position of what is being written; zero for blocks.
+    /// The highest position of what is being written; zero where blocks are removed.
     pub lsn: Lsn,
 }
 
@@ -35,7 +35,7 @@ pub type Failpoint = Arc<dyn Fn(Place) -> io::Result<()> + Send + Sync>;
 pub struct Failpoints {
     /// Before the rows of one directory are written, and their highest position.
     pub before_rows: Option<Failpoint>,
-    /// Before a block of identities is written, or blocks are removed.
+    /// Before blocks of identities are written or removed.
     pub before_blocks: Option<Failpoint>,
     /// Before the checkpoint records of one directory are written.
     pub before_checkpoint: Option<Failpoint>,

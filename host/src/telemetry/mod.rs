@@ -5,7 +5,7 @@ mod usage;
 pub use usage::Usage;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Every metric there is. Names end in their unit; labels are business and deployment, never a user.
@@ -47,8 +47,10 @@ pub struct Metrics {
     pub write_back_rows: IntCounterVec,
     pub checkpoints: IntCounterVec,
     pub dedup_ids: IntGauge,
-    /// Age of the oldest remembered identity: what `dedup_horizon_ms` and `dedup_ids` come to.
-    pub dedup_horizon_ms: IntGauge,
+    /// How far back every duplicate is found, seconds: what `dedup_horizon_ms` and `dedup_ids` come to.
+    pub dedup_horizon: Gauge,
+    /// Accepted events that may have come before.
+    pub undeduplicated: IntCounter,
     pub journal_last: IntGauge,
     /// The oldest position that is kept.
     pub journal_first: IntGauge,
@@ -113,6 +115,11 @@ impl Metrics {
         };
         let streams_overrun = IntCounter::new("fishpond_streams_overrun_total", "Streams that did not keep up")?;
         registry.register(Box::new(streams_overrun.clone()))?;
+        let dedup_horizon = Gauge::new("fishpond_dedup_horizon_seconds", "How far back every duplicate is found")?;
+        registry.register(Box::new(dedup_horizon.clone()))?;
+        let undeduplicated =
+            IntCounter::new("fishpond_undeduplicated_events_total", "Accepted events that may have come before")?;
+        registry.register(Box::new(undeduplicated.clone()))?;
         let base_copy_failures = IntCounter::new("fishpond_base_copy_failures_total", "Base copies that failed")?;
         registry.register(Box::new(base_copy_failures.clone()))?;
         let index_damaged = IntCounter::new("fishpond_index_damaged_total", "Key files that were damaged")?;
@@ -158,7 +165,8 @@ impl Metrics {
             write_back_rows: counter("fishpond_write_back_rows_total", "Rows written to the store", &[])?,
             checkpoints: counter("fishpond_checkpoints_total", "Checkpoints finished, one worker's each", &[])?,
             dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
-            dedup_horizon_ms: gauge("fishpond_dedup_horizon_milliseconds", "Age of the oldest remembered identity")?,
+            dedup_horizon,
+            undeduplicated,
             journal_first: gauge("fishpond_journal_first_position", "Oldest position that is kept")?,
             journal_bytes: gauge("fishpond_journal_bytes", "Segments of the journal")?,
             retention_held_bytes: gauges(

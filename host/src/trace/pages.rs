@@ -43,6 +43,8 @@ pub struct FoundMatch {
     pub digest: Digest,
     /// Of the event that completed it, milliseconds.
     pub time: u64,
+    /// That event came beyond the dedup horizon.
+    pub undeduplicated: bool,
     pub found: Match,
 }
 
@@ -92,6 +94,7 @@ pub fn matches(
             revision: outcome.revision,
             digest: outcome.digest,
             time: record.time,
+            undeduplicated: record.outcome.undeduplicated,
             found: found.clone(),
         }));
     })

@@ -182,7 +182,8 @@ fn health_and_metrics_tell_what_happens() {
         "fishpond_journal_queue_bytes",
         "fishpond_journal_commit_microseconds",
         "fishpond_dirty_documents",
-        "fishpond_dedup_horizon_milliseconds",
+        "fishpond_dedup_horizon_seconds",
+        "fishpond_undeduplicated_events_total",
     ] {
         assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
     }

@@ -31,6 +31,9 @@ pub struct EventView {
     /// Its own time was absent or beyond the skew bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time_replaced: bool,
+    /// It came beyond the dedup horizon: it may have been accepted before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undeduplicated: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +91,9 @@ pub struct MatchView {
     pub once: Option<String>,
     /// Of the event that completed it.
     pub time: String,
+    /// That event came beyond the dedup horizon: the match may have been made before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undeduplicated: bool,
 }
 
 /// `GET /v1/{business}/matches`.

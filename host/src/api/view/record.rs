@@ -23,6 +23,7 @@ pub fn event(lsn: Lsn, event: &Event) -> EventView {
         intake: event.intake.to_string(),
         claimed_time: event.claimed.map(time),
         time_replaced: event.time_replaced,
+        undeduplicated: event.undeduplicated,
         extensions: event.extensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         data: (!event.data.is_empty()).then(|| json(&event.data)),
     }
@@ -62,6 +63,7 @@ pub fn matched(found: &FoundMatch, known: &HashMap<Lsn, Arc<Event>>, expired: Op
         also: found.found.also.iter().map(|id| id.to_string()).collect(),
         once: found.found.once.as_ref().map(|once| once.to_string()),
         time: time(found.time),
+        undeduplicated: found.undeduplicated,
     }
 }
 

@@ -103,6 +103,7 @@ fn matches(verdict: &Verdict, handled: &Handled, trace: &Trace) -> Vec<MatchView
             revision: handled.revision,
             digest: handled.digest,
             time: handled.record.time,
+            undeduplicated: handled.record.outcome.undeduplicated,
             found: found.clone(),
         };
         matched(&found, &trace.used, trace.expired)

@@ -74,6 +74,9 @@ fn attributes(event: &EventView) -> Vec<String> {
     let plain = [("subject", &event.subject), ("actor", &event.actor), ("scene", &event.scene)];
     let more = event.extensions.iter().map(|(name, value)| (&**name, value));
     lines.extend(plain.into_iter().chain(more).filter(|(_, value)| !value.is_empty()).map(pair));
+    if event.undeduplicated {
+        lines.push("  undeduplicated: it came beyond the dedup horizon, and may have been accepted before".to_owned());
+    }
     lines.extend(event.data.as_ref().map(|data| format!("  data {}", data.get())));
     lines
 }
@@ -122,7 +125,7 @@ mod tests {
     fn a_failed_event_is_shown_with_its_replays() {
         let shown: FailedShown = serde_json::from_str(
             r#"{"position":12,"deployment":"c2c","event":{"position":12,"source":"app","id":"e-1","type":"seen",
-               "actor":"ann","time":"T1","received":"T2","extensions":{"zone":"x"},"data":{"a":1}},
+               "actor":"ann","time":"T1","received":"T2","undeduplicated":true,"extensions":{"zone":"x"},"data":{"a":1}},
                "inputs":[{"input":"event","subscription":"sub","key":"ann","revision":1,"digest":"0123456789abcdef",
                "code":"fuel","reason":"too long","fuel":50,"at":"T3","replays":[
                {"position":14,"at":"T4","by":"ops","code":"trap","reason":"boom","revision":1},
@@ -132,7 +135,8 @@ mod tests {
         .expect("a body");
         assert_eq!(
             render(&shown),
-            "position 12 in c2c\n  seen from app with id e-1\n  time T1, received T2\n  actor ann\n  zone x\n  data {\"a\":1}\n\
+            "position 12 in c2c\n  seen from app with id e-1\n  time T1, received T2\n  actor ann\n  zone x\n  undeduplicated: it came beyond the dedup \
+             horizon, and may have been accepted before\n  data {\"a\":1}\n\
              by `sub`, key ann: fuel: too long\n  at T3, revision 1, module 0123456789ab, 50 units of fuel\n  \
              resent at T4 by ops (position 14): trap: boom, revision 1\n  \
              resent at T5 by ops (position 18): done, revision 2, late again, match m ff\n"

@@ -164,6 +164,9 @@ fn attributes(out: &mut Lines<'_>, event: &EventView) {
     if event.time_replaced {
         out.line(&format!("its own time was absent or too far off; received {}", event.received));
     }
+    if event.undeduplicated {
+        out.line("undeduplicated: it came beyond the dedup horizon, and may have been accepted before");
+    }
 }
 
 fn verdict(out: &mut Lines<'_>, verdict: &VerdictView) {

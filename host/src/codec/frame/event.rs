@@ -8,6 +8,7 @@ use crate::model::Event;
 const REPLACED: u8 = 1;
 const CLAIMED: u8 = 2;
 const INTAKE: u8 = 4;
+const UNDEDUPLICATED: u8 = 8;
 
 pub fn write_event(writer: &mut Writer, event: &Event) {
     for text in [&*event.business, &event.source, &event.id, &event.kind, &event.subject, &event.actor, &event.scene] {
@@ -17,7 +18,8 @@ pub fn write_event(writer: &mut Writer, event: &Event) {
     writer.near(event.time, event.received);
     let claims = if event.claimed.is_some() { CLAIMED } else { 0 };
     let named = if event.intake.is_empty() { 0 } else { INTAKE };
-    writer.byte(u8::from(event.time_replaced) | claims | named);
+    let unproven = if event.undeduplicated { UNDEDUPLICATED } else { 0 };
+    writer.byte(u8::from(event.time_replaced) | claims | named | unproven);
     if let Some(claimed) = event.claimed {
         writer.near(claimed, event.received);
     }
@@ -43,7 +45,7 @@ pub fn read_event(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Even
     let received = reader.uint("received")?;
     let time = reader.near(received, "time")?;
     let bits = reader.byte("event bits")?;
-    if bits > REPLACED | CLAIMED | INTAKE {
+    if bits > REPLACED | CLAIMED | INTAKE | UNDEDUPLICATED {
         return reader.error("event bits");
     }
     let time_replaced = bits & REPLACED != 0;
@@ -69,5 +71,6 @@ pub fn read_event(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Even
         hops,
         intake,
         claimed,
+        undeduplicated: bits & UNDEDUPLICATED != 0,
     })
 }

@@ -47,9 +47,11 @@ pub fn read_outcome(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Ou
     Ok(Outcome { deployment, revision, digest, shards, position, now, state_version, inputs, wholes })
 }
 
-/// Bits of an input: it was late; the position of the original follows, because it is a replay.
+/// Bits of an input: it was late; the position of the original follows, because it is a replay; its event may have come
+/// before.
 const LATE: u8 = 1;
 const REPLAY: u8 = 2;
+const UNDEDUPLICATED: u8 = 4;
 
 /// Of the outcome what must outlive the process; verdict, reply and logs are told elsewhere.
 fn write_record(writer: &mut Writer, record: &InputRecord) {
@@ -58,7 +60,8 @@ fn write_record(writer: &mut Writer, record: &InputRecord) {
     writer.byte(record.hops);
     writer.text(&record.key);
     let outcome = &record.outcome;
-    writer.byte(u8::from(outcome.late) * LATE + u8::from(record.replay_of.is_some()) * REPLAY);
+    let unproven = u8::from(outcome.undeduplicated) * UNDEDUPLICATED;
+    writer.byte(u8::from(outcome.late) * LATE + u8::from(record.replay_of.is_some()) * REPLAY + unproven);
     if let Some(original) = record.replay_of {
         writer.near(original.0, record.lsn.0);
     }
@@ -75,17 +78,18 @@ fn read_record(reader: &mut Reader<'_>, lsn: Lsn, interner: &mut Interner) -> Re
     let hops = reader.byte("input hops")?;
     let key = reader.boxed("key")?;
     let bits = reader.byte("input bits")?;
-    if bits & !(LATE | REPLAY) != 0 {
+    if bits & !(LATE | REPLAY | UNDEDUPLICATED) != 0 {
         return reader.error("input bits");
     }
-    let late = bits & LATE != 0;
+    let (late, undeduplicated) = (bits & LATE != 0, bits & UNDEDUPLICATED != 0);
     let replay_of = if bits & REPLAY != 0 { Some(Lsn(reader.near(lsn.0, "replayed position")?)) } else { None };
     let end = read_end(reader)?;
     let ops = reader.list("operations", |reader| read_op(reader, interner))?;
     let matches = reader.list("matches", |reader| read_match(reader, interner))?;
     let published = reader.list("published", read_published)?;
     let signals = reader.list("signals", read_signal)?;
-    let outcome = InputOutcome { ops, matches, published, signals, late, ..InputOutcome::without_effects(end) };
+    let effects = InputOutcome { ops, matches, published, signals, ..InputOutcome::without_effects(end) };
+    let outcome = InputOutcome { late, undeduplicated, ..effects };
     Ok(InputRecord { lsn, replay_of, time, via, hops, key, outcome })
 }
 

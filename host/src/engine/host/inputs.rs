@@ -24,6 +24,7 @@ impl inputs::Host for HostState {
         let What::Event { event, .. } = &input.what else { return Ok(common) };
         Ok(common.or_else(|| match &*name {
             "time-replaced" => Some(event.time_replaced.to_string()),
+            "undeduplicated" => Some(event.undeduplicated.to_string()),
             "late" => Some(call.effects[at].late.to_string()),
             other => event.attribute(other).map(str::to_owned),
         }))

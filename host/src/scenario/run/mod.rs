@@ -265,6 +265,9 @@ impl<'m> Run<'m> {
                 Submitted::IdReused(_) => {
                     self.output.push(format!("{} id_reused event={}", format_time(received), step.id))
                 }
+                Submitted::Undeduplicated => {
+                    self.output.push(format!("{} undeduplicated event={}", format_time(received), step.id))
+                }
                 Submitted::Blocked(_) => {
                     self.output.push(format!("{} blocked event={}", format_time(received), step.id))
                 }

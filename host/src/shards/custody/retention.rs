@@ -2,7 +2,6 @@
 
 use super::Keeper;
 use crate::model::Lsn;
-use crate::shards::identities;
 
 /// Who needs the journal from a position on, as the metrics call it.
 struct Need {
@@ -39,13 +38,12 @@ impl Keeper {
 
     fn needs(&self) -> Vec<Need> {
         let parts = &self.parts;
-        let newest = parts.time.newest_receipt();
         let mut needs = vec![
             Need { by: "checkpoint", from: parts.store.checkpoint().next() },
             Need { by: "base_copy", from: self.copies.needs() },
             Need { by: "desk", from: self.board.desks().next() },
             Need { by: "dispatcher", from: self.decisions.position().next() },
-            Need { by: "identities", from: identities::oldest(&parts.log, &parts.limits, newest) },
+            Need { by: "identities", from: parts.identities.needs() },
         ];
         let needed = parts.registry.snapshot().into_iter().filter_map(|deployment| {
             // Whoever has not been met by all workers may need everything.

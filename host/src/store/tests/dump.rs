@@ -21,7 +21,7 @@ fn fill(store: &Store, count: u64) {
     store.write(&rows(count).into_iter().map(wide).collect::<Vec<_>>()).expect("written");
     checkpoint(store, ShardSet::ALL, Lsn(4));
     checkpoint(store, ShardSet::one(ShardId(9)), Lsn(6));
-    (0..100).for_each(|id| store.put_block(id * 3, &vec![id as u8; 5_000]).expect("written"));
+    (0..100).for_each(|id| put_block(store, id * 3, &vec![id as u8; 5_000]).expect("written"));
 }
 
 fn dumped(store: &Store) -> (Vec<u8>, Summary) {

@@ -55,10 +55,10 @@ fn blocks_that_cannot_be_written_or_removed_stay_as_they_were() {
     let folder = folder();
     let store = Store::open_with(folder.path(), &options(2, Failpoints { before_blocks, ..Failpoints::default() }));
     let store = store.expect("a store");
-    store.put_block(1, b"one").expect("written");
+    put_block(&store, 1, b"one").expect("written");
     on.store(true, Ordering::SeqCst);
-    said(store.put_block(1, b"two"));
-    said(store.remove_blocks_below(5));
+    said(put_block(&store, 1, b"two"));
+    said(store.remove_blocks(0..5));
     assert_eq!(store.block(1).expect("read").as_deref(), Some(&b"one"[..]));
 }
 
@@ -75,7 +75,7 @@ fn a_failed_sync_is_final(failpoints: Failpoints, on: &AtomicBool) {
     let failed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Failed { .. })), "{result:?}");
     failed(store.write(&[row(broken, 3)]));
     failed(store.set_checkpoint(shard, Lsn(3), &[]));
-    failed(store.put_block(1, b"one"));
+    failed(put_block(&store, 1, b"one"));
     assert_eq!(store.checkpoint(), Lsn(1));
     assert_eq!(store.highest(), Lsn(2), "evidence is never taken back");
     store.write(&[row(whole, 3)]).expect("the other directory's disk is another one");
@@ -128,7 +128,7 @@ fn failpoints_are_met_in_the_order_of_the_writing() {
     met.lock().expect("no panic").clear();
     store.write(&[row(user_in(&store, 1), 3)]).expect("written");
     store.set_checkpoint(ShardSet::one(ShardId(0)), Lsn(4), &[]).expect("noted");
-    store.put_block(1, b"one").expect("written");
+    put_block(&store, 1, b"one").expect("written");
     let met = met.lock().expect("no panic").clone();
     let at = |directory, lsn| Place { directory, lsn: Lsn(lsn) };
     let after = |name, place| [(name, place), ("flush", place), ("sync", place)];
@@ -166,7 +166,7 @@ fn files_beside_the_database_are_synced_unless_a_test_leaves_it_out() {
         let folder = folder();
         let failpoints = Failpoints { leave_out_sync, ..Failpoints::default() };
         let store = Store::open_with(folder.path(), &options(1, failpoints)).expect("a store");
-        store.put_block(1, &vec![7; 200 << 10]).expect("written");
+        put_block(&store, 1, &vec![7; 200 << 10]).expect("written");
         let blobs = || {
             let blobs = std::fs::read_dir(folder.path().join("0/blobs")).expect("a folder");
             blobs.map(|blob| blob.expect("an entry").file_name()).collect::<std::collections::BTreeSet<_>>()

@@ -47,6 +47,10 @@ fn rows(count: u64) -> Vec<Row> {
     (0..count).map(|number| row(number, number + 1)).collect()
 }
 
+fn put_block(store: &Store, id: u64, bytes: &[u8]) -> Result<(), Error> {
+    store.put_blocks(Lsn::ZERO, [(id, bytes.to_vec())])
+}
+
 fn stored(store: &Store, number: u64) -> Option<String> {
     let bytes = store.get(&key(number)).expect("it can be read");
     bytes.map(|bytes| String::from_utf8(bytes).expect("text"))

@@ -35,6 +35,7 @@ fn event() -> Event {
         hops: 3,
         intake: "batch".into(),
         claimed: Some(1 << 30),
+        undeduplicated: true,
     }
 }
 
@@ -43,6 +44,7 @@ fn inputs_marks_and_ticks_come_back_whole() {
     check(Frame::Input(Arc::new(event())));
     check(Frame::Input(Arc::default()));
     check(Frame::Input(Arc::new(Event { claimed: None, ..event() })));
+    check(Frame::Input(Arc::new(Event { undeduplicated: false, ..event() })));
     check(Frame::Input(Arc::new(Event { intake: Arc::default(), time_replaced: false, ..event() })));
     check(Frame::Mark(Mark { shards: ShardSet::ALL }));
     check(Frame::Tick(Tick { now: 1 << 40, watermark: (1 << 40) - 90_000 }));
@@ -175,7 +177,7 @@ fn found(once: Option<&str>) -> Match {
 }
 
 fn record(lsn: u64, via: Via, end: End) -> InputRecord {
-    let outcome = InputOutcome { late: lsn == 2, ..InputOutcome::without_effects(end) };
+    let outcome = InputOutcome { late: lsn == 2, undeduplicated: lsn == 2, ..InputOutcome::without_effects(end) };
     let replay_of = (lsn > 300).then(|| Lsn(lsn - 300));
     InputRecord { lsn: Lsn(lsn), replay_of, time: 5, via, hops: u8::MAX - lsn as u8, key: "k".into(), outcome }
 }
