@@ -22,6 +22,9 @@ const HIGHEST: &[u8] = b"highest-row-lsn";
 /// sled's own file in its folder.
 pub(super) const DATABASE: &str = "db";
 
+/// How the name of a snapshot ends while sled writes it.
+const UNFINISHED: &str = ".generating";
+
 /// Where the checkpoint of one shard is kept.
 fn checkpoint_name(shard: ShardId) -> [u8; 12] {
     let mut name = *b"checkpoint..";
@@ -70,6 +73,7 @@ impl Directory {
     /// from now on is on disk. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path, number: usize, cache_bytes: u64, failpoints: Failpoints) -> Result<Directory, Error> {
         let failed = |error| Error::sled(folder, error);
+        remove_unfinished_snapshots(folder).map_err(Error::io("clean", folder))?;
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(cache_bytes);
         let db = config.open().map_err(failed)?;
         let rows = db.open_tree("documents").map_err(failed)?;
@@ -137,7 +141,8 @@ impl Directory {
         self.sync(Lsn::ZERO)?;
         for name in ["conf", "blobs", "."] {
             let path = self.folder.join(name);
-            File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &path))?;
+            let sync = || File::open(&path)?.sync_all();
+            self.failpoints.sync(&path, sync).map_err(Error::io("sync", &path))?;
         }
         Ok(())
     }
@@ -276,8 +281,30 @@ impl Directory {
     }
 
     fn sync_files(&self, synced: &mut Synced) -> io::Result<()> {
-        sync_blobs(&self.folder.join("blobs"), &mut synced.blobs)?;
-        self.file.sync_data()
+        self.sync_blobs(&mut synced.blobs)?;
+        self.failpoints.sync(&self.folder.join(DATABASE), || self.file.sync_data())
+    }
+
+    /// Syncs the files that have come since the last time; sled removes those that it needs no more. By name and length:
+    /// one that another thread is still writing is synced again when it has its length.
+    fn sync_blobs(&self, synced: &mut Blobs) -> io::Result<()> {
+        let folder = self.folder.join("blobs");
+        let found = blobs(&folder)?;
+        let mut fresh = false;
+        for (name, _) in found.iter().filter(|(name, bytes)| synced.get(*name) != Some(bytes)) {
+            let path = folder.join(name);
+            match File::open(&path) {
+                Ok(file) => self.failpoints.sync(&path, || file.sync_data())?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            fresh = true;
+        }
+        if fresh {
+            self.failpoints.sync(&folder, || File::open(&folder)?.sync_all())?;
+        }
+        *synced = found;
+        Ok(())
     }
 
     fn give_up(&self, error: io::Error) -> Error {
@@ -319,9 +346,8 @@ impl Directory {
     }
 }
 
-/// Syncs the files that have come since the last time; sled removes those that it needs no more. By name and length: one
-/// that another thread is still writing is synced again when it has its length.
-fn sync_blobs(folder: &Path, synced: &mut Blobs) -> io::Result<()> {
+/// The files that sled has beside its database.
+fn blobs(folder: &Path) -> io::Result<Blobs> {
     let mut found = Blobs::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -331,18 +357,20 @@ fn sync_blobs(folder: &Path, synced: &mut Blobs) -> io::Result<()> {
             Err(error) => return Err(error),
         };
     }
-    let mut fresh = false;
-    for (name, _) in found.iter().filter(|(name, bytes)| synced.get(*name) != Some(bytes)) {
-        match File::open(folder.join(name)) {
-            Ok(file) => file.sync_data()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+    Ok(found)
+}
+
+/// sled writes its snapshot under a name like `snap.X.generating` and takes one that a crash has left half written for a
+/// snapshot: the store would not open again. The one before it is still there, and none is needed.
+fn remove_unfinished_snapshots(folder: &Path) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
         }
-        fresh = true;
     }
-    if fresh {
-        File::open(folder)?.sync_all()?;
-    }
-    *synced = found;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub use check::{Checked, Fault};
 pub use dump::{Dump, DumpError, Entry, Header, Progress, Stamp, Summary, load_dump, read_dump, verify_dump};
 pub use error::Error;
 pub use key::{KeyError, RowKey, row_key};
-pub use options::{Failpoint, Failpoints, Options, Place};
+pub use options::{Failpoint, Failpoints, Moment, Options, Place, SyncHook};
 
 /// An open store; may be used from several threads.
 pub struct Store {

@@ -89,3 +89,15 @@ fn damage_that_makes_sled_panic_is_an_error_like_any_other() {
     let panicked = errors.iter().any(|error| error.to_string().contains("sled gave up"));
     assert!(panicked, "sled does not panic any more: the test is about nothing");
 }
+
+/// A crash while sled writes its snapshot leaves half of it under a name that sled itself takes for a snapshot.
+#[test]
+fn an_unfinished_snapshot_is_no_damage() {
+    let whole = filled();
+    drop(open(whole.path(), 1));
+    let unfinished = whole.path().join("0/snap.FFFFFFFFFFFFFFFF.generating");
+    std::fs::write(&unfinished, [7; 100]).expect("a file");
+    let store = open(whole.path(), 1);
+    assert_eq!(stored(&store, 1).map(String::into_bytes), Some(wide(1)));
+    assert!(!unfinished.exists());
+}
