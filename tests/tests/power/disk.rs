@@ -29,7 +29,7 @@ pub const PAGE: usize = 4_096;
 const FOLDERS: [&str; 2] = ["journal", "store"];
 
 /// Cuts that are kept of each kind of moment, spread evenly over the run.
-const OF_A_KIND: usize = 2;
+const OF_A_KIND: usize = 3;
 
 /// A file's bytes; two states of it share what is the same in both.
 #[derive(Clone, Default)]
@@ -222,7 +222,11 @@ impl Disk {
         }
         let cut = Arc::new(self.cut(state, kind.clone())?);
         let kept = &mut state.cuts.entry(kind).or_default().1;
-        if place < kept.len() { kept[place] = cut } else { kept.push(cut) }
+        if place < kept.len() {
+            kept[place] = cut
+        } else {
+            kept.push(cut)
+        }
         Ok(())
     }
 

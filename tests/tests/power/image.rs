@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use fastrand::Rng;
 use fishpond::model::Lsn;
@@ -43,7 +44,7 @@ impl Cut {
     pub fn open_pages(&self) -> usize {
         let open = |version: &Version| {
             let Version { durable, current } = version;
-            let same = durable.pages.iter().zip(&current.pages).filter(|(a, b)| std::sync::Arc::ptr_eq(a, b)).count();
+            let same = durable.pages.iter().zip(&current.pages).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
             durable.pages.len().max(current.pages.len()) - same
         };
         self.names.iter().filter_map(|name| name.is.as_ref()).map(open).sum()
@@ -61,7 +62,7 @@ fn write(version: &Version, rng: &mut Rng, chance: u8, path: &Path) {
     for number in 0..bytes.div_ceil(PAGE as u64) as usize {
         let (old, new) = (durable.pages.get(number), current.pages.get(number));
         let page = match (old, new) {
-            (Some(old), Some(new)) if std::sync::Arc::ptr_eq(old, new) => Some(new),
+            (Some(old), Some(new)) if Arc::ptr_eq(old, new) => Some(new),
             _ if lucky(rng, chance) => new,
             _ => old,
         };

@@ -17,6 +17,8 @@ use super::image::Cut;
 const MEGABYTES: (&str, u64) = ("FISHPOND_POWER_MB", 2);
 /// What `some_state` leaves in a document, bytes.
 const STATE: u64 = 12 << 10;
+/// How long all of it takes by the events' own clocks: less than an identity is remembered.
+const SECONDS: u64 = 300;
 const DEPLOYMENTS: [(&str, &str); 2] = [("count", "misbehave"), ("risk", "c2c-blacklist")];
 
 /// A number from the environment, for longer runs.
@@ -25,7 +27,7 @@ pub fn asked(variable: (&str, u64)) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// Checkpoints, new segments and evictions come many times, whatever the size.
+/// New segments and evictions come many times, whatever the size, and checkpoints end in between.
 fn limits() -> Limits {
     let bytes = asked(MEGABYTES) << 20;
     Limits {
@@ -47,6 +49,10 @@ fn keys() -> u64 {
     (asked(MEGABYTES) << 20) / STATE
 }
 
+fn events() -> u64 {
+    1_200.max(asked(MEGABYTES) * 10)
+}
+
 fn key(number: u64) -> String {
     format!("k{number}")
 }
@@ -61,9 +67,9 @@ fn fill() -> Vec<String> {
 fn lines(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
     let mut lines: Vec<String> = Vec::new();
-    let mut now = 36_000u64;
-    for number in 0..600.max(asked(MEGABYTES) * 10) {
-        now += u64::from(rng.u8(..3) == 0);
+    let count = events();
+    for number in 0..count {
+        let now = 36_000 + number * SECONDS / count;
         let time = format!("{:02}:{:02}:{:02}", now / 3_600, now / 60 % 60, now % 60);
         let noise: String = (0..12).map(|_| format!("{:016x}", rng.u64(..))).collect();
         let (one, other) = (key(rng.u64(..keys())), key(rng.u64(..keys().min(9))));
@@ -129,6 +135,11 @@ impl Run {
                 world.host.workers.step().expect("the workers work");
                 disk.moment("between two steps").expect("a cut");
             }
+            if rng.u64(..events()) < 100 {
+                // The write-back is slower than those who make work for it. It takes many rounds before sled writes
+                // over what it has given up, and only then a lost page costs more than the newest rows.
+                world.checkpoint();
+            }
         }
         accepted
     }
@@ -172,10 +183,12 @@ impl Result {
             match frame {
                 Frame::Input(event) => drop(ids.insert(lsn, event.id.clone())),
                 Frame::Outcome(outcome) => {
-                    let by = world.host.parts.registry.by_id(outcome.deployment).expect("a deployment").name.to_string();
+                    let by =
+                        world.host.parts.registry.by_id(outcome.deployment).expect("a deployment").name.to_string();
                     for record in &outcome.inputs {
                         let found = record.outcome.matches.iter();
-                        let found: Vec<_> = found.map(|found| (&found.person, &found.fields, found.events.len())).collect();
+                        let found: Vec<_> =
+                            found.map(|found| (&found.person, &found.fields, found.events.len())).collect();
                         let line = format!("{} {:?} {found:?}", ids[&record.lsn], record.outcome.end);
                         outcomes.entry((by.clone(), record.key.to_string())).or_default().push(line);
                     }
