@@ -81,5 +81,5 @@ fn x_11_kills_under_load_lose_nothing_and_double_nothing() {
     assert_eq!(opened.len(), kills + 1, "{seen}");
     assert!(model.found.len() > 20 * kills && model.on_the_edge >= 5 && model.behind_the_edge >= 5, "{seen}");
     assert!(record.resent as usize > kills / 2 && record.known > 0 && model.refused.len() > kills, "{seen}");
-    assert!(checkpoints >= 2 * kills && redone >= kills / 2 && segments >= 3, "{seen}");
+    assert!(checkpoints >= kills && redone >= kills / 2 && segments >= 3, "{seen}");
 }
