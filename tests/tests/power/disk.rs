@@ -15,7 +15,7 @@ use std::thread::ThreadId;
 use std::time::SystemTime;
 
 use fastrand::Rng;
-use fishpond::journal::{self, Journal};
+use fishpond::journal;
 use fishpond::model::Lsn;
 use fishpond::store::{self, Moment};
 use fishpond_tests::Setup;
@@ -28,8 +28,15 @@ pub const PAGE: usize = 4_096;
 /// The folders of a host that lie on the disk.
 const FOLDERS: [&str; 2] = ["journal", "store"];
 
-/// Cuts that are kept of each kind of moment, spread evenly over the run.
-const OF_A_KIND: usize = 3;
+/// A sync that the host on a disk leaves out, so that cuts can be seen to find it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeavesOut {
+    Nothing,
+    /// The store's own sync behind sled's flush: it is not called.
+    StoreSync,
+    /// The journal's sync of a group: it is called, and the disk knows nothing of it.
+    JournalSync,
+}
 
 /// A file's bytes; two states of it share what is the same in both.
 #[derive(Clone, Default)]
@@ -111,22 +118,35 @@ struct State {
     begun: HashMap<(ThreadId, PathBuf), Begun>,
     /// By kind of moment: how often it was met, and what is kept of it.
     cuts: BTreeMap<String, (u64, Vec<Arc<Cut>>)>,
+    /// Cuts that are kept of each kind, spread evenly over the run.
+    of_a_kind: usize,
     rng: Rng,
     taking: bool,
 }
 
+/// The position up to which a host has said that everything is durable.
+type Told = Box<dyn Fn() -> Lsn + Send + Sync>;
+
 pub struct Disk {
     folder: PathBuf,
-    journal: OnceLock<Journal>,
-    /// Durable before the journal was opened.
+    told: OnceLock<Told>,
+    /// Durable before anybody was followed.
     durable: Lsn,
+    leaves_out: LeavesOut,
     state: Mutex<State>,
 }
 
 impl Disk {
-    /// A disk on which everything in a host's folder has been synced long ago, all positions up to `durable`.
-    pub fn new(folder: &Path, durable: Lsn, seed: u64) -> io::Result<Arc<Disk>> {
-        let mut state = State { rng: Rng::with_seed(seed), taking: true, ..State::default() };
+    /// A disk on which everything in a host's folder has been synced long ago, all positions up to `durable`. It keeps so
+    /// many cuts of each kind of moment.
+    pub fn new(
+        folder: &Path,
+        durable: Lsn,
+        seed: u64,
+        of_a_kind: usize,
+        leaves_out: LeavesOut,
+    ) -> io::Result<Arc<Disk>> {
+        let mut state = State { rng: Rng::with_seed(seed), of_a_kind, taking: true, ..State::default() };
         for path in FOLDERS.iter().flat_map(|name| folders(&folder.join(name))) {
             for (name, inode) in entries(&path)? {
                 let file = path.join(name);
@@ -136,31 +156,36 @@ impl Disk {
             }
             state.folders.insert(path.clone(), entries(&path)?);
         }
-        Ok(Arc::new(Disk { folder: folder.to_owned(), journal: OnceLock::new(), durable, state: Mutex::new(state) }))
+        let (folder, told, state) = (folder.to_owned(), OnceLock::new(), Mutex::new(state));
+        Ok(Arc::new(Disk { folder, told, durable, leaves_out, state }))
     }
 
-    /// From now on this journal says what is durable.
-    pub fn follow(&self, journal: &Journal) {
-        assert!(self.journal.set(journal.clone()).is_ok(), "one journal for each disk");
+    /// From now on this says what is durable.
+    pub fn follow(&self, told: impl Fn() -> Lsn + Send + Sync + 'static) {
+        assert!(self.told.set(Box::new(told)).is_ok(), "a disk follows one host");
     }
 
-    /// A host on this disk; `leave_out_sync` leaves out what the store syncs.
-    pub fn under(self: &Arc<Disk>, setup: Setup, leave_out_sync: bool) -> Setup {
+    /// A host on this disk.
+    pub fn under(self: &Arc<Disk>, setup: Setup) -> Setup {
         let failpoints = journal::Failpoints {
             at: Some(self.at_site(Moment::Before)),
             done: Some(self.at_site(Moment::Behind)),
             ..journal::Failpoints::default()
         };
-        let store_failpoints = store::Failpoints {
+        Setup { failpoints, store_failpoints: self.under_store(), ..setup }
+    }
+
+    /// A store on this disk.
+    pub fn under_store(self: &Arc<Disk>) -> store::Failpoints {
+        store::Failpoints {
             before_rows: Some(self.at_place("rows")),
+            before_blocks: Some(self.at_place("blocks")),
             before_checkpoint: Some(self.at_place("checkpoint")),
             before_flush: Some(self.at_place("flush")),
             before_sync: Some(self.at_place("sync")),
             at_sync: Some(self.at_sync()),
-            leave_out_sync,
-            ..store::Failpoints::default()
-        };
-        Setup { failpoints, store_failpoints, ..setup }
+            leave_out_sync: self.leaves_out == LeavesOut::StoreSync,
+        }
     }
 
     fn at_site(self: &Arc<Disk>, moment: Moment) -> journal::SiteHook {
@@ -173,7 +198,8 @@ impl Disk {
             let mut state = disk.state();
             let syncs = matches!(site, GroupSync | IndexSync | ReleasedSync | SegmentSync | TailSync)
                 || matches!(site, IndexEntry | ReleasedEntry | RemovedEntry | SegmentEntry);
-            if syncs {
+            let left_out = site == GroupSync && disk.leaves_out == LeavesOut::JournalSync;
+            if syncs && !left_out {
                 state.synced(path, moment)?;
             }
             disk.pass(&mut state, format!("{site:?} {moment:?}"))
@@ -216,8 +242,8 @@ impl Disk {
         }
         let (met, kept) = state.cuts.entry(kind.clone()).or_default();
         *met += 1;
-        let place = if kept.len() < OF_A_KIND { kept.len() } else { state.rng.u64(..*met) as usize };
-        if place >= OF_A_KIND {
+        let place = if kept.len() < state.of_a_kind { kept.len() } else { state.rng.u64(..*met) as usize };
+        if place >= state.of_a_kind {
             return Ok(());
         }
         let cut = Arc::new(self.cut(state, kind.clone())?);
@@ -243,7 +269,7 @@ impl Disk {
             }
         }
         // Read last: whatever is told by now was durable when the lock was taken.
-        let durable = self.journal.get().map_or(self.durable, Journal::durable);
+        let durable = self.told.get().map_or(self.durable, |told| told());
         Ok(Cut { kind, durable, names })
     }
 
@@ -310,7 +336,7 @@ fn is_snapshot(file: &Path) -> bool {
 
 /// A folder and all below it.
 fn folders(top: &Path) -> Vec<PathBuf> {
-    let mut found = vec![top.to_owned()];
+    let mut found = Vec::from_iter(top.is_dir().then(|| top.to_owned()));
     let below = std::fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
     below.filter(|path| path.is_dir()).for_each(|path| found.extend(folders(&path)));
     found

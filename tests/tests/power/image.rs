@@ -28,7 +28,9 @@ impl Cut {
     pub fn image(&self, rng: &mut Rng, into: &Path) {
         let chance = CHANCES[rng.usize(..CHANCES.len())];
         for name in &self.names {
-            let version = match name.same || lucky(rng, chance) {
+            // sled removes a file when what has replaced it was written to the disk: a barrier comes with the removal.
+            let removed = name.is.is_none() && name.path.parent().is_some_and(|above| above.ends_with("blobs"));
+            let version = match name.same || lucky(rng, if removed { chance / 10 * 10 } else { chance }) {
                 true => &name.is,
                 false => &name.was,
             };
@@ -57,13 +59,19 @@ fn lucky(rng: &mut Rng, chance: u8) -> bool {
 
 fn write(version: &Version, rng: &mut Rng, chance: u8, path: &Path) {
     let Version { durable, current } = version;
-    let bytes = length(durable, current, rng, chance);
+    // Who makes a file shorter had written everything before to the disk: a barrier comes with the new length, and the
+    // file has either the old one or that and all.
+    let (chance, bytes) = match current.bytes < durable.bytes {
+        true if lucky(rng, chance) => (10, current.bytes),
+        true => (chance, durable.bytes),
+        false => (chance, length(durable, current, rng, chance)),
+    };
     let file = File::create(path).expect("a file");
     for number in 0..bytes.div_ceil(PAGE as u64) as usize {
         let (old, new) = (durable.pages.get(number), current.pages.get(number));
         let page = match (old, new) {
             (Some(old), Some(new)) if Arc::ptr_eq(old, new) => Some(new),
-            _ if lucky(rng, chance) => new,
+            (_, Some(new)) if lucky(rng, chance) => Some(new),
             _ => old,
         };
         if let Some(page) = page.filter(|page| page.iter().any(|byte| *byte != 0)) {
@@ -73,11 +81,12 @@ fn write(version: &Version, rng: &mut Rng, chance: u8, path: &Path) {
     file.set_len(bytes).expect("a length");
 }
 
+/// Of a file that has grown.
 fn length(durable: &Content, current: &Content, rng: &mut Rng, chance: u8) -> u64 {
-    let (least, most) = (durable.bytes.min(current.bytes), durable.bytes.max(current.bytes));
+    let (least, most) = (durable.bytes, current.bytes);
     match lucky(rng, chance) {
-        true => current.bytes,
-        false if rng.bool() => durable.bytes,
+        true => most,
+        false if rng.bool() => least,
         false => ((least + rng.u64(..=most - least)) / PAGE as u64 * PAGE as u64).max(least),
     }
 }

@@ -4,25 +4,34 @@
 mod disk;
 mod image;
 mod load;
+mod rows;
 mod sites;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use fastrand::Rng;
 use fishpond::model::{Frame, Lsn};
 use fishpond_tests::copy_folder;
 
+use self::disk::LeavesOut;
 use self::image::Cut;
 use self::load::{Run, asked};
 
 /// How often the power goes; the environment variable of this name asks for more or fewer.
 const CUTS: (&str, u64) = ("FISHPOND_POWER_CUTS", 150);
-/// Trials without the store's sync, of which one must fail at least.
+/// Of so many cuts one run is the load.
+const OF_A_RUN: u64 = 150;
+/// Trials without a sync, of which one must fail at least.
 const WITHOUT_SYNC: u64 = 150;
+/// Every so many trials the power goes a second time, soon after the first.
+const TWICE: u64 = 10;
 /// Trials at a time: they mostly wait for the disk.
 const THREADS: usize = 4;
 const SEED: u64 = 11;
@@ -35,14 +44,14 @@ struct Trials {
 }
 
 /// Cuts that leave something open take turns. Until all are done, or, if it is said, one has failed.
-fn trials(run: &Run, count: u64, until_failure: bool) -> Trials {
-    let (next, trials) = (AtomicU64::new(0), Mutex::new(Trials::default()));
+fn trials(run: &Run, numbers: Range<u64>, until_failure: bool) -> Trials {
+    let (next, trials) = (AtomicU64::new(numbers.start), Mutex::new(Trials::default()));
     let open: Vec<_> = run.cuts.iter().filter(|cut| cut.open_pages() > 0).collect();
     let seen = || trials.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count || (until_failure && !seen().failed.is_empty()) {
+            if number >= numbers.end || (until_failure && !seen().failed.is_empty()) {
                 break;
             }
             let cut = open[number as usize % open.len()];
@@ -56,11 +65,22 @@ fn trials(run: &Run, count: u64, until_failure: bool) -> Trials {
     trials.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Answers where the host went on behind the last cut.
 fn trial(run: &Run, cut: &Cut, number: u64) -> Lsn {
+    let (folder, mut rng) = (tempfile::tempdir().expect("a folder"), Rng::with_seed(number));
+    left_by(run, cut, &mut rng, folder.path());
+    if !number.is_multiple_of(TWICE) {
+        return run.goes_on(&run.course, cut, number, folder.path());
+    }
+    let (second, course) = run.cut_again(cut, number, folder.path());
     let folder = tempfile::tempdir().expect("a folder");
-    cut.image(&mut Rng::with_seed(number), folder.path());
-    copy_folder(&run.folder.path().join("modules"), &folder.path().join("modules")).expect("a copy");
-    run.goes_on(cut, number, folder.path())
+    left_by(run, &second, &mut rng, folder.path());
+    run.goes_on(&course, &second, number, folder.path())
+}
+
+fn left_by(run: &Run, cut: &Cut, rng: &mut Rng, folder: &Path) {
+    cut.image(rng, folder);
+    copy_folder(&run.folder.path().join("modules"), &folder.join("modules")).expect("a copy");
 }
 
 fn text(reason: &(dyn Any + Send)) -> &str {
@@ -70,42 +90,59 @@ fn text(reason: &(dyn Any + Send)) -> &str {
 
 #[test]
 fn x_11_power_cuts_under_load_lose_nothing_and_double_nothing() {
-    let begun = std::time::Instant::now();
-    let run = Run::new(SEED, false);
-    let loaded = begun.elapsed();
     let count = asked(CUTS);
-    let Trials { failed, went_on } = trials(&run, count, false);
-    assert!(failed.is_empty(), "{} of {count}:\n{failed:#?}", failed.len());
+    for (round, from) in (0..count).step_by(OF_A_RUN as usize).enumerate() {
+        let (seed, numbers) = (SEED + round as u64, from..count.min(from + OF_A_RUN));
+        let begun = Instant::now();
+        let run = Run::new(seed, LeavesOut::Nothing);
+        let loaded = begun.elapsed();
+        let Trials { failed, went_on } = trials(&run, numbers.clone(), false);
+        assert!(failed.is_empty(), "{} of trials {numbers:?}, seed {seed}:\n{failed:#?}", failed.len());
+        let seen = format!("seed {seed}, trials {numbers:?}, {loaded:?} of {:?} for the load", begun.elapsed());
+        held_enough(&run, &went_on, &seen);
+    }
+}
 
-    // The run must hold what a cut could break.
-    let marks = run.frames.iter().filter(|(_, frame)| matches!(frame, Frame::Mark(_))).count();
+/// A run must hold what a cut could break.
+fn held_enough(run: &Run, went_on: &[(Lsn, Lsn)], seen: &str) {
+    let marks = run.course.frames.values().filter(|frame| matches!(frame, Frame::Mark(_))).count();
     let kinds: BTreeSet<&str> = run.cuts.iter().map(|cut| &*cut.kind).collect();
     let open = run.cuts.iter().filter(|cut| cut.open_pages() > 0).count();
-    let end = run.frames.len() as u64;
     let more = went_on.iter().filter(|(durable, last)| last > durable).count();
-    let less = went_on.iter().filter(|(durable, last)| last == durable && durable.0 < end).count();
     let seen = format!(
-        "{count} trials of {} cuts at {} kinds of moments ({open} with pages that were not synced) in {:?} behind {loaded:?}: \
-         {marks} marks, {end} frames; {more} trials kept frames that nobody was told of, {less} lost all of those",
+        "{seen}: {marks} marks in {} frames; {} cuts at {} kinds of moments ({open} with pages that were not synced); {more} \
+         of {} trials kept frames that nobody was told of",
+        run.course.frames.len(),
         run.cuts.len(),
         kinds.len(),
-        begun.elapsed() - loaded,
+        went_on.len(),
     );
     println!("{seen}");
-    assert!(marks >= 40 && open > run.cuts.len() / 2 && more > 0 && less > 0, "{seen}");
+    assert!(marks >= 40 && open > run.cuts.len() / 2 && more > 0 && more < went_on.len(), "{seen}");
     let journal =
         ["SegmentCreate Before", "SegmentEntry Behind", "GroupWrite Before", "GroupSync Behind", "IndexEntry Behind"];
+    let released = ["ReleasedRename Behind", "SegmentRemove Before", "SegmentRemove Behind", "RemovedEntry Behind"];
     let store =
         ["rows", "checkpoint", "flush", "sync", "sync of db Before", "sync of db Behind", "sync of blob Behind"];
-    for kind in journal.iter().chain(&store).chain(&["between two steps"]) {
+    for kind in journal.iter().chain(&released).chain(&store).chain(&["between two steps"]) {
         assert!(kinds.contains(kind), "{kind} was not met: {kinds:?}");
     }
 }
 
-/// What the test above says is worth something only if it sees a store that does not sync.
+/// What the test above says is worth something only if it sees a store that does not sync, and a journal.
+fn is_caught(leaves_out: LeavesOut) {
+    let run = Run::new(SEED, leaves_out);
+    let Trials { failed, went_on } = trials(&run, 0..WITHOUT_SYNC, true);
+    assert!(!failed.is_empty(), "{} trials with {leaves_out:?} left out went well", went_on.len());
+    println!("{leaves_out:?} left out, caught behind {} trials that went well: {failed:#?}", went_on.len());
+}
+
 #[test]
 fn x_11_a_store_that_does_not_sync_is_caught_by_power_cuts() {
-    let run = Run::new(SEED, true);
-    let Trials { failed, went_on } = trials(&run, WITHOUT_SYNC, true);
-    assert!(!failed.is_empty(), "{} trials without a sync went well", went_on.len());
+    is_caught(LeavesOut::StoreSync);
+}
+
+#[test]
+fn x_11_a_journal_that_does_not_sync_is_caught_by_power_cuts() {
+    is_caught(LeavesOut::JournalSync);
 }

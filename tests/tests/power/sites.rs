@@ -305,7 +305,7 @@ fn x_11_every_place_where_the_store_writes_or_syncs_may_fail() {
         assert!(!shards.stop(), "{place}: it ended well");
         assert_eq!(parts.store.checkpoints(), checkpoints, "{place}: a checkpoint behind the failure");
         let (journal, last) = (parts.log.journal().clone(), parts.log.last());
-        drop((parts, intake, board, asker, host.book, host.decisions, host.dispatcher, host.hub));
+        drop((parts, intake, board, asker, host.book, host.decisions, host.dispatcher, host.hub, host.keeper));
         journal.close().expect("it closes");
         whole_store(folder.path(), last);
     }
