@@ -23,6 +23,7 @@ pub struct Setup {
     pub limits: Limits,
     pub batching: Batching,
     pub failpoints: Failpoints,
+    pub store_failpoints: fishpond::store::Failpoints,
     /// Every input alone on a fresh instance.
     pub singly: bool,
 }
@@ -30,7 +31,13 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         let batching = Batching::Seeded { seed: 1, most: 5 };
-        Setup { limits: small_limits(), batching, failpoints: Failpoints::default(), singly: false }
+        Setup {
+            limits: small_limits(),
+            batching,
+            failpoints: Failpoints::default(),
+            store_failpoints: fishpond::store::Failpoints::default(),
+            singly: false,
+        }
     }
 }
 
@@ -88,6 +95,7 @@ impl World {
             limits: setup.limits.clone(),
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
             failpoints: setup.failpoints.clone(),
+            store_failpoints: setup.store_failpoints.clone(),
             batching: setup.batching,
             native: Some(native()),
             script: None,

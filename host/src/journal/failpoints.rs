@@ -16,48 +16,63 @@ pub type Failpoint = Arc<dyn Fn(Lsn) -> io::Result<()> + Send + Sync>;
 /// As [`Failpoint`], for every place: which one, and the file or directory.
 pub type SiteHook = Arc<dyn Fn(Site, &Path) -> io::Result<()> + Send + Sync>;
 
-/// A place at which the journal changes or syncs files. Every hook is called
-/// just before the operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Site {
-    /// A segment file is created.
-    SegmentCreate,
-    /// Its full length is reserved.
-    SegmentReserve,
-    /// Its header page is written.
-    SegmentHeader,
-    /// Header and length are synced.
-    SegmentSync,
-    /// The directory is synced, so that the new segment has a name.
-    SegmentEntry,
-    /// A group is written.
-    GroupWrite,
-    /// A group is synced.
-    GroupSync,
-    /// An open zeros an unfinished write, or gives a segment its length back.
-    TailRepair,
-    /// An open syncs the segment that it goes on in.
-    TailSync,
-    /// An index file is written, under a temporary name.
-    IndexWrite,
-    /// An index file is synced.
-    IndexSync,
-    /// An index file gets its name.
-    IndexRename,
-    /// The directory is synced, so that the index file has a name.
-    IndexEntry,
-    /// The file `released` is written, under a temporary name.
-    ReleasedWrite,
-    /// The file `released` is synced.
-    ReleasedSync,
-    /// The file `released` gets its name.
-    ReleasedRename,
-    /// The directory is synced, so that `released` has its name.
-    ReleasedEntry,
-    /// A released segment is removed.
-    SegmentRemove,
-    /// The directory is synced, so that it is gone.
-    RemovedEntry,
+/// Declares the places, the list of them, and what is done there, for messages: "cannot ... <file>".
+macro_rules! sites {
+    ($(#[doc = $text:literal] $name:ident = $verb:literal;)*) => {
+        /// A place at which the journal changes or syncs files.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Site { $(#[doc = $text] $name,)* }
+
+        impl Site {
+            /// All of them.
+            pub const ALL: &[Site] = &[$(Site::$name),*];
+
+            fn verb(self) -> &'static str {
+                match self { $(Site::$name => $verb,)* }
+            }
+        }
+    };
+}
+
+sites! {
+    #[doc = "A segment file is created."]
+    SegmentCreate = "create";
+    #[doc = "Its full length is reserved."]
+    SegmentReserve = "reserve space for";
+    #[doc = "Its header page is written."]
+    SegmentHeader = "write the header of";
+    #[doc = "Header and length are synced."]
+    SegmentSync = "sync";
+    #[doc = "The directory is synced, so that the new segment has a name."]
+    SegmentEntry = "sync";
+    #[doc = "A group is written."]
+    GroupWrite = "write";
+    #[doc = "A group is synced."]
+    GroupSync = "sync";
+    #[doc = "An open zeros an unfinished write, or gives a segment its length back."]
+    TailRepair = "repair the end of";
+    #[doc = "An open syncs the segment that it goes on in."]
+    TailSync = "sync";
+    #[doc = "An index file is written, under a temporary name."]
+    IndexWrite = "write";
+    #[doc = "An index file is synced."]
+    IndexSync = "sync";
+    #[doc = "An index file gets its name."]
+    IndexRename = "put into place";
+    #[doc = "The directory is synced, so that the index file has a name."]
+    IndexEntry = "sync";
+    #[doc = "The file `released` is written, under a temporary name."]
+    ReleasedWrite = "write";
+    #[doc = "The file `released` is synced."]
+    ReleasedSync = "sync";
+    #[doc = "The file `released` gets its name."]
+    ReleasedRename = "put into place";
+    #[doc = "The directory is synced, so that `released` has its name."]
+    ReleasedEntry = "sync";
+    #[doc = "A released segment is removed."]
+    SegmentRemove = "remove";
+    #[doc = "The directory is synced, so that it is gone."]
+    RemovedEntry = "sync";
 }
 
 /// Hooks for crash tests; none by default.
@@ -68,8 +83,10 @@ pub struct Failpoints {
     pub before_write: Option<Failpoint>,
     /// After a group was written, before it is synced; with the same LSN.
     pub before_sync: Option<Failpoint>,
-    /// At every place, on whatever thread gets there.
+    /// Just before the operation at every place, on whatever thread gets there.
     pub at: Option<SiteHook>,
+    /// Just behind an operation that succeeded, before anybody is told; an error counts as one of the operation.
+    pub done: Option<SiteHook>,
 }
 
 impl Failpoints {
@@ -84,32 +101,13 @@ impl Failpoints {
         path: &Path,
         operation: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, Error> {
-        let hooked = self.at.as_ref().map_or(Ok(()), |hook| hook(site, path));
-        hooked.and_then(|()| operation()).map_err(Error::io(site.verb(), path))
-    }
-}
-
-impl Site {
-    /// What is done there, for messages: "cannot ... <file>".
-    fn verb(self) -> &'static str {
-        match self {
-            Site::SegmentCreate => "create",
-            Site::SegmentReserve => "reserve space for",
-            Site::SegmentHeader => "write the header of",
-            Site::GroupWrite | Site::IndexWrite | Site::ReleasedWrite => "write",
-            Site::TailRepair => "repair the end of",
-            Site::IndexRename | Site::ReleasedRename => "put into place",
-            Site::SegmentRemove => "remove",
-            Site::SegmentSync
-            | Site::SegmentEntry
-            | Site::GroupSync
-            | Site::TailSync
-            | Site::IndexSync
-            | Site::IndexEntry
-            | Site::ReleasedSync
-            | Site::ReleasedEntry
-            | Site::RemovedEntry => "sync",
-        }
+        let hooked = |hook: &Option<SiteHook>| hook.as_ref().map_or(Ok(()), |hook| hook(site, path));
+        let run = || {
+            hooked(&self.at)?;
+            let done = operation()?;
+            hooked(&self.done).map(|()| done)
+        };
+        run().map_err(Error::io(site.verb(), path))
     }
 }
 
@@ -119,6 +117,7 @@ impl fmt::Debug for Failpoints {
             .field("before_write", &self.before_write.is_some())
             .field("before_sync", &self.before_sync.is_some())
             .field("at", &self.at.is_some())
+            .field("done", &self.done.is_some())
             .finish()
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
@@ -21,6 +22,18 @@ const HIGHEST: &[u8] = b"highest-row-lsn";
 
 /// sled's own file in its folder.
 pub(super) const DATABASE: &str = "db";
+
+/// What may be written between two syncs, bytes of keys and values. sled writes over a segment of its file (512 KiB) as
+/// soon as two segments later everything in it has moved, and of what has moved it knows no more than that it was
+/// written. So a sync of ours must come in each stretch of a segment's length; this leaves room for what sled writes
+/// beside the rows, and for a second thread that writes while the first one syncs.
+const UNSYNCED_BYTES: u64 = 64 << 10;
+
+/// What sled writes with each row at least, bytes.
+const ROW_BYTES: u64 = 256;
+
+/// How the name of a snapshot ends while sled writes it.
+const UNFINISHED: &str = ".generating";
 
 /// Where the checkpoint of one shard is kept.
 fn checkpoint_name(shard: ShardId) -> [u8; 12] {
@@ -44,6 +57,8 @@ pub(super) struct Directory {
     /// What the records say; a checkpoint is in here once it is synced, the highest position before its rows.
     marks: Mutex<Marks>,
     synced: Mutex<Synced>,
+    /// Written since the last sync began, bytes.
+    unsynced: AtomicU64,
     failpoints: Failpoints,
 }
 
@@ -70,6 +85,8 @@ impl Directory {
     /// from now on is on disk. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path, number: usize, cache_bytes: u64, failpoints: Failpoints) -> Result<Directory, Error> {
         let failed = |error| Error::sled(folder, error);
+        remove_unfinished_snapshots(folder).map_err(Error::io("clean", folder))?;
+        sync_found(folder, &failpoints).map_err(Error::io("sync", folder))?;
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(cache_bytes);
         let db = config.open().map_err(failed)?;
         let rows = db.open_tree("documents").map_err(failed)?;
@@ -90,6 +107,7 @@ impl Directory {
             file,
             marks,
             synced,
+            unsynced: AtomicU64::new(0),
             failpoints,
         };
         *directory.marks() = directory.read_marks()?;
@@ -137,7 +155,8 @@ impl Directory {
         self.sync(Lsn::ZERO)?;
         for name in ["conf", "blobs", "."] {
             let path = self.folder.join(name);
-            File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &path))?;
+            let sync = || File::open(&path)?.sync_all();
+            self.failpoints.sync(&path, sync).map_err(Error::io("sync", &path))?;
         }
         Ok(())
     }
@@ -156,6 +175,7 @@ impl Directory {
         self.raise(highest)?;
         for row in rows {
             self.put_row(row)?;
+            self.wrote(row.key.len() + row.bytes.as_ref().map_or(0, Vec::len), highest)?;
         }
         self.sync(highest)
     }
@@ -176,6 +196,13 @@ impl Directory {
             Ok(())
         };
         put().map_err(|error| self.failed(error))
+    }
+
+    /// Syncs if so much has been written that sled might otherwise write over what is needed after a power cut.
+    pub fn wrote(&self, bytes: usize, lsn: Lsn) -> Result<(), Error> {
+        let bytes = ROW_BYTES + bytes as u64;
+        let unsynced = self.unsynced.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if unsynced < UNSYNCED_BYTES { Ok(()) } else { self.sync(lsn) }
     }
 
     /// For a store that is loaded. Without a sync.
@@ -256,6 +283,7 @@ impl Directory {
     /// Everything that was written before is on disk when it answers. After a failure nobody knows what is, and the
     /// kernel may forget that it failed: nothing more is written.
     pub fn sync(&self, lsn: Lsn) -> Result<(), Error> {
+        self.unsynced.store(0, Ordering::Relaxed);
         self.pass(&self.failpoints.before_flush, lsn).map_err(|error| self.give_up(error))?;
         if let Err(error) = self.db.flush() {
             self.synced().failed = true;
@@ -276,8 +304,30 @@ impl Directory {
     }
 
     fn sync_files(&self, synced: &mut Synced) -> io::Result<()> {
-        sync_blobs(&self.folder.join("blobs"), &mut synced.blobs)?;
-        self.file.sync_data()
+        self.sync_blobs(&mut synced.blobs)?;
+        self.failpoints.sync(&self.folder.join(DATABASE), || self.file.sync_data())
+    }
+
+    /// Syncs the files that have come since the last time; sled removes those that it needs no more. By name and length:
+    /// one that another thread is still writing is synced again when it has its length.
+    fn sync_blobs(&self, synced: &mut Blobs) -> io::Result<()> {
+        let folder = self.folder.join("blobs");
+        let found = blobs(&folder)?;
+        let mut fresh = false;
+        for (name, _) in found.iter().filter(|(name, bytes)| synced.get(*name) != Some(bytes)) {
+            let path = folder.join(name);
+            match File::open(&path) {
+                Ok(file) => self.failpoints.sync(&path, || file.sync_data())?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            fresh = true;
+        }
+        if fresh {
+            self.failpoints.sync(&folder, || File::open(&folder)?.sync_all())?;
+        }
+        *synced = found;
+        Ok(())
     }
 
     fn give_up(&self, error: io::Error) -> Error {
@@ -319,9 +369,8 @@ impl Directory {
     }
 }
 
-/// Syncs the files that have come since the last time; sled removes those that it needs no more. By name and length: one
-/// that another thread is still writing is synced again when it has its length.
-fn sync_blobs(folder: &Path, synced: &mut Blobs) -> io::Result<()> {
+/// The files that sled has beside its database.
+fn blobs(folder: &Path) -> io::Result<Blobs> {
     let mut found = Blobs::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -331,18 +380,39 @@ fn sync_blobs(folder: &Path, synced: &mut Blobs) -> io::Result<()> {
             Err(error) => return Err(error),
         };
     }
-    let mut fresh = false;
-    for (name, _) in found.iter().filter(|(name, bytes)| synced.get(*name) != Some(bytes)) {
-        match File::open(folder.join(name)) {
-            Ok(file) => file.sync_data()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+    Ok(found)
+}
+
+/// Of what an earlier process has written and not synced sled knows nothing: while it opens it writes over what it takes
+/// for free.
+fn sync_found(folder: &Path, failpoints: &Failpoints) -> io::Result<()> {
+    let path = folder.join(DATABASE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let all = folder.join("blobs");
+    // It may have been lost while it was empty: sled makes it again.
+    if all.exists() {
+        for name in blobs(&all)?.into_keys() {
+            let path = all.join(name);
+            failpoints.sync(&path, || File::open(&path)?.sync_data())?;
         }
-        fresh = true;
+        failpoints.sync(&all, || File::open(&all)?.sync_all())?;
     }
-    if fresh {
-        File::open(folder)?.sync_all()?;
+    failpoints.sync(&path, || File::open(&path)?.sync_data())
+}
+
+/// sled writes its snapshot under a name like `snap.X.generating` and takes one that a crash has left half written for a
+/// snapshot: the store would not open again. The one before it is still there, and none is needed.
+fn remove_unfinished_snapshots(folder: &Path) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
     }
-    *synced = found;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }

@@ -98,7 +98,8 @@ fn open_all(folder: &Path, numbers: &[usize], options: &Options) -> Result<BTree
             let failed = |payload: Box<dyn std::any::Any + Send>| Error::panicked(&name(folder, number), &*payload);
             Ok((number, joined.map_err(failed)??))
         });
-        opened.collect()
+        // All are joined before the first error is told: a scope panics for a thread that nobody asked.
+        opened.collect::<Vec<_>>().into_iter().collect()
     })
 }
 

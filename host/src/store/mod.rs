@@ -31,7 +31,7 @@ pub use dump::{Dump, DumpError, Entry, Header, Progress, Stamp, Summary, load_du
 pub use error::Error;
 pub use key::{KeyError, RowKey, row_key};
 pub use layout::Lock;
-pub use options::{Failpoint, Failpoints, Options, Place};
+pub use options::{Failpoint, Failpoints, Moment, Options, Place, SyncHook};
 
 /// An open store; may be used from several threads.
 pub struct Store {

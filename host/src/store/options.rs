@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::Lsn;
@@ -30,6 +31,17 @@ pub struct Place {
 /// like one of the file system.
 pub type Failpoint = Arc<dyn Fn(Place) -> io::Result<()> + Send + Sync>;
 
+/// As [`Failpoint`], at the sync of one file or folder.
+pub type SyncHook = Arc<dyn Fn(&Path, Moment) -> io::Result<()> + Send + Sync>;
+
+/// When a [`SyncHook`] is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    /// It succeeded, and nobody has been told.
+    Behind,
+}
+
 /// Hooks for crash tests, one at each place where the store writes or syncs.
 #[derive(Clone, Default)]
 pub struct Failpoints {
@@ -43,6 +55,8 @@ pub struct Failpoints {
     pub before_flush: Option<Failpoint>,
     /// After sled's flush, which is no sync, before ours.
     pub before_sync: Option<Failpoint>,
+    /// Around each sync of ours, of whatever file or folder.
+    pub at_sync: Option<SyncHook>,
     /// Leaves out our own sync, so that a test of power cuts can be seen failing without it. Never in earnest.
     pub leave_out_sync: bool,
 }
@@ -50,6 +64,14 @@ pub struct Failpoints {
 impl Failpoints {
     pub(super) fn pass(point: &Option<Failpoint>, place: Place) -> io::Result<()> {
         point.as_ref().map_or(Ok(()), |hook| hook(place))
+    }
+
+    /// Does a sync of this file or folder, unless a hook fails.
+    pub(super) fn sync(&self, path: &Path, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let hooked = |moment| self.at_sync.as_ref().map_or(Ok(()), |hook| hook(path, moment));
+        hooked(Moment::Before)?;
+        sync()?;
+        hooked(Moment::Behind)
     }
 }
 
@@ -61,6 +83,7 @@ impl fmt::Debug for Failpoints {
             .field("before_checkpoint", &self.before_checkpoint.is_some())
             .field("before_flush", &self.before_flush.is_some())
             .field("before_sync", &self.before_sync.is_some())
+            .field("at_sync", &self.at_sync.is_some())
             .field("leave_out_sync", &self.leave_out_sync)
             .finish()
     }

@@ -3,13 +3,32 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use fishpond_tests::service::{Crowd, Pace, Producer, Service};
+use fishpond_tests::service::{Crowd, Pace, Producer, Service, Settings};
 
-use super::{BUSINESS, check_found, check_journal, deploy_both, small, some_days_ago};
+use super::{BUSINESS, check_found, check_journal, deploy_both, some_days_ago};
+
+/// Two workers, and checkpoints so often that most kills fall into one or soon behind it.
+fn settings() -> Settings {
+    Settings {
+        limits: vec![
+            ("workers", 2),
+            ("journal_segment_bytes", 5 << 20),
+            ("checkpoint_bytes", 256 << 10),
+            ("skew_past_ms", 100 * DAY_MS),
+        ],
+        ..Settings::default()
+    }
+}
+
+/// The crowd's time goes faster than ours: it may live through hundreds of kills before it overtakes it.
+fn months_ago() -> u64 {
+    some_days_ago() - 90 * DAY_MS
+}
 
 /// How often the host is killed; the environment variable of this name asks for more.
 const KILLS: (&str, usize) = ("FISHPOND_KILLS", 20);
 const SEED: u64 = 11;
+const DAY_MS: u64 = 86_400_000;
 const USERS: u64 = 300;
 
 fn kills() -> usize {
@@ -19,11 +38,11 @@ fn kills() -> usize {
 
 #[test]
 fn x_11_kills_under_load_lose_nothing_and_double_nothing() {
-    let (folder, settings, mut rng) = (tempfile::tempdir().expect("a folder"), small(), Rng::with_seed(SEED));
+    let (folder, settings, mut rng) = (tempfile::tempdir().expect("a folder"), settings(), Rng::with_seed(SEED));
     let mut service = Service::start(folder.path(), &settings);
     let mut model = deploy_both(&service.client());
     let pace = Pace { batch: 150, every: Duration::ZERO };
-    let crowd = Crowd::new(SEED, USERS, some_days_ago());
+    let crowd = Crowd::new(SEED, USERS, months_ago());
     let producer = Producer::start(service.client(), BUSINESS, SEED, crowd, pace);
     let kills = kills();
     for _ in 0..kills {
@@ -62,5 +81,5 @@ fn x_11_kills_under_load_lose_nothing_and_double_nothing() {
     assert_eq!(opened.len(), kills + 1, "{seen}");
     assert!(model.found.len() > 20 * kills && model.on_the_edge >= 5 && model.behind_the_edge >= 5, "{seen}");
     assert!(record.resent as usize > kills / 2 && record.known > 0 && model.refused.len() > kills, "{seen}");
-    assert!(checkpoints >= kills / 4 && redone >= kills / 2 && segments >= 3, "{seen}");
+    assert!(checkpoints >= kills && redone >= kills / 2 && segments >= 3, "{seen}");
 }

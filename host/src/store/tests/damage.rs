@@ -89,3 +89,29 @@ fn damage_that_makes_sled_panic_is_an_error_like_any_other() {
     let panicked = errors.iter().any(|error| error.to_string().contains("sled gave up"));
     assert!(panicked, "sled does not panic any more: the test is about nothing");
 }
+
+/// Databases are opened side by side, and each of them may panic.
+#[test]
+fn damage_in_two_directories_that_makes_sled_panic_is_an_error_as_well() {
+    let whole = filled();
+    let panics = |part: &u64| {
+        let error = Store::open(damaged(whole.path(), *part).path(), 1, CACHE).err();
+        error.is_some_and(|error| error.to_string().contains("sled gave up"))
+    };
+    let part = (1..20).find(panics).expect("sled does not panic any more: the test is about nothing");
+    let copy = damaged(whole.path(), part);
+    super::layout::copy(&copy.path().join("0"), &copy.path().join("1"));
+    is_corrupt(&refused(copy.path()));
+}
+
+/// A crash while sled writes its snapshot leaves half of it under a name that sled itself takes for a snapshot.
+#[test]
+fn an_unfinished_snapshot_is_no_damage() {
+    let whole = filled();
+    drop(open(whole.path(), 1));
+    let unfinished = whole.path().join("0/snap.FFFFFFFFFFFFFFFF.generating");
+    std::fs::write(&unfinished, [7; 100]).expect("a file");
+    let store = open(whole.path(), 1);
+    assert_eq!(stored(&store, 1).map(String::into_bytes), Some(wide(1)));
+    assert!(!unfinished.exists());
+}

@@ -121,7 +121,7 @@ fn failpoints_are_met_in_the_order_of_the_writing() {
         before_checkpoint: note("checkpoint"),
         before_flush: note("flush"),
         before_sync: note("sync"),
-        leave_out_sync: false,
+        ..Failpoints::default()
     };
     let folder = folder();
     let store = Store::open_with(folder.path(), &options(2, failpoints)).expect("a store");
