@@ -6,6 +6,7 @@ mod intake;
 mod journal;
 mod modules;
 mod neighbours;
+mod random;
 mod rules;
 mod service;
 mod swap;
