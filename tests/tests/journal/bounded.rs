@@ -253,7 +253,7 @@ fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     let (log, registry) = (&world.host.parts.log, &world.host.parts.registry);
     let deadline = Instant::now() + Duration::from_secs(600);
     let request = PageRequest { business: BUSINESS, after: Lsn::ZERO, limit: 10, deadline };
-    let page = trace::matches(log, registry, &request, None, Some("eve")).expect("a page");
+    let page = trace::matches(&world.host.keys, registry, &request, None, Some("eve")).expect("a page");
     let digest = registry.deployment(BUSINESS, "risk").expect("a deployment").newest().digest;
     let found = &page.items[0];
     let mut ids: Vec<&str> = found.found.events.iter().map(|event| &*event.id).collect();
@@ -263,9 +263,9 @@ fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     let gone = found.found.events.iter().find(|event| &*event.id == "gone").expect("an event").lsn;
     assert!(gone < expired.first && expired.first == log.first() && expired.since.is_some(), "{gone}, {expired:?}");
     let question = Question { business: BUSINESS, key: "eve", at: None, limit: 100, key_bytes: 256, deadline };
-    let traced = trace::trace(log, registry, &question).expect("a trace");
+    let traced = trace::trace(&world.host.keys, registry, &question).expect("a trace");
     assert_eq!(traced.expired, Some(expired));
     assert!(!traced.used.contains_key(&gone) && traced.used.len() == 1, "{:?}", traced.used);
-    let failed = trace::failed(log, registry, &request, FailedFilter::default()).expect("a page");
+    let failed = trace::failed(&world.host.keys, registry, &request, FailedFilter::default()).expect("a page");
     assert_eq!(failed.expired, Some(expired));
 }

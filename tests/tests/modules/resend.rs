@@ -23,7 +23,7 @@ fn resend_all(world: &mut World, name: &str) -> Vec<(Failure, Asked)> {
         deadline: Instant::now() + Duration::from_secs(60),
     };
     let parts = &world.host.parts;
-    let (answers, next) = resend(&parts.log, &parts.registry, &query, "test").expect("it resends");
+    let (answers, next) = resend(&world.host.keys, &parts.registry, &query, "test").expect("it resends");
     assert_eq!(next, None);
     world.rest();
     answers

@@ -22,8 +22,13 @@ fn listed(run: &mut Run<'_>, late: bool) -> Vec<(String, String, String)> {
     parts.log.wait_committed(parts.log.last()).expect("it becomes durable");
     let deadline = Instant::now() + Duration::from_secs(60);
     let request = PageRequest { business: BUSINESS, after: Lsn::ZERO, limit: 100, deadline };
-    let page = failed(&parts.log, &parts.registry, &request, FailedFilter { late, ..FailedFilter::default() })
-        .expect("a page");
+    let page = failed(
+        &run.host().expect("it is open").keys.clone(),
+        &parts.registry,
+        &request,
+        FailedFilter { late, ..FailedFilter::default() },
+    )
+    .expect("a page");
     let item = |item: fishpond::trace::FailedInput| {
         (item.event.expect("its event").id.to_string(), item.end.code().to_owned(), item.key.to_string())
     };
@@ -61,7 +66,7 @@ fn s1_07_what_is_late_for_its_order_or_a_window_is_listed_and_counted() {
     }
     let deadline = Instant::now() + Duration::from_secs(60);
     let question = Question { business: BUSINESS, key: "ann", at: None, limit: 10, key_bytes: 256, deadline };
-    let traced = trace(&parts.log, &parts.registry, &question).expect("a trace");
+    let traced = trace(&run.host().expect("it is open").keys.clone(), &parts.registry, &question).expect("a trace");
     let answers: Vec<(&str, &Answer)> =
         traced.events.iter().map(|event| (&*event.event.id, &event.verdicts[0].answer)).collect();
     let expected = [("first", &Answer::Matched), ("second", &Answer::Matched), ("behind", &Answer::Failed)];
