@@ -63,7 +63,7 @@ fn the_message_names_file_byte_lsn_and_remedy() {
     let text = Error::Damaged(Box::new(damage.clone())).to_string();
     assert_eq!(damage.fault, Fault::Payload);
     assert!(matches!(damage.proof, Proof::LaterGroup { .. }));
-    for part in ["00000000000000000001.seg", "byte 8192", "LSN 6", "cut a copy", "at LSN 5"] {
+    for part in ["00000000000000000001.seg", "byte 8192", "loss of LSN 6", "fishpond doctor repair --to NEW"] {
         assert!(text.contains(part), "{part} is missing in: {text}");
     }
 }
