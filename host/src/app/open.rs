@@ -13,7 +13,9 @@ use crate::keys::{Indexer, Keys};
 use crate::model::{Limits, Lsn, SHARD_COUNT};
 use crate::outreach::{Book, Dispatcher, Index};
 use crate::registry::Registry;
-use crate::shards::{Batching, Blocking, Faults, Identities, Intake, Keeper, Parts, SteadyClock, Timekeeper, Workers, recover};
+use crate::shards::{
+    Batching, Blocking, Faults, Identities, Intake, Keeper, Parts, SteadyClock, Timekeeper, Workers, recover,
+};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
@@ -176,7 +178,8 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
     let ways = Ways { hub: hub.clone(), script: options.script };
     let (next, clock) = (last.next(), options.clock.clone());
     let dispatcher = Dispatcher::new(log.clone(), ways, decisions.clone(), metrics.clone(), clock, next);
-    let intake = Arc::new(Intake::new(&parts, &options.refuse_older).context("cannot start the writing of identities")?);
+    let intake =
+        Arc::new(Intake::new(&parts, &options.refuse_older).context("cannot start the writing of identities")?);
     let workers =
         Workers::new(parts.clone(), recovery.parts, options.batching).context("cannot start the write-back")?;
     let keeper = Keeper::new(parts.clone(), workers.board.clone(), decisions.clone(), data.join("base"));

@@ -36,8 +36,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let place = config.data.join(config::token::FILE_NAME).display().to_string();
     let tokens = api::Tokens::new([("operator".to_owned(), token)], place);
     let keys = api::UserKeys::new(config::token::user_key(&config.data)?);
-    let options =
-        OpenOptions { refuse_older: config.refuse_older, ..OpenOptions::steady(config.limits.clone()) };
+    let options = OpenOptions { refuse_older: config.refuse_older, ..OpenOptions::steady(config.limits.clone()) };
     let host = open(&config.data, options, progress())?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     tracing::info!(frames = report.frames, redone = report.redone, seconds = report.seconds, cut = ?report.journal.cut, "opened");
@@ -107,7 +106,8 @@ struct Running {
 
 /// The worker and the dispatcher on their threads, and the doors to all of it.
 fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
-    let Host { parts, intake, mut workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report } = host;
+    let Host { parts, intake, mut workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report } =
+        host;
     if report.redone > 0 {
         // So that the next start has less to redo, however this one ends.
         workers.begin_checkpoint().context("cannot begin a checkpoint")?;

@@ -124,7 +124,10 @@ fn check_intakes(tree: &Tree, config: &Config) -> Result<(), Error> {
     for setting in tree.settings() {
         match (&*setting.key, unknown) {
             ("api.intakes", _) if count as u64 > limit => {
-                return Err(invalid(setting, format!("it names {count} intakes, at most {limit} are allowed (`intakes`)")));
+                return Err(invalid(
+                    setting,
+                    format!("it names {count} intakes, at most {limit} are allowed (`intakes`)"),
+                ));
             }
             ("api.refuse_older", Some(unknown)) => {
                 return Err(invalid(setting, format!("there is no intake `{unknown}`: `api.intakes` names them")));

@@ -60,8 +60,7 @@ pub struct Damaged;
 
 /// The bytes of a file. `entries`: hashes and frame numbers, sorted, each pair once.
 pub fn encode(stamp: &Stamp, lowest_origin: Lsn, entries: &[(u64, u32)]) -> Vec<u8> {
-    let mut blocks =
-        Blocks { stamp: *stamp, table: Vec::new(), done: Vec::new(), open: Vec::new(), hash: 0 };
+    let mut blocks = Blocks { stamp: *stamp, table: Vec::new(), done: Vec::new(), open: Vec::new(), hash: 0 };
     for list in entries.chunk_by(|a, b| a.0 == b.0) {
         blocks.add(list[0].0, list);
     }

@@ -83,7 +83,8 @@ fn a_file_of_another_segment_of_other_frames_or_of_half_its_length_is_none() {
     let entries = mentions(&mut fastrand::Rng::with_seed(3), 10);
     let bytes = table::encode(&STAMP, Lsn(5), &entries);
     KeyFile::create(folder.path(), &STAMP, &bytes).expect("a file");
-    for other in [Stamp { chain: 8, ..STAMP }, Stamp { last: Lsn(90_001), ..STAMP }, Stamp { first: Lsn(101), ..STAMP }] {
+    for other in [Stamp { chain: 8, ..STAMP }, Stamp { last: Lsn(90_001), ..STAMP }, Stamp { first: Lsn(101), ..STAMP }]
+    {
         assert!(KeyFile::open(folder.path(), &other).is_none(), "{other:?}");
     }
     let path = file::path(folder.path(), STAMP.first);

@@ -48,7 +48,12 @@ struct State {
 
 impl Identities {
     /// As the store has them.
-    pub fn open(log: Log, store: Arc<Store>, limits: &Limits, metrics: Arc<Metrics>) -> Result<Identities, store::Error> {
+    pub fn open(
+        log: Log,
+        store: Arc<Store>,
+        limits: &Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Identities, store::Error> {
         let mut dedup = Dedup::new(limits);
         let last = restore(&mut dedup, &store)?;
         Ok(Identities {
@@ -237,7 +242,9 @@ impl Identities {
         }
         let bytes = self.store.block(number).map_err(|error| SubmitError::Store(error.to_string()))?;
         let block = bytes.as_deref().and_then(Block::decode).ok_or_else(|| {
-            SubmitError::Store(format!("block {number} of the identities is damaged or gone: stop the host and run `fishpond doctor`"))
+            SubmitError::Store(format!(
+                "block {number} of the identities is damaged or gone: stop the host and run `fishpond doctor`"
+            ))
         })?;
         let block = Arc::new(block);
         if recent.len() >= RECENT {

@@ -85,7 +85,11 @@ impl Intake {
     }
 
     /// What becomes of each event, by the identities that were known before; frames of those that are accepted.
-    fn place(&self, prepared: &mut [Prepared], known: &mut Locked<'_>) -> Result<(Vec<Place>, Vec<Encoded>), SubmitError> {
+    fn place(
+        &self,
+        prepared: &mut [Prepared],
+        known: &mut Locked<'_>,
+    ) -> Result<(Vec<Place>, Vec<Encoded>), SubmitError> {
         known.check()?;
         let (floor, mut frames) = (known.floor(), Vec::with_capacity(prepared.len()));
         // Identities of this very batch: index of the frame that they will get, and their content.
@@ -93,7 +97,8 @@ impl Intake {
         let mut places = Vec::with_capacity(prepared.len());
         for item in prepared {
             if let Some(Known { lsn, content }) = known.find(item.identity)? {
-                let earlier = if content == item.content { Submitted::Duplicate(lsn) } else { Submitted::IdReused(lsn) };
+                let earlier =
+                    if content == item.content { Submitted::Duplicate(lsn) } else { Submitted::IdReused(lsn) };
                 places.push(Place::Nowhere(earlier));
                 continue;
             }

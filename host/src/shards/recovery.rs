@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::base::{Base, note_timers};
+use super::documents;
+use super::identities::Identities;
 use super::shelf::{Persons, Shelf};
 use super::standing::Settlements;
 use super::times::Ticks;
-use super::documents;
-use super::identities::Identities;
 use crate::codec::{CodecError, Kind, encode_frame};
 use crate::journal::{Log, ReadError};
 use crate::model::outreach::{Changed, Deed, Outreach, Owner};

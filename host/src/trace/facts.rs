@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Error;
 use super::judge::Judge;
-use super::walk::{Frames, Found, Walk};
+use super::walk::{Found, Frames, Walk};
 use crate::keys::{Key, Reading, Span, Wanted};
 use crate::model::{Change, Control, DeploymentId, Frame, Lsn, Outcome, ShardId, ShardSet};
 

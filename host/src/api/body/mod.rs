@@ -34,8 +34,8 @@ pub use policy::{
 pub use problem::{DiagnosticView, Problem};
 pub use records::{EventView, ExpiredView, FailedPage, FailedView, MatchPage, MatchView, UsedEventView};
 pub use trace::{
-    ChangeView, DocumentBody, EntryView, EventShown, TimerView, TraceAnswer, TracedEventView, TracedInputView, ValueView,
-    VerdictView, WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, EventShown, TimerView, TraceAnswer, TracedEventView, TracedInputView,
+    ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,8 @@
 use super::record::{event, expired, input, matched};
 use super::time;
 use crate::api::body::{
-    ChangeView, DocumentBody, EntryView, EventShown, MatchView, TimerView, TraceAnswer, TracedEventView, TracedInputView,
-    ValueView, VerdictView, WindowTotalsView, WindowView,
+    ChangeView, DocumentBody, EntryView, EventShown, MatchView, TimerView, TraceAnswer, TracedEventView,
+    TracedInputView, ValueView, VerdictView, WindowTotalsView, WindowView,
 };
 use crate::model::outcome::LATE;
 use crate::model::ports::DocumentView;

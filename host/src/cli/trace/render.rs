@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api::body::{
-    ChangeView, DocumentBody, EventShown, EventView, ExpiredView, MatchView, TraceAnswer, TracedEventView, TracedInputView, UsedEventView,
-    ValueView, VerdictView,
+    ChangeView, DocumentBody, EventShown, EventView, ExpiredView, MatchView, TraceAnswer, TracedEventView,
+    TracedInputView, UsedEventView, ValueView, VerdictView,
 };
 use crate::cli::output::{count, short, visible};
 

@@ -98,7 +98,7 @@ impl Power {
                 *after.written.lock().unwrap() = image(&after.dir);
                 Err(io::Error::other("power cut"))
             })),
-            at: None,
+            ..Failpoints::default()
         }
     }
 

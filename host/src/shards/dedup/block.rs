@@ -57,8 +57,8 @@ impl Block {
     pub fn encode(&self) -> Vec<u8> {
         let Head { first, oldest, floor, clock, begun, newest, upto, open } = self.head;
         let count = self.entries.len();
-        let numbers =
-            [first, oldest, floor, clock, begun, newest, upto.0, u64::from(open), count as u64, 0].map(u64::to_le_bytes);
+        let numbers = [first, oldest, floor, clock, begun, newest, upto.0, u64::from(open), count as u64, 0]
+            .map(u64::to_le_bytes);
         let mut bytes = Vec::with_capacity(HEAD_BYTES + count * ENTRY_BYTES);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&[0; 8]);

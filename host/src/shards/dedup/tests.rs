@@ -133,7 +133,10 @@ fn verdicts_are_those_of_a_list_across_restarts() {
             let found = find(&dedup, &written, id);
             assert_eq!(found.map(|known| known.lsn), expected, "seed {seed}, step {step}");
             if found.is_none() {
-                assert!(before.is_none() || event.time <= dedup.floor(), "seed {seed}, step {step}: a miss without a mark");
+                assert!(
+                    before.is_none() || event.time <= dedup.floor(),
+                    "seed {seed}, step {step}: a miss without a mark"
+                );
                 accepted.push((id, event.clone()));
                 let lsn = Lsn(accepted.len() as u64);
                 dedup.insert(&event, id, Known { lsn, content: id as u64 });
@@ -143,7 +146,10 @@ fn verdicts_are_those_of_a_list_across_restarts() {
             let within = |(_, event): &(u128, Event)| event.time.max(event.received) + limits.dedup_horizon_ms >= now;
             let spare = (limits.dedup_ids / SHARES).clamp(1, BLOCK_IDS) as usize;
             let last = accepted.iter().rev().take(limits.dedup_ids as usize + 1 - spare);
-            assert!(last.take_while(|item| within(item)).count() <= kept.len(), "seed {seed}, step {step}: forgotten too soon");
+            assert!(
+                last.take_while(|item| within(item)).count() <= kept.len(),
+                "seed {seed}, step {step}: forgotten too soon"
+            );
             assert!(dedup.floor() >= floors[floors.len() - 1], "it never falls");
             floors.push(dedup.floor());
             if rng.u8(0..20) == 0 {

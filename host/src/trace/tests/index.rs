@@ -65,10 +65,14 @@ fn pages_of(past: &Past, keys: &Keys, business: &str, into: &mut Vec<String>) {
     let some = |names: &[&'static str]| names.iter().map(|name| Some(*name)).chain([None]).collect::<Vec<_>>();
     for (after, limit) in [(Lsn::ZERO, 1_000), (half, 2)] {
         let request = PageRequest { business, after, limit, deadline: far() };
-        for (name, person) in some(&["high_risk"]).iter().flat_map(|name| some(&USERS[2..]).into_iter().map(|of| (*name, of))) {
+        for (name, person) in
+            some(&["high_risk"]).iter().flat_map(|name| some(&USERS[2..]).into_iter().map(|of| (*name, of)))
+        {
             into.push(format!("{:?}", matches(keys, &past.registry, &request, name, person).expect("a page")));
         }
-        for (deployment, key) in some(&DEPLOYMENTS).iter().flat_map(|of| some(&USERS[3..]).into_iter().map(|key| (*of, key))) {
+        for (deployment, key) in
+            some(&DEPLOYMENTS).iter().flat_map(|of| some(&USERS[3..]).into_iter().map(|key| (*of, key)))
+        {
             for (code, late) in [(None, false), (None, true), (Some(CODES[0]), false)] {
                 let filter = FailedFilter { deployment, code, key, late };
                 into.push(format!("{:?}", failed(keys, &past.registry, &request, filter).expect("a page")));
@@ -297,8 +301,7 @@ fn the_thread_makes_files_and_ends_when_it_is_told() {
     let (past, _) = crowd();
     fs::remove_dir_all(past.index()).expect("removed");
     let keys = fresh(&past);
-    let indexing =
-        Indexing::start(Indexer::new(keys.clone(), past.index(), &Limits::default())).expect("a thread");
+    let indexing = Indexing::start(Indexer::new(keys.clone(), past.index(), &Limits::default())).expect("a thread");
     let sealed = past.log.journal().segments().iter().filter(|segment| segment.sealed).count() as i64;
     let patience = Instant::now() + Duration::from_secs(60);
     while keys.metrics().index_segments.get() < sealed && Instant::now() < patience {
