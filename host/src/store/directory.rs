@@ -3,8 +3,6 @@
 //! sled's `flush` is `sync_file_range`, not fsync, and a page above 128 KiB goes to a file of its own in `blobs/`, which
 //! sled never syncs: what was written is synced through handles of our own on both.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
+use super::files::{Blobs, DATABASE, blobs, remove_unfinished_snapshots, sync_found};
 use super::options::{Failpoint, Failpoints, Place};
 use super::{Marks, Row};
 use crate::model::{Lsn, SHARD_COUNT, ShardId};
@@ -19,9 +18,6 @@ use crate::model::{Lsn, SHARD_COUNT, ShardId};
 const HEADER: &[u8] = b"header";
 const STORE: &[u8] = b"store";
 const HIGHEST: &[u8] = b"highest-row-lsn";
-
-/// sled's own file in its folder.
-pub(super) const DATABASE: &str = "db";
 
 /// What may be written between two syncs, bytes of keys and values. sled writes over a segment of its file (512 KiB) as
 /// soon as two segments later everything in it has moved, and of what has moved it knows no more than that it was
@@ -31,9 +27,6 @@ const UNSYNCED_BYTES: u64 = 64 << 10;
 
 /// What sled writes with each row at least, bytes.
 const ROW_BYTES: u64 = 256;
-
-/// How the name of a snapshot ends while sled writes it.
-const UNFINISHED: &str = ".generating";
 
 /// Where the checkpoint of one shard is kept.
 fn checkpoint_name(shard: ShardId) -> [u8; 12] {
@@ -68,9 +61,6 @@ struct Synced {
     failed: bool,
     blobs: Blobs,
 }
-
-/// Files in `blobs/` with their lengths, bytes.
-type Blobs = HashMap<OsString, u64>;
 
 /// What a directory says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,6 +225,7 @@ impl Directory {
         self.raise(highest)?;
         for (shard, bytes) in progress {
             self.load(&self.progress, &shard.0.to_be_bytes(), bytes)?;
+            self.wrote(bytes.len(), highest)?;
         }
         for (shard, lsn) in checkpoints {
             self.put(&checkpoint_name(*shard), &lsn.0.to_be_bytes())?;
@@ -352,7 +343,7 @@ impl Directory {
     }
 
     #[cfg(test)]
-    pub fn synced_files(&self) -> Vec<OsString> {
+    pub fn synced_files(&self) -> Vec<std::ffi::OsString> {
         self.synced().blobs.keys().cloned().collect()
     }
 
@@ -367,52 +358,4 @@ impl Directory {
     pub fn broken(&self, name: &'static str) -> Error {
         Error::Broken { folder: self.folder.clone(), name }
     }
-}
-
-/// The files that sled has beside its database.
-fn blobs(folder: &Path) -> io::Result<Blobs> {
-    let mut found = Blobs::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        match entry.metadata() {
-            Ok(blob) => found.insert(entry.file_name(), blob.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(found)
-}
-
-/// Of what an earlier process has written and not synced sled knows nothing: while it opens it writes over what it takes
-/// for free.
-fn sync_found(folder: &Path, failpoints: &Failpoints) -> io::Result<()> {
-    let path = folder.join(DATABASE);
-    if !path.exists() {
-        return Ok(());
-    }
-    let all = folder.join("blobs");
-    // It may have been lost while it was empty: sled makes it again.
-    if all.exists() {
-        for name in blobs(&all)?.into_keys() {
-            let path = all.join(name);
-            failpoints.sync(&path, || File::open(&path)?.sync_data())?;
-        }
-        failpoints.sync(&all, || File::open(&all)?.sync_all())?;
-    }
-    failpoints.sync(&path, || File::open(&path)?.sync_data())
-}
-
-/// sled writes its snapshot under a name like `snap.X.generating` and takes one that a crash has left half written for a
-/// snapshot: the store would not open again. The one before it is still there, and none is needed.
-fn remove_unfinished_snapshots(folder: &Path) -> io::Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }

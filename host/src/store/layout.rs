@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use super::directory::{DATABASE, Directory, Label};
+use super::directory::{Directory, Label};
 use super::error::Error;
+use super::files::DATABASE;
 use super::options::Options;
 use crate::model::{SHARD_COUNT, SHARD_HASH};
 

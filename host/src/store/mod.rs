@@ -12,6 +12,7 @@ mod check;
 mod directory;
 mod dump;
 mod error;
+mod files;
 mod key;
 mod layout;
 mod options;

@@ -136,6 +136,25 @@ fn failpoints_are_met_in_the_order_of_the_writing() {
     assert_eq!(met, expected.concat());
 }
 
+/// sled writes over what it takes for free while it opens: what a kill has left unsynced must be on the disk by then.
+#[test]
+fn what_is_found_is_synced_before_sled_opens_it() {
+    let folder = folder();
+    open(folder.path(), 1).write(&[row(1, 3)]).expect("written");
+    let free: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let noted = free.clone();
+    let hook: SyncHook = Arc::new(move |path, moment| {
+        if path.ends_with("0/db") && moment == Moment::Before {
+            // sled locks its file.
+            noted.lock().expect("no panic").push(std::fs::File::open(path)?.try_lock().is_ok());
+        }
+        Ok(())
+    });
+    let failpoints = Failpoints { at_sync: Some(hook), ..Failpoints::default() };
+    Store::open_with(folder.path(), &options(1, failpoints)).expect("a store");
+    assert_eq!(*free.lock().expect("no panic"), [true, false]);
+}
+
 #[test]
 fn rows_are_in_the_file_before_it_is_synced() {
     let folder = folder();
