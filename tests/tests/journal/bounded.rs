@@ -202,10 +202,8 @@ fn a_base_copy_is_taken_when_its_time_or_its_bytes_have_come() {
 fn load_oldest(folder: &Path) {
     let store = folder.join("store");
     std::fs::remove_dir_all(&store).expect("removed");
-    let mut dumps: Vec<_> = std::fs::read_dir(folder.join("base"))
-        .expect("a folder")
-        .map(|entry| entry.expect("a file").path())
-        .collect();
+    let mut dumps: Vec<_> =
+        std::fs::read_dir(folder.join("base")).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
     dumps.sort_by_key(|path| path.file_stem().expect("a name").to_string_lossy().parse::<u64>().expect("a position"));
     let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };
     let dump = std::fs::File::open(&dumps[0]).expect("a dump");

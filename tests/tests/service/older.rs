@@ -70,8 +70,7 @@ fn what_may_have_come_before_is_accepted_and_marked_also_after_a_kill() {
 #[test]
 fn an_intake_that_refuses_older_events_says_so_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
-    let settings =
-        settings(&[("FISHPOND_API_INTAKES", "http, nightly"), ("FISHPOND_API_REFUSE_OLDER", "http")]);
+    let settings = settings(&[("FISHPOND_API_INTAKES", "http, nightly"), ("FISHPOND_API_REFUSE_OLDER", "http")]);
     let mut service = Service::start(folder.path(), &settings);
     accepted(&service, &event("e1", 1));
     accepted(&service, &event("e2", 1));
