@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use fishpond::model::ports::Submitted;
 use fishpond::model::{Limits, Lsn, ShardSet, shard_of};
 use fishpond::scenario::{BUSINESS, small_limits};
 use fishpond::trace::{self, FailedFilter, PageRequest, Question};
@@ -197,6 +198,18 @@ fn a_base_copy_is_taken_when_its_time_or_its_bytes_have_come() {
     }
 }
 
+/// The store becomes the older base copy.
+fn load_oldest(folder: &Path) {
+    let store = folder.join("store");
+    std::fs::remove_dir_all(&store).expect("removed");
+    let mut dumps: Vec<_> =
+        std::fs::read_dir(folder.join("base")).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
+    dumps.sort_by_key(|path| path.file_stem().expect("a name").to_string_lossy().parse::<u64>().expect("a position"));
+    let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };
+    let dump = std::fs::File::open(&dumps[0]).expect("a dump");
+    fishpond::store::load_dump(std::io::BufReader::new(dump), &store, &options, |_| {}).expect("it loads");
+}
+
 #[test]
 fn a_store_from_an_older_base_copy_is_brought_up_by_the_journal_and_an_empty_one_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -217,15 +230,7 @@ fn a_store_from_an_older_base_copy_is_brought_up_by_the_journal_and_an_empty_one
     let Err(error) = World::open(folder.path(), &setup(2)) else { panic!("it was opened without its beginning") };
     let text = format!("{error:#}");
     assert!(text.contains("the journal begins with") && text.contains("base/"), "{text}");
-    std::fs::remove_dir_all(&store).expect("removed");
-    let mut dumps: Vec<_> = std::fs::read_dir(folder.path().join("base"))
-        .expect("a folder")
-        .map(|entry| entry.expect("a file").path())
-        .collect();
-    dumps.sort_by_key(|path| path.file_stem().expect("a name").to_string_lossy().parse::<u64>().expect("a position"));
-    let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };
-    let dump = std::fs::File::open(&dumps[0]).expect("a dump");
-    fishpond::store::load_dump(std::io::BufReader::new(dump), &store, &options, |_| {}).expect("it loads");
+    load_oldest(folder.path());
     let mut world = World::open(folder.path(), &setup(4)).expect("it opens again");
     assert!(world.host.report.redone > 0);
     let after: Vec<_> = ["ann", "filler"].iter().flat_map(|person| world.documents(person)).collect();
@@ -234,6 +239,33 @@ fn a_store_from_an_older_base_copy_is_brought_up_by_the_journal_and_an_empty_one
         assert!(parts_equal(&one.document, &other.document), "{one:?} and {other:?}");
     }
     assert!(world.host.workers.next_tick().is_some(), "a timer waits, from before the base copy");
+    world.close();
+}
+
+/// Events are released while their identities are remembered, and neither a restart nor an older base copy forgets them.
+#[test]
+fn identities_outlive_the_events_that_retention_has_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limits = Limits { dedup_horizon_ms: 24 * 3_600_000, ..setup(1).limits };
+    let setup = Setup { limits, ..setup(1) };
+    let mut world = World::open(folder.path(), &setup).expect("a world");
+    let gone = world.events(&["10:30:00 do id=gone actor=ann"])[0];
+    for hour in [11, 12, 13] {
+        fill(&mut world, hour);
+        keep(&mut world);
+    }
+    assert!(first(&world) > gone.lsn(), "nothing was released");
+    let again = |world: &World| world.events(&["10:30:00 do id=gone actor=ann received=14:00:00"])[0];
+    assert_eq!(again(&world), Submitted::Duplicate(gone.lsn()));
+    world.close();
+    let world = World::open(folder.path(), &setup).expect("it opens again");
+    assert_eq!(again(&world), Submitted::Duplicate(gone.lsn()));
+    world.close();
+    load_oldest(folder.path());
+    let world = World::open(folder.path(), &setup).expect("it opens from the base copy");
+    assert_eq!(again(&world), Submitted::Duplicate(gone.lsn()));
+    let last = world.events(&["13:00:00 do id=fill-13-7 actor=filler received=14:00:00"])[0];
+    assert!(matches!(last, Submitted::IdReused(_)), "{last:?}");
     world.close();
 }
 

@@ -6,6 +6,7 @@ mod backup;
 mod bounded;
 mod crash;
 mod damage;
+mod dedup;
 mod doctor;
 mod memory;
 mod restart;

@@ -13,6 +13,7 @@ mod identity;
 mod idle;
 mod kill;
 mod life;
+mod older;
 mod revisions;
 mod swap;
 mod telling;

@@ -39,7 +39,7 @@ pub(crate) fn attribute(event: &TestEvent, id: &str, name: &str) -> Option<Strin
         "source" => Some(event.source.clone()),
         "id" => Some(id.to_owned()),
         "time" | "receivedat" | "now" => Some(event.time.to_string()),
-        "time-replaced" | "late" => Some("false".to_owned()),
+        "time-replaced" | "late" | "undeduplicated" => Some("false".to_owned()),
         "hops" => Some("0".to_owned()),
         other => event.extensions.get(other).cloned(),
     }

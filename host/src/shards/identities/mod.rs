@@ -4,6 +4,9 @@
 //! checkpoint writes the open block as well, before the store may call itself complete up to the mark: so whatever has a
 //! checkpoint has the identities up to it, and a start reads the journal no further back for them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
