@@ -27,9 +27,10 @@ pub struct SegmentInfo {
     pub written_ms: Option<(u64, u64)>,
     /// Whether it is full. The one that is not is never released.
     pub sealed: bool,
-    /// Checksum over all frames of the journal up to its last one: what was made
-    /// of a segment with the same one was made of the same frames.
-    pub chain: u64,
+    /// Checksum over all of the journal up to the end of a full one, which never
+    /// changes: what was made of a segment with the same one was made of the same
+    /// frames.
+    pub chain: Option<u64>,
 }
 
 impl SegmentInfo {
@@ -41,7 +42,7 @@ impl SegmentInfo {
             bytes: segment.place.bytes,
             written_ms: first.zip(last).map(|(first, last)| (first.wall_ms, last.wall_ms)),
             sealed,
-            chain: segment.end.chain,
+            chain: sealed.then_some(segment.end.chain),
         }
     }
 }

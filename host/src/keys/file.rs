@@ -124,8 +124,8 @@ impl Look<'_> {
         let mut numbers = Vec::new();
         // The block before the first that begins with the hash may end with it.
         let begin = table.partition_point(|first| *first < key.0).saturating_sub(1);
-        for index in begin..table.len() {
-            if table[index] > key.0 || !table::find(self.block(index)?, key.0, &mut numbers)? {
+        for (index, first) in table.iter().enumerate().skip(begin) {
+            if *first > key.0 || !table::find(self.block(index)?, key.0, &mut numbers)? {
                 break;
             }
         }

@@ -157,7 +157,7 @@ impl Indexer {
 
 fn stamp(segment: &SegmentInfo) -> Option<Stamp> {
     let SegmentInfo { first, last, chain, .. } = *segment;
-    segment.sealed.then_some(Stamp { first, last, chain })
+    chain.map(|chain| Stamp { first, last, chain })
 }
 
 fn names(folder: &Path) -> Vec<(String, PathBuf)> {

@@ -1,5 +1,6 @@
 //! The journal as somebody finds it who begins to read: regions with a key file, and regions without one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::file::KeyFile;
@@ -39,7 +40,7 @@ impl Keys {
             .iter()
             .map(|segment| {
                 let fits = |file: &&Arc<KeyFile>| {
-                    segment.sealed && file.stamp().last == segment.last && file.stamp().chain == segment.chain
+                    file.stamp().last == segment.last && Some(file.stamp().chain) == segment.chain
                 };
                 let file = files.get(&segment.first).filter(fits).cloned();
                 Region { first: segment.first, last: segment.last, file }
@@ -62,8 +63,9 @@ impl Reading {
         &self.keys
     }
 
-    pub fn len(&self) -> usize {
-        self.regions.len()
+    /// Their numbers, in the order of positions.
+    pub fn regions(&self) -> Range<usize> {
+        0..self.regions.len()
     }
 
     /// First and last position of a region.

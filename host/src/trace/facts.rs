@@ -79,7 +79,7 @@ impl<'a> Facts<'a> {
     /// the others the newest that names the shard is asked, unless something newer was met.
     pub fn position(&mut self, id: DeploymentId, shard: ShardId) -> Result<Lsn, Error> {
         let met = |facts: &Facts<'_>| facts.read.get(&(id, shard)).copied().unwrap_or_default();
-        for region in (0..self.reading.len()).rev() {
+        for region in self.reading.regions().rev() {
             let (first, last) = self.reading.bounds(region);
             // What it has met is newer, or older than the deployment.
             if last <= met(self).0 || last.0 < id.0 {

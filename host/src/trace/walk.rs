@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
 
     /// The next region with something of what is asked for.
     fn next_span(&mut self) -> Option<Left> {
-        while self.region < self.reading.len() {
+        while self.reading.regions().contains(&self.region) {
             let (first, last) = self.reading.bounds(self.region);
             self.region += 1;
             if last < self.from {

@@ -244,7 +244,7 @@ fn a_release_point_is_the_first_position_that_a_limit_keeps() {
         bytes: 100,
         written_ms: ms.map(|ms| (ms - 50, ms)),
         sealed,
-        chain: 0,
+        chain: sealed.then_some(0),
     };
     let segments =
         [of(1, Some(1_000), true), of(11, Some(2_000), true), of(21, Some(3_000), true), of(31, None, false)];
