@@ -42,6 +42,12 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// An event of the type `herald` or `other` with the time of its receipt.
+    pub fn new(id: &str, received: u64, kind: &'static str, actor: &str, data: &str) -> Sent {
+        let (attributes, data) = (format!(" actor={actor}"), data.to_owned());
+        Sent { source: "shop", id: id.to_owned(), received, time: Some(received), kind, attributes, data }
+    }
+
     /// What a producer must not change when it sends it again.
     pub fn content(&self) -> String {
         format!("{} {} {}", self.kind, self.attributes, self.data)
@@ -232,9 +238,9 @@ impl Generator {
     fn find(&mut self) -> String {
         let name = ["offer", "alarm", "news"][self.rng.usize(..3)];
         let (n, find) = (self.rng.u8(..9), self.rng.u8(1..3));
-        match self.rng.u8(..3) {
-            0 => format!(r#"{{"match": "{name}", "n": {n}, "once": "k{}"}}"#, self.rng.u8(..2)),
-            _ => format!(r#"{{"match": "{name}", "n": {n}, "find": {find}}}"#),
+        match self.rng.bool() {
+            true => format!(r#"{{"match": "{name}", "n": {n}, "once": "k"}}"#),
+            false => format!(r#"{{"match": "{name}", "n": {n}, "find": {find}}}"#),
         }
     }
 

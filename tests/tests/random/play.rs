@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use fishpond::journal;
 use fishpond::model::ports::Ask;
 use fishpond::model::{Document, Frame, Guard, Limits, Lsn, OnError, Start, TimerClock};
 use fishpond::registry::DeployRequest;
 use fishpond::scenario::{BUSINESS, Run, RunOptions, Scenario, small_limits};
 use fishpond::shards::Batching;
-use fishpond_tests::{component, frames, highest, modules};
+use fishpond::store::{self, Store};
+use fishpond_tests::{component, frames, modules};
 
 use super::facts::{Told, json};
 use super::generate::{Action, PEOPLE, Sent};
@@ -48,6 +51,22 @@ pub struct Counts {
     pub events: usize,
     pub handled: usize,
     pub done: usize,
+}
+
+/// Other tests start programs, and between fork and exec a child holds copies of our locks: that passes.
+fn patiently<T>(mut open: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    for _ in 0..1_000 {
+        match open() {
+            Err(error) if is_busy(&error) => std::thread::sleep(Duration::from_millis(1)),
+            other => return other,
+        }
+    }
+    open()
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    let store = matches!(error.downcast_ref(), Some(store::Error::InUse { .. }));
+    store || matches!(error.downcast_ref(), Some(journal::Error::Locked { .. }))
 }
 
 fn options(seed: u64, workers: u64) -> RunOptions {
@@ -154,9 +173,11 @@ impl Play<'_> {
         let last = self.run.host()?.parts.log.last();
         self.run.close()?;
         // Nothing that somebody was told of may be lost, nor what a row in the store proves to have been durable.
-        let floor = self.told.max(highest(&self.folder.join("store")));
+        let store = patiently(|| Ok(Store::open(&self.folder.join("store"), 1, 1 << 20)?))?;
+        let floor = self.told.max(store.highest());
+        drop(store);
         let cut = Lsn(floor.0 + (last.0 - floor.0) * thousandths / 1_000);
-        fishpond::journal::cut(&self.folder.join("journal"), cut)?;
+        patiently(|| Ok(journal::cut(&self.folder.join("journal"), cut)?))?;
         self.open(workers)?;
         let survived = Told::of(&frames(&self.run.host()?.parts));
         let survived: Vec<Identity> = survived.events().map(|given| (given.source.clone(), given.id.clone())).collect();
@@ -176,7 +197,8 @@ impl Play<'_> {
     fn open(&mut self, workers: u64) -> anyhow::Result<()> {
         let now = self.run.now();
         self.workers = workers;
-        self.run = Run::open_at(self.folder, modules(), options(self.seed, workers), now).context("it opens again")?;
+        let options = || options(self.seed, workers);
+        self.run = patiently(|| Run::open_at(self.folder, modules(), options(), now)).context("it opens again")?;
         Ok(())
     }
 
@@ -221,7 +243,7 @@ impl Play<'_> {
 
 /// A timer of the receive clock that waits though its time has come.
 fn wanted_by_now(deployment: &Deployment, key: &str, now: u64) -> Option<String> {
-    let timers = deployment.keys.get(key)?.timers.iter();
+    let timers = deployment.keys.get(key)?.timers.iter().filter(|_| !deployment.retired);
     timers.filter(|(_, timer)| !timer.by_watermark && timer.due <= now).map(|(name, _)| name.clone()).next()
 }
 
