@@ -259,9 +259,8 @@ impl Generator {
 
     /// The same once more, as far back as identities are remembered.
     fn again(&mut self) {
-        let recent = self.sent.iter().filter(|sent| sent.received + 4 * MINUTE > self.now);
-        let Some(event) = recent.last().filter(|_| self.rng.bool()).or(self.sent.last()).cloned() else { return };
-        if event.received + 4 * MINUTE > self.now {
+        let recent: Vec<&Sent> = self.sent.iter().filter(|sent| sent.received + 4 * MINUTE > self.now).collect();
+        if let Some(event) = self.rng.choice(recent).cloned() {
             self.steps.push(Action::Send { event: Sent { received: self.now, ..event }, queued: self.rng.bool() });
         }
     }

@@ -79,7 +79,9 @@ impl Play<'_> {
         match step {
             Action::Line(line) => drop(self.line(line)?),
             Action::Send { event, queued } => return self.send(event, event.received, *queued),
-            Action::FromEarliest { name, module, configuration } => self.from_earliest(name, module, configuration)?,
+            Action::FromEarliest { name, module, configuration } => {
+                self.deploy_from_earliest(name, module, configuration)?
+            }
             Action::Ask { key } => self.ask(key)?,
             Action::Crash { thousandths, workers } => return self.crash(*thousandths, *workers),
             Action::Stop { workers } => {
@@ -139,7 +141,7 @@ impl Play<'_> {
         if queued { Ok(()) } else { self.answered() }
     }
 
-    fn from_earliest(&mut self, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {
+    fn deploy_from_earliest(&mut self, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {
         let registry = self.run.host()?.parts.registry.clone();
         let request = DeployRequest {
             module: registry.upload(BUSINESS, &component(module), "test")?.digest.to_string(),
@@ -210,7 +212,7 @@ impl Play<'_> {
         accepted.sort_unstable();
         ensure!(accepted.iter().eq(self.known.keys()), "accepted: {accepted:?}, answered: {:?}", self.known.keys());
         same("handled", model.handled.clone(), told.handled.clone())?;
-        same("said", model.said.clone(), told.said.iter().cloned().collect())?;
+        same("said", model.said.clone(), told.said.clone())?;
         same("done", model.done(), told.done.clone())?;
         ticks::check(&told.facts).map_err(anyhow::Error::msg)?;
         for person in PEOPLE {
