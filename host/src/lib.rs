@@ -69,6 +69,9 @@ pub mod doctor;
 /// Scenario files: the one test form.
 pub mod scenario;
 
+/// The journal of a stopped host as lines of JSON.
+pub mod export;
+
 /// What this machine does, measured.
 pub mod bench;
 

@@ -3,9 +3,11 @@
 //! - `world`: a host in a folder under a clock of its own, driven step by step
 //! - `flow`: events that a seed makes
 //! - `hold`, `damage`: a disk that is slow, fails, or forgets
+//! - `checker`: a program that checks an exported journal and knows none of our types
 //! - `service`: the real program in a process of its own, a crowd that sends to it, and both rules once more
 //! - `house`: the repository as text, for the house rules
 
+pub mod checker;
 pub mod damage;
 pub mod flow;
 mod hold;

@@ -13,6 +13,7 @@ mod demo;
 mod deployment;
 mod doctor;
 mod events;
+mod export;
 mod limits;
 mod local;
 mod matches;
@@ -124,6 +125,7 @@ enum Command {
     /// Look at the data folder of a stopped host, mend what is damaged
     #[command(subcommand)]
     Doctor(doctor::DoctorCommand),
+    Export(export::ExportArgs),
     Test(TestArgs),
     Bench(BenchArgs),
     Limits(limits::LimitsArgs),
@@ -160,6 +162,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(arguments) => backup::run(&arguments, &global),
         Command::Restore(arguments) => restore::run(&arguments, &global),
         Command::Doctor(command) => doctor::run(command, &global),
+        Command::Export(arguments) => export::run(&arguments, &global),
         Command::Test(arguments) => local::test(TestArgs { json: global.json, ..arguments }),
         Command::Bench(arguments) => bench::run(BenchArgs { json: global.json, ..arguments }),
         Command::Limits(arguments) => limits::run(&arguments, &global),

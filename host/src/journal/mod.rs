@@ -19,7 +19,7 @@
 //! - `files`: small files beside the segments; `released`: where the journal
 //!   begins; `retain`: removing old segments; `sidecar`, `keeper`: index files
 //! - `snapshot`: a copy while it runs
-//! - `check`, `cut`: tools for a closed journal: verify all, shorten
+//! - `check`, `closed`, `cut`: tools for a closed journal: verify all, read in order, shorten
 //!
 //! # Format, version 1 (integers little endian)
 //! A directory holds segments named by their first LSN. A segment is a header
@@ -34,6 +34,7 @@
 //! begins; may not). Both have a version and a checksum of their own.
 
 mod check;
+mod closed;
 mod commit;
 mod cut;
 mod error;
@@ -64,6 +65,7 @@ mod writer;
 mod tests;
 
 pub use check::{Checked, verify_all};
+pub use closed::read_closed;
 pub use commit::{Durable, Health};
 pub use cut::cut;
 pub use error::{Damage, Error, Fault, Proof};

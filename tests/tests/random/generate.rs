@@ -42,6 +42,12 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// An event of the type `herald` or `other` with the time of its receipt.
+    pub fn new(id: &str, received: u64, kind: &'static str, actor: &str, data: &str) -> Sent {
+        let (attributes, data) = (format!(" actor={actor}"), data.to_owned());
+        Sent { source: "shop", id: id.to_owned(), received, time: Some(received), kind, attributes, data }
+    }
+
     /// What a producer must not change when it sends it again.
     pub fn content(&self) -> String {
         format!("{} {} {}", self.kind, self.attributes, self.data)
@@ -232,9 +238,9 @@ impl Generator {
     fn find(&mut self) -> String {
         let name = ["offer", "alarm", "news"][self.rng.usize(..3)];
         let (n, find) = (self.rng.u8(..9), self.rng.u8(1..3));
-        match self.rng.u8(..3) {
-            0 => format!(r#"{{"match": "{name}", "n": {n}, "once": "k{}"}}"#, self.rng.u8(..2)),
-            _ => format!(r#"{{"match": "{name}", "n": {n}, "find": {find}}}"#),
+        match self.rng.bool() {
+            true => format!(r#"{{"match": "{name}", "n": {n}, "once": "k"}}"#),
+            false => format!(r#"{{"match": "{name}", "n": {n}, "find": {find}}}"#),
         }
     }
 
@@ -253,9 +259,8 @@ impl Generator {
 
     /// The same once more, as far back as identities are remembered.
     fn again(&mut self) {
-        let recent = self.sent.iter().filter(|sent| sent.received + 4 * MINUTE > self.now);
-        let Some(event) = recent.last().filter(|_| self.rng.bool()).or(self.sent.last()).cloned() else { return };
-        if event.received + 4 * MINUTE > self.now {
+        let recent: Vec<&Sent> = self.sent.iter().filter(|sent| sent.received + 4 * MINUTE > self.now).collect();
+        if let Some(event) = self.rng.choice(recent).cloned() {
             self.steps.push(Action::Send { event: Sent { received: self.now, ..event }, queued: self.rng.bool() });
         }
     }

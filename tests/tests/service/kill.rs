@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use fishpond_tests::checker::{checked, exported_by_program};
 use fishpond_tests::service::{Crowd, Pace, Producer, Service, Settings};
 
 use super::{BUSINESS, check_found, check_journal, deploy_both, some_days_ago};
@@ -62,6 +63,8 @@ fn x_11_kills_under_load_lose_nothing_and_double_nothing() {
     let ended = service.terminate();
     assert_eq!(ended.code, Some(0), "{}", ended.text());
     check_journal(folder.path(), &settings, &record);
+    // Nor does a program that knows none of our types find anything wrong.
+    checked(&exported_by_program(folder.path()), &["--settled"]).unwrap_or_else(|broken| panic!("{broken}"));
 
     // The run must hold what kills could break.
     let segments = std::fs::read_dir(folder.path().join("journal")).expect("a journal").count();

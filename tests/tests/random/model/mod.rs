@@ -100,6 +100,8 @@ pub struct Deployment {
     revision: u32,
     pub keys: BTreeMap<String, Memory>,
     watermark: u64,
+    /// Whatever it waits for stays as it is.
+    pub retired: bool,
 }
 
 /// What must have come of the facts.
@@ -118,8 +120,14 @@ impl Expected {
         for fact in facts {
             if let What::Revised { deployment, module, revision: 1, configuration, behind } = &fact.what {
                 let rule = Rule::new(module, configuration);
-                let fresh =
-                    Deployment { name: deployment.clone(), rule, revision: 1, keys: BTreeMap::new(), watermark: 0 };
+                let fresh = Deployment {
+                    name: deployment.clone(),
+                    rule,
+                    revision: 1,
+                    keys: BTreeMap::new(),
+                    watermark: 0,
+                    retired: false,
+                };
                 expected.run(fresh, facts.iter().filter(|fact| fact.at > *behind));
             }
         }
@@ -129,7 +137,10 @@ impl Expected {
     fn run<'a>(&mut self, mut deployment: Deployment, facts: impl Iterator<Item = &'a Fact>) {
         for fact in facts {
             match &fact.what {
-                What::Retired { deployment: name } if *name == deployment.name => break,
+                What::Retired { deployment: name } if *name == deployment.name => {
+                    deployment.retired = true;
+                    break;
+                }
                 What::Revised { deployment: name, module, revision, configuration, .. }
                     if *name == deployment.name && *revision > 1 =>
                 {
