@@ -137,8 +137,8 @@ fn what_is_beyond_the_horizon_is_marked_for_rules_and_in_their_matches() {
         limit: 10,
         deadline: Instant::now() + Duration::from_secs(600),
     };
-    let (log, registry) = (&world.host.parts.log, &world.host.parts.registry);
-    let page = trace::matches(log, registry, &request, None, None).expect("a page");
+    let registry = &world.host.parts.registry;
+    let page = trace::matches(&world.host.keys, registry, &request, None, None).expect("a page");
     let found: Vec<(&str, bool)> =
         page.items.iter().map(|found| (&*found.found.person, found.undeduplicated)).collect();
     assert_eq!(found, [("carl", false), ("dora", true)]);
