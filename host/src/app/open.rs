@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::backup::MARKER;
 use crate::channels::{Hub, Script, Ways};
+use crate::doctor::MARKER;
 use crate::engine::Engine;
 use crate::journal::{Clock, Failpoints, Journal, Log, Opened, Options, Progress};
 use crate::keys::{Indexer, Keys};

@@ -11,5 +11,5 @@ mod take;
 
 pub use format::FormatError;
 pub use manifest::{Manifest, PartSum};
-pub use restore::{MARKER, Restored, Told, restore, verify};
+pub use restore::{Restored, Told, restore, verify};
 pub use take::{Taken, Taker};

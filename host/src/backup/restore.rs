@@ -12,13 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{BASE, JOURNAL, MODULES, Manifest, SETTINGS};
 use super::read::{PartHead, Reader};
 use super::take::SECRETS;
-use crate::doctor::{clear, is_free};
+use crate::doctor::{is_free, making};
 use crate::journal::verify_all;
 use crate::model::{Digest, Lsn};
 use crate::store::{Options, Summary, load_dump, read_dump, verify_dump};
-
-/// In a data folder that is being restored.
-pub const MARKER: &str = "restoring";
 
 const BUFFER_BYTES: usize = 1 << 20;
 /// What sled may keep in memory meanwhile, bytes.
@@ -42,21 +39,7 @@ pub fn verify(file: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Manifes
 /// Makes a data folder of a backup in `to`, which must be empty or not there yet. A host on it goes on where the backup ends.
 pub fn restore(file: &Path, to: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Restored> {
     is_free(to)?;
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    let marker = to.join(MARKER);
-    write(&marker, b"what is here is not whole\n", 0o644)?;
-    sync(to)?;
-    match whole(file, to, tell) {
-        Ok(manifest) => {
-            fs::remove_file(&marker).with_context(|| format!("cannot remove {}", marker.display()))?;
-            sync(to)?;
-            Ok(manifest)
-        }
-        Err(error) => {
-            clear(to)?;
-            Err(error)
-        }
-    }
+    making(to, || whole(file, to, tell))
 }
 
 fn whole(file: &Path, to: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Manifest> {
@@ -206,14 +189,6 @@ fn plain<R: Read>(from: &mut Reader<R>, head: &PartHead, kind: &Plain, to: Optio
 fn create(path: &Path, mode: u32) -> anyhow::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    let written = create(path, mode)?;
-    (&written)
-        .write_all(bytes)
-        .and_then(|()| written.sync_all())
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn sync(path: &Path) -> anyhow::Result<()> {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+/// In a data folder that is being restored.
+pub const MARKER: &str = "restoring";
+
 /// What every new file system holds.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -53,6 +56,26 @@ pub(super) fn copy_data(data: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     sync(to)
+}
+
+/// Makes a data folder: until that is done it is marked, so that no host starts on it; after an error it is emptied.
+pub fn making<T>(to: &Path, make: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    let marker = to.join(MARKER);
+    fs::write(&marker, b"what is here is not whole\n").with_context(|| format!("cannot write {}", marker.display()))?;
+    sync(&marker)?;
+    sync(to)?;
+    match make() {
+        Ok(made) => {
+            fs::remove_file(&marker).with_context(|| format!("cannot remove {}", marker.display()))?;
+            sync(to)?;
+            Ok(made)
+        }
+        Err(error) => {
+            clear(to)?;
+            Err(error)
+        }
+    }
 }
 
 /// Removes everything in a folder that was free.

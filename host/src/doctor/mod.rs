@@ -11,6 +11,6 @@ mod repair;
 
 pub use examine::{Examined, StoreFound, examine};
 pub use finding::{Finding, Part, Told};
-pub use folder::{clear, is_free};
+pub use folder::{MARKER, is_free, making};
 pub use rebuild::{Rebuilt, rebuild};
 pub use repair::{Loss, Repaired, StoreOf, repair};

@@ -11,8 +11,10 @@ use super::finding::Told;
 use super::folder;
 use crate::journal::{Checked, verify_all};
 use crate::model::Lsn;
-use crate::store::Store;
+use crate::store::{self, Store};
 
+/// sled's, while the old store is asked.
+const CACHE_BYTES: u64 = 64 << 20;
 /// The new one until it is whole.
 const UNFINISHED: &str = "store.new";
 /// Where old ones are put, with a number behind it.
@@ -43,23 +45,36 @@ pub fn rebuild(data: &Path, to: Option<&Path>, tell: &mut dyn FnMut(Told)) -> an
     if let Some(to) = to {
         folder::is_free(to)?;
     }
+    let of_store = highest_of(&data.join("store"))?;
     // Held to the end: nothing starts on what is half made.
     let _lock = Store::lock_if_there(&data.join("store"))?;
     let bases = bases::read_all(data, tell)?;
-    let checked = whole_journal(&journal, &bases, tell)?;
+    let checked = whole_journal(&journal, of_store, &bases, tell)?;
     match to {
         None => replace(data, &bases, &checked, tell),
-        Some(to) => {
+        Some(to) => folder::making(to, || {
             folder::copy_data(data, to)?;
             let bases = bases::read_all(to, tell)?;
             replace(to, &bases, &checked, tell)
-        }
+        }),
     }
 }
 
-fn whole_journal(journal: &Path, bases: &[Base], tell: &mut dyn FnMut(Told)) -> anyhow::Result<Checked> {
+/// How far the journal must reach by the store that is there, if it can say so.
+fn highest_of(store: &Path) -> anyhow::Result<Lsn> {
+    if !Store::is_there(store) {
+        return Ok(Lsn::ZERO);
+    }
+    match Store::open(store, 1, CACHE_BYTES) {
+        Ok(store) => Ok(store.highest()),
+        Err(error @ store::Error::InUse { .. }) => Err(error).context("the host must be stopped first"),
+        Err(_) => Ok(Lsn::ZERO),
+    }
+}
+
+fn whole_journal(journal: &Path, of_store: Lsn, bases: &[Base], tell: &mut dyn FnMut(Told)) -> anyhow::Result<Checked> {
     let whole = bases.iter().filter_map(|base| base.read.as_ref().ok());
-    let evidence = whole.map(|read| read.highest).max().unwrap_or_default();
+    let evidence = whole.map(|read| read.highest).chain([of_store]).max().unwrap_or_default();
     let mut told = |done: crate::journal::Progress| {
         tell(Told { part: super::Part::Journal, done: done.bytes_done, total: done.bytes_total });
     };

@@ -70,12 +70,7 @@ pub fn repair(data: &Path, to: &Path, accept_loss: bool, tell: &mut dyn FnMut(To
         );
     }
     let _lock = Store::lock_if_there(&data.join("store"))?;
-    let made = make(data, to, &examined, lost, tell);
-    if made.is_err() && to.is_dir() {
-        // It would be taken for a data folder.
-        folder::clear(to)?;
-    }
-    made
+    folder::making(to, || make(data, to, &examined, lost, tell))
 }
 
 /// What a cut below this damage loses.

@@ -29,11 +29,11 @@ impl Slot {
     }
 }
 
-/// What stays of a call that has failed: the inputs before the one at which it did.
-pub(super) struct Before {
+/// What a call that has ended well comes to.
+pub(super) struct Finished {
     pub outcomes: Vec<InputOutcome>,
     pub documents: Vec<Document>,
-    /// Documents that these inputs have changed, as they were before the call.
+    /// Documents that it has changed, as they were before.
     pub earlier: Vec<Option<Document>>,
 }
 
@@ -255,30 +255,19 @@ impl Call {
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
 
-    /// The call has ended well: outcomes, and documents as they are now.
-    pub fn finish(mut self) -> (Vec<InputOutcome>, Vec<Document>) {
+    /// The call has ended well.
+    pub fn finish(mut self) -> Finished {
         self.begin(self.inputs.len());
         if self.judges() {
             (0..self.effects.len()).for_each(|at| self.check_verdict(at));
         }
-        let documents = self.slots.into_iter().map(|slot| slot.into_parts().0).collect();
-        (self.effects.into_iter().map(Effects::into_outcome).collect(), documents)
+        let (documents, earlier) = self.slots.into_iter().map(Slot::into_parts).unzip();
+        Finished { outcomes: self.effects.into_iter().map(Effects::into_outcome).collect(), documents, earlier }
     }
 
-    /// The call has failed at the input that was begun last, or behind it: those before that one are as they would be without
-    /// it.
-    pub fn finish_before_failure(mut self) -> Before {
-        let failed = self.begun.saturating_sub(1);
-        let changed = self.effects.get(failed).is_some_and(|effects| !effects.ops.is_empty());
-        self.effects.truncate(failed);
-        if changed {
-            self.rebuild(self.slot(failed));
-        }
-        if self.judges() {
-            (0..failed).for_each(|at| self.check_verdict(at));
-        }
-        let (documents, earlier) = self.slots.into_iter().map(Slot::into_parts).unzip();
-        Before { outcomes: self.effects.into_iter().map(Effects::into_outcome).collect(), documents, earlier }
+    /// The input that was begun last: as far as the host can tell, the one at which a call has failed.
+    pub fn last_begun(&self) -> usize {
+        self.begun.saturating_sub(1)
     }
 
     /// A filter that says not one thing about an action has failed at it.

@@ -1,9 +1,13 @@
 //! Runs batches of one deployment revision on a long-lived instance, and falls back to single runs on fresh ones.
 
+mod batch;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
+
+use batch::Undo;
 
 use super::bindings::queries;
 use super::bindings::queries::exports::fishpond::plugin::queries::Query as QueryRecord;
@@ -62,46 +66,16 @@ struct Instance {
     used: Instant,
 }
 
-/// How a call has ended. Documents are as the inputs that are done have left them.
+/// How a call has ended. After a failure documents are as they were.
 enum CallEnd {
     Finished(Vec<InputOutcome>),
-    /// Those before the input at which it failed are done.
-    Failed(Vec<InputOutcome>, Failure),
+    /// At this input, as far as the host can tell.
+    Failed(usize, Failure),
 }
 
 enum Failure {
     Failed(Failed),
     Violated(Violation),
-}
-
-/// Documents as they were before a batch, where it has changed them: for a host failure, which undoes all of it.
-struct Undo(Vec<Option<Document>>);
-
-impl Undo {
-    fn new(documents: &[Document]) -> Undo {
-        Undo(vec![None; documents.len()])
-    }
-
-    /// It is about to be changed.
-    fn keep(&mut self, index: usize, document: &Document) {
-        self.0[index].get_or_insert_with(|| document.clone());
-    }
-
-    fn keep_all(&mut self, earlier: Vec<Option<Document>>) {
-        for (kept, earlier) in self.0.iter_mut().zip(earlier) {
-            if kept.is_none() {
-                *kept = earlier;
-            }
-        }
-    }
-
-    fn undo(self, documents: &mut [Document]) {
-        for (document, kept) in documents.iter_mut().zip(self.0) {
-            if let Some(kept) = kept {
-                *document = kept;
-            }
-        }
-    }
 }
 
 impl Runner {
@@ -152,8 +126,8 @@ impl Runner {
     /// A timer that is handled is gone from its document, however handling it ended.
     ///
     /// An input at which a batch traps, spends its fuel or breaks a limit runs alone on a fresh instance: what fails again is
-    /// its outcome. Those before it stay done, those behind it go on in a call of their own. After `quarantine_faults` faults
-    /// it stops before the next position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends
+    /// its outcome. Those before it, and those behind it, have calls of their own. After `quarantine_faults` faults it stops
+    /// before the next position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends
     /// the batch before the journal position that it belongs to.
     pub fn run(
         &mut self,
@@ -165,165 +139,13 @@ impl Runner {
         let mut ran = Ran::default();
         let singly = self.singly || inputs.iter().any(|input| self.unanswerable(input).is_some());
         if singly {
-            self.run_each(inputs, documents, &mut ran, stop_at_fault)?;
+            let patience = self.module.engine.limits.quarantine_faults;
+            self.run_each(inputs, documents, &mut ran, stop_at_fault, patience)?;
         } else {
             self.run_batch(inputs, documents, &mut ran, stop_at_fault)?;
         }
         ran.guest_time = started.elapsed();
         Ok(ran)
-    }
-
-    /// All in one call; where that fails, what was before the failure stays, and what is behind it goes on in a call of its
-    /// own. So `f` inputs that fail cost `2 f + 1` calls at most.
-    fn run_batch(
-        &mut self,
-        inputs: &Arc<Vec<Input>>,
-        documents: &mut Vec<Document>,
-        ran: &mut Ran,
-        stop_at_fault: bool,
-    ) -> Result<(), HostFailure> {
-        let mut undo = Undo::new(documents);
-        let ended = self.run_parts(inputs, documents, ran, &mut undo, stop_at_fault);
-        match ended {
-            Ok(true) => Ok(()),
-            // What stops at a fault undoes all of its position: each input is run by itself from the beginning.
-            Ok(false) => {
-                undo.undo(documents);
-                ran.outcomes.clear();
-                self.run_each(inputs, documents, ran, stop_at_fault)
-            }
-            Err(failure) => {
-                undo.undo(documents);
-                Err(failure)
-            }
-        }
-    }
-
-    /// False if an input has failed and something is to be stopped by that.
-    fn run_parts(
-        &mut self,
-        inputs: &Arc<Vec<Input>>,
-        documents: &mut Vec<Document>,
-        ran: &mut Ran,
-        undo: &mut Undo,
-        stop_at_fault: bool,
-    ) -> Result<bool, HostFailure> {
-        let mut rest = inputs.clone();
-        let mut patience = self.module.engine.limits.quarantine_faults;
-        loop {
-            let (done, failure) = match self.call(&rest, documents, ran, undo)? {
-                CallEnd::Finished(outcomes) => {
-                    ran.outcomes.extend(outcomes);
-                    return Ok(true);
-                }
-                CallEnd::Failed(outcomes, failure) => (outcomes, failure),
-            };
-            let at = done.len();
-            ran.outcomes.extend(done);
-            if stop_at_fault {
-                return Ok(false);
-            }
-            let failed = rest[at].clone();
-            let (lsn, index) = (failed.lsn, failed.document);
-            let outcome = match failure {
-                Failure::Violated(Violation { code, message, alone }) if alone == Some(at) => {
-                    if failed.consumption(&documents[index]).is_some() {
-                        undo.keep(index, &documents[index]);
-                    }
-                    without_handling(&failed, &mut documents[index], refused(code, message))
-                }
-                _ => {
-                    undo.keep(index, &documents[index]);
-                    self.run_alone(failed, documents, ran)?
-                }
-            };
-            patience = patience.saturating_sub(u64::from(outcome.end.is_fault()));
-            ran.outcomes.push(outcome);
-            let Some(next) = rest.get(at + 1) else { return Ok(true) };
-            // Actions of one position are each for themselves.
-            if patience == 0 && (next.lsn != lsn || matches!(next.what, What::Action(_))) {
-                ran.stopped = Some(next.lsn);
-                return Ok(true);
-            }
-            rest = Arc::new(rest[at + 1..].to_vec());
-        }
-    }
-
-    fn run_each(
-        &mut self,
-        inputs: &[Input],
-        documents: &mut Vec<Document>,
-        ran: &mut Ran,
-        stop_at_fault: bool,
-    ) -> Result<(), HostFailure> {
-        let before = documents.clone();
-        // Where the current journal position began, so that a fault can undo all of it.
-        let mut begun: (Lsn, usize, Vec<(usize, Document)>) = (Lsn::ZERO, 0, Vec::new());
-        let mut patience = self.module.engine.limits.quarantine_faults;
-        let mut last = None;
-        for input in inputs {
-            let (lsn, key, index) = (input.lsn, input.key.clone(), input.document);
-            // Actions of one position are each for themselves.
-            if patience == 0 && (last != Some(lsn) || matches!(input.what, What::Action(_))) {
-                ran.stopped = Some(lsn);
-                return Ok(());
-            }
-            last = Some(lsn);
-            if stop_at_fault {
-                if begun.0 != lsn {
-                    begun = (lsn, ran.outcomes.len(), Vec::new());
-                }
-                begun.2.push((index, documents[index].clone()));
-            }
-            match self.run_alone(input.clone(), documents, ran) {
-                Ok(outcome) if stop_at_fault && outcome.end.is_fault() => {
-                    begun.2.into_iter().rev().for_each(|(index, document)| documents[index] = document);
-                    ran.outcomes.truncate(begun.1);
-                    ran.fault = Some(Fault { lsn, key, end: outcome.end });
-                    return Ok(());
-                }
-                Ok(outcome) => {
-                    patience = patience.saturating_sub(u64::from(outcome.end.is_fault()));
-                    ran.outcomes.push(outcome);
-                }
-                Err(failure) => {
-                    *documents = before;
-                    return Err(failure);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn run_alone(
-        &mut self,
-        mut input: Input,
-        documents: &mut [Document],
-        ran: &mut Ran,
-    ) -> Result<InputOutcome, HostFailure> {
-        let index = std::mem::take(&mut input.document);
-        if let Some(end) = self.unanswerable(&input) {
-            return Ok(without_handling(&input, &mut documents[index], end));
-        }
-        self.instance = None;
-        let inputs = Arc::new(vec![input]);
-        let mut own = vec![std::mem::take(&mut documents[index])];
-        // Whoever runs it keeps the document.
-        let ended = self.call(&inputs, &mut own, ran, &mut Undo::new(&[]));
-        documents[index] = own.pop().unwrap_or_default();
-        let failure = match ended? {
-            CallEnd::Finished(mut outcomes) => {
-                return Ok(outcomes.pop().unwrap_or_else(|| InputOutcome::without_effects(End::Done)));
-            }
-            CallEnd::Failed(_, failure) => failure,
-        };
-        let end = match failure {
-            Failure::Failed(Failed::Fuel) => End::OutOfFuel { limit: self.module.engine.limits.fuel_per_input },
-            Failure::Failed(Failed::Trap(message)) => End::Trapped { message: message.into() },
-            Failure::Failed(Failed::Watchdog) => return Err(self.watchdog()),
-            Failure::Violated(violation) => refused(violation.code, violation.message),
-        };
-        Ok(without_handling(&inputs[0], &mut documents[index], end))
     }
 
     /// How an input ends that no handler of this revision is for: it has gone in circles, or an earlier revision has set the
@@ -402,10 +224,11 @@ impl Runner {
         };
         match called {
             Ok(()) => {
-                let (outcomes, changed) = call.finish();
-                *documents = changed;
+                let finished = call.finish();
+                *documents = finished.documents;
+                undo.keep_all(finished.earlier);
                 self.keep(instance);
-                Ok(CallEnd::Finished(outcomes))
+                Ok(CallEnd::Finished(finished.outcomes))
             }
             Err(error) => {
                 let violation = call.violation.clone().or_else(|| self.broken_limit(&error));
@@ -414,15 +237,12 @@ impl Runner {
                     (Failed::Trap(trap), Some(words)) => Failed::Trap(format!("{words} ({trap})")),
                     (failed, _) => failed,
                 };
+                let at = call.last_begun();
+                *documents = call.undo();
                 if failed == Failed::Watchdog && inputs.len() == 1 {
-                    *documents = call.undo();
                     return Err(self.watchdog());
                 }
-                let before = call.finish_before_failure();
-                *documents = before.documents;
-                undo.keep_all(before.earlier);
-                let failure = violation.map_or(Failure::Failed(failed), Failure::Violated);
-                Ok(CallEnd::Failed(before.outcomes, failure))
+                Ok(CallEnd::Failed(at, violation.map_or(Failure::Failed(failed), Failure::Violated)))
             }
         }
     }
@@ -446,7 +266,7 @@ impl Runner {
         let called = guest.fishpond_plugin_queries().call_handle(&mut instance.store, &[record]);
         let call = instance.store.data_mut().call.take();
         let violation = call.as_ref().and_then(|call| call.violation.clone());
-        let effects = call.and_then(|call| call.finish().0.pop());
+        let effects = call.and_then(|call| call.finish().outcomes.pop());
         if let Err(error) = called {
             let (code, message) = match (violation.or_else(|| self.broken_limit(&error)), instance::classify(&error)) {
                 (Some(violation), _) => (violation.code, violation.message),

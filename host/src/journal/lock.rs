@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 
 use super::error::Error;
+use crate::tasks::patiently;
 
 const LOCK_FILE: &str = "LOCK";
 
@@ -19,7 +20,7 @@ pub(super) struct DirLock {
 
 impl DirLock {
     /// # Errors
-    /// [`Error::Locked`] if somebody holds it.
+    /// [`Error::Locked`] if somebody holds it, and for longer than a second.
     pub(super) fn acquire(dir: &Path) -> Result<DirLock, Error> {
         let path = dir.join(LOCK_FILE);
         let file = OpenOptions::new()
@@ -43,7 +44,8 @@ impl DirLock {
     }
 
     fn lock(file: File, dir: &Path, path: &Path) -> Result<DirLock, Error> {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let held = |error: &rustix::io::Errno| *error == rustix::io::Errno::WOULDBLOCK;
+        match patiently(|| flock(&file, FlockOperation::NonBlockingLockExclusive), held) {
             Ok(()) => Ok(DirLock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { dir: dir.to_path_buf() }),
             Err(other) => Err(Error::io("lock", path)(other.into())),

@@ -32,6 +32,16 @@ pub enum LookError {
     Io(#[from] io::Error),
 }
 
+impl LookError {
+    /// Is the file to blame? That nothing can be opened or read just now is no reason to make it anew.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            LookError::Damaged(_) => true,
+            LookError::Io(error) => matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound),
+        }
+    }
+}
+
 /// The file of the segment that begins at a position.
 pub fn path(folder: &Path, first: Lsn) -> PathBuf {
     folder.join(format!("{:0NAME_DIGITS$}{ENDING}", first.0))

@@ -22,7 +22,12 @@ impl Mentions {
             Frame::Input(event) => self.event(number, event),
             Frame::Outcome(outcome) => self.outcome(number, outcome),
             Frame::Control(control) => self.control(number, control),
-            Frame::Mark(_) | Frame::Tick(_) | Frame::Report(_) | Frame::Outreach(_) => {}
+            Frame::Outreach(outreach) => {
+                // Documents of filters, and of persons.
+                outreach.changes.iter().for_each(|changed| self.add(number, Key::handled(&changed.key)));
+                outreach.wholes.iter().for_each(|whole| self.add(number, Key::handled(&whole.key)));
+            }
+            Frame::Mark(_) | Frame::Tick(_) | Frame::Report(_) => {}
         }
     }
 

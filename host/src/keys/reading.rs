@@ -83,7 +83,9 @@ impl Reading {
         match wanted.find(file) {
             Ok(found) => Span::Frames(found),
             Err(error) => {
-                self.keys.distrust(file, &error);
+                if error.is_of_file() {
+                    self.keys.distrust(file, &error);
+                }
                 Span::All
             }
         }

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use crate::model::Lsn;
 
 /// Also changes with what [`super::mentions`] lists.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAGIC: [u8; 8] = *b"fishpkey";
 /// Of a block, with its checksum and length.
 pub const BLOCK_BYTES: usize = 16 << 10;

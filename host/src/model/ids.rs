@@ -12,8 +12,9 @@ impl Lsn {
     /// Before the first frame.
     pub const ZERO: Lsn = Lsn(0);
 
+    /// The position behind this one; the last number stays itself, and no frame ever has it.
     pub fn next(self) -> Lsn {
-        Lsn(self.0 + 1)
+        Lsn(self.0.saturating_add(1))
     }
 
     /// The position before this one; zero stays zero.

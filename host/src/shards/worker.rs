@@ -142,6 +142,8 @@ impl Worker {
             return Ok(true);
         }
         self.desk_last = false;
+        // Questions make instances, too.
+        self.drop_instances();
         self.publish_all();
         Ok(false)
     }

@@ -14,6 +14,7 @@ use super::files::{Blobs, DATABASE, blobs, remove_unfinished_snapshots, sync_fou
 use super::options::{Failpoint, Failpoints, Place};
 use super::{Marks, Row};
 use crate::model::{Lsn, SHARD_COUNT, ShardId};
+use crate::tasks::patiently;
 
 const HEADER: &[u8] = b"header";
 const STORE: &[u8] = b"store";
@@ -78,7 +79,9 @@ impl Directory {
         remove_unfinished_snapshots(folder).map_err(Error::io("clean", folder))?;
         sync_found(folder, &failpoints).map_err(Error::io("sync", folder))?;
         let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(cache_bytes);
-        let db = config.open().map_err(failed)?;
+        // sled has a lock of its own, which outlives its last user by a moment.
+        let held = |error: &Error| matches!(error, Error::InUse { .. });
+        let db = patiently(|| config.open().map_err(failed), held)?;
         let rows = db.open_tree("documents").map_err(failed)?;
         let timers = db.open_tree("timers").map_err(failed)?;
         let progress = db.open_tree("progress").map_err(failed)?;

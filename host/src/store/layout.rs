@@ -13,6 +13,7 @@ use super::error::Error;
 use super::files::DATABASE;
 use super::options::Options;
 use crate::model::{SHARD_COUNT, SHARD_HASH};
+use crate::tasks::patiently;
 
 /// There while a store is made: nothing is in it yet.
 pub(super) const MAKING: &str = "making";
@@ -58,7 +59,7 @@ pub(super) fn lock(folder: &Path) -> Result<Lock, Error> {
     let path = folder.join(LOCK);
     let file =
         File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
-    match file.try_lock() {
+    match patiently(|| file.try_lock(), |error| matches!(error, TryLockError::WouldBlock)) {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),

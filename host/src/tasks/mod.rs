@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Wakes a thread that waits for any of several things. Rings are counted, so one that comes before the wait is not
 /// lost.
@@ -28,6 +28,22 @@ impl Bell {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.rung.wait_timeout_while(rings, longest, |rings| *rings == seen);
         drop(waited);
+    }
+}
+
+/// How long a lock of another holder is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Tries again for a second while something is held by another: one that is just ending, or a child of this process between
+/// fork and exec, which has copies of our locks.
+pub fn patiently<T, E>(mut attempt: impl FnMut() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if is_held(&error) && begun.elapsed() < PATIENCE => std::thread::sleep(LOOK_AGAIN),
+            ended => return ended,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Changed, Error, Question};
 use crate::codec::{Interner, decode_document};
 use crate::journal::ReadError;
 use crate::keys::{Key, Reading, Wanted};
+use crate::model::outreach::{Outreach, Owner};
 use crate::model::{Control, DeploymentId, Document, Event, Frame, Lsn, Outcome};
 
 /// Texts that the documents of one trace share in memory.
@@ -91,6 +92,9 @@ pub(super) fn gather<'a>(
                 }
             }
             (lsn, Frame::Control(control)) => gathered.control(lsn, &control, judge),
+            (lsn, Frame::Outreach(outreach)) if matches!(about, About::Key) => {
+                gathered.outreach(lsn, &outreach, judge)?;
+            }
             _ => {}
         }
     }
@@ -122,6 +126,28 @@ impl Gathered<'_> {
             let document =
                 decode_document(&whole.bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
             self.documents.insert(outcome.deployment, document);
+        }
+        Ok(())
+    }
+
+    /// What filters have noted of the key when they judged.
+    fn outreach(&mut self, lsn: Lsn, outreach: &Outreach, judge: &Judge<'_>) -> Result<(), Error> {
+        let of = |owner: &Owner, key: &str| match owner {
+            Owner::Deployment(id) if *key == *judge.key() && judge.deployment(*id).is_some() => Some(*id),
+            _ => None,
+        };
+        for changed in &outreach.changes {
+            if let Some(id) = of(&changed.owner, &changed.key) {
+                let document = self.documents.entry(id).or_default();
+                changed.ops.iter().for_each(|op| document.apply(op.clone()));
+            }
+        }
+        for whole in &outreach.wholes {
+            if let Some(id) = of(&whole.owner, &whole.key) {
+                let document = decode_document(&whole.bytes, &mut self.interner)
+                    .map_err(|error| ReadError::Codec { lsn, error })?;
+                self.documents.insert(id, document);
+            }
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use fishpond::backup::{FormatError, MARKER, Manifest, Taker, restore, verify};
+use fishpond::backup::{FormatError, Manifest, Taker, restore, verify};
+use fishpond::doctor::MARKER;
 use fishpond::model::{Frame, Lsn};
 use fishpond_tests::damage::{flip, groups, last_segment};
 use fishpond_tests::{Deploy, Setup, World, flow, parts_equal};

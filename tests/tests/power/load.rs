@@ -109,6 +109,11 @@ pub struct Course {
 const NOWHERE: Lsn = Lsn(u64::MAX);
 
 impl Course {
+    /// All frames up to this one, also those that retention has taken since.
+    fn before(&self, last: Lsn) -> BTreeMap<Lsn, Frame> {
+        self.frames.range(..=last).map(|(lsn, frame)| (*lsn, frame.clone())).collect()
+    }
+
     /// What a journal that was opened again holds is what was in it, each frame at its place. Answers the last.
     fn check(&self, world: &World, cut: &Cut) -> Lsn {
         let (first, last) = (world.host.parts.log.first(), world.host.report.journal.last);
@@ -145,6 +150,10 @@ impl Run {
         let (lines, mut accepted) = (lines(seed), Vec::new());
         for part in lines.chunks(lines.len().div_ceil(KEPT)) {
             accepted.extend(load(&mut world, &disk, part, seed));
+            world.rest();
+            world.sync();
+            // Before retention takes some of them.
+            frames.extend(world.frames());
             keep(&mut world);
         }
         world.rest();
@@ -152,7 +161,7 @@ impl Run {
         disk.taking(false);
         assert!(world.host.parts.log.first() > Lsn(1), "retention has released nothing");
         frames.extend(world.frames());
-        let result = Result::of(&mut world);
+        let result = Result::of(&mut world, &frames);
         world.close();
         Run { folder, cuts: disk.cuts(), lines, course: Course { accepted, frames }, result }
     }
@@ -169,7 +178,10 @@ impl Run {
             }
             world.rest();
         }
-        self.result.compare(&Result::of(&mut world));
+        let mut frames = course.before(last);
+        world.sync();
+        frames.extend(world.frames());
+        self.result.compare(&Result::of(&mut world, &frames));
         last
     }
 
@@ -186,8 +198,7 @@ impl Run {
         let places = load(&mut world, &disk, part, seed);
         accepted[next..next + part.len()].copy_from_slice(&places);
         disk.taking(false);
-        let mut frames: BTreeMap<Lsn, Frame> =
-            self.course.frames.range(..=last).map(|(l, f)| (*l, f.clone())).collect();
+        let mut frames = self.course.before(last);
         frames.extend(world.frames());
         world.close();
         let mut cuts = disk.cuts();
@@ -260,11 +271,11 @@ struct Result {
 }
 
 impl Result {
-    fn of(world: &mut World) -> Result {
+    fn of(world: &mut World, frames: &BTreeMap<Lsn, Frame>) -> Result {
         let (mut outcomes, mut ids) = (BTreeMap::<_, Vec<String>>::new(), BTreeMap::new());
-        for (lsn, frame) in world.frames() {
+        for (lsn, frame) in frames {
             match frame {
-                Frame::Input(event) => drop(ids.insert(lsn, event.id.clone())),
+                Frame::Input(event) => drop(ids.insert(*lsn, event.id.clone())),
                 Frame::Outcome(outcome) => {
                     let by =
                         world.host.parts.registry.by_id(outcome.deployment).expect("a deployment").name.to_string();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use fishpond::journal;
@@ -11,7 +10,7 @@ use fishpond::model::{Document, Frame, Guard, Limits, Lsn, OnError, Start, Timer
 use fishpond::registry::DeployRequest;
 use fishpond::scenario::{BUSINESS, Run, RunOptions, Scenario, small_limits};
 use fishpond::shards::Batching;
-use fishpond::store::{self, Store};
+use fishpond::store::Store;
 use fishpond_tests::{component, frames, modules};
 
 use super::facts::{Told, json};
@@ -51,22 +50,6 @@ pub struct Counts {
     pub events: usize,
     pub handled: usize,
     pub done: usize,
-}
-
-/// Other tests start programs, and between fork and exec a child holds copies of our locks: that passes.
-fn patiently<T>(mut open: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    for _ in 0..1_000 {
-        match open() {
-            Err(error) if is_busy(&error) => std::thread::sleep(Duration::from_millis(1)),
-            other => return other,
-        }
-    }
-    open()
-}
-
-fn is_busy(error: &anyhow::Error) -> bool {
-    let store = matches!(error.downcast_ref(), Some(store::Error::InUse { .. }));
-    store || matches!(error.downcast_ref(), Some(journal::Error::Locked { .. }))
 }
 
 fn options(seed: u64, workers: u64) -> RunOptions {
@@ -175,11 +158,11 @@ impl Play<'_> {
         let last = self.run.host()?.parts.log.last();
         self.run.close()?;
         // Nothing that somebody was told of may be lost, nor what a row in the store proves to have been durable.
-        let store = patiently(|| Ok(Store::open(&self.folder.join("store"), 1, 1 << 20)?))?;
+        let store = Store::open(&self.folder.join("store"), 1, 1 << 20)?;
         let floor = self.told.max(store.highest());
         drop(store);
         let cut = Lsn(floor.0 + (last.0 - floor.0) * thousandths / 1_000);
-        patiently(|| Ok(journal::cut(&self.folder.join("journal"), cut)?))?;
+        journal::cut(&self.folder.join("journal"), cut)?;
         self.open(workers)?;
         let survived = Told::of(&frames(&self.run.host()?.parts));
         let survived: Vec<Identity> = survived.events().map(|given| (given.source.clone(), given.id.clone())).collect();
@@ -200,7 +183,7 @@ impl Play<'_> {
         let now = self.run.now();
         self.workers = workers;
         let options = || options(self.seed, workers);
-        self.run = patiently(|| Run::open_at(self.folder, modules(), options(), now)).context("it opens again")?;
+        self.run = Run::open_at(self.folder, modules(), options(), now).context("it opens again")?;
         Ok(())
     }
 

@@ -22,7 +22,8 @@ impl Keeper {
             metrics.retention_held_bytes.with_label_values(&[need.by]).set(held as i64);
         }
         let before = needs.iter().map(|need| need.from).fold(point, Lsn::min);
-        if before > log.first() {
+        // Whoever has read something need not have made its outcome durable: a crash would send it back.
+        if before > log.first() && log.wait_committed(log.last()).is_ok() {
             match log.release(before) {
                 Ok(release) if release.segments > 0 => {
                     tracing::info!(first = %release.first, segments = release.segments, bytes = release.bytes, "old segments released");

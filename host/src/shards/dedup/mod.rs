@@ -112,14 +112,14 @@ impl Dedup {
 
     /// Remembers an accepted event that was not known, and forgets what is over the limit or beyond the horizon.
     pub fn insert(&mut self, event: &Event, identity: u128, known: Known) {
-        self.clock = self.clock.max(event.received);
-        self.last = known.lsn;
         self.since.get_or_insert(event.received);
         // What comes seldom is not kept for ever by a block that never fills.
         let span = (self.horizon_ms / SHARES).max(1);
         if !self.open.entries.is_empty() && event.received >= self.open.head.begun.saturating_add(span) {
-            self.seal();
+            // Nothing of this event: it need not be durable when the block is. All before it is known.
+            self.seal(known.lsn.previous());
         }
+        (self.clock, self.last) = (self.clock.max(event.received), known.lsn);
         if self.open.entries.is_empty() {
             (self.open.head.begun, self.open.head.newest) = (event.received, 0);
         }
@@ -127,13 +127,13 @@ impl Dedup {
         self.table.insert(identity, self.open.end() as u32, self.is_remembered());
         self.open.entries.push(Entry { identity, content: known.content, lsn: known.lsn });
         if self.open.entries.len() as u64 >= (self.limit / SHARES).clamp(1, BLOCK_IDS) {
-            self.seal();
+            self.seal(known.lsn);
         }
         self.forget();
     }
 
-    fn seal(&mut self) {
-        let upto = self.open.entries.last().map_or(Lsn::ZERO, |last| last.lsn);
+    /// `upto`: everything that was accepted up to there is in this block or in one before it.
+    fn seal(&mut self, upto: Lsn) {
         let next = Block { head: Head { first: self.open.end(), ..Head::default() }, entries: Vec::new() };
         let head = Head { open: false, ..self.head(upto) };
         let sealed = Block { head, ..std::mem::replace(&mut self.open, next) };

@@ -201,6 +201,8 @@ fn handle(at: u32, event: &events::Event, what: &str) {
                 state::get(at - 1, "count");
             }
         }
+        // Of another input, if there is one behind this one.
+        "at_next" => handle(at + 1, event, "count"),
         "at_beyond" => drop(state::get(1_000_000, "count")),
         "refuse" => {
             handle(at, event, "count");

@@ -3,6 +3,7 @@
 use super::signalling::signalled;
 use super::*;
 use crate::engine::bindings::imports::fishpond::plugin::{timing, verdicts};
+use crate::engine::call::Finished;
 use crate::engine::input::Judged;
 use crate::model::outreach::{Action, ActionId, Channel, Class, Offline, Origin, Settled, Verdict, VerdictKind};
 use crate::model::{DeploymentId, Digest, End, InputOutcome, Timer, TimerClock, Via};
@@ -71,7 +72,7 @@ pub(super) fn action() -> Input {
 }
 
 fn finish(host: HostState) -> (Vec<InputOutcome>, Document) {
-    let (outcomes, mut documents) = host.call.expect("a call").finish();
+    let Finished { outcomes, mut documents, .. } = host.call.expect("a call").finish();
     (outcomes, documents.pop().expect("a document"))
 }
 

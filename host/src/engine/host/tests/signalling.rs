@@ -27,7 +27,7 @@ pub(super) fn signalled(id: u128, hops: u8) -> Input {
 }
 
 fn outcome(host: HostState) -> InputOutcome {
-    host.call.expect("a call").finish().0.remove(0)
+    host.call.expect("a call").finish().outcomes.remove(0)
 }
 
 /// The signals that an input sends.
@@ -92,7 +92,7 @@ fn a_filter_that_judges_sends_none() {
 fn a_timer_has_the_hops_of_what_set_it() {
     let mut host = calling(vec![signalled(1, 7)], Document::default());
     timing::Host::set_timer(&mut host, 0, "remind".into(), 7_000, String::new()).expect("the plan has it");
-    let document = host.call.expect("a call").finish().1.remove(0);
+    let document = host.call.expect("a call").finish().documents.remove(0);
     assert_eq!(document.timer("remind").map(|timer| timer.hops), Some(7));
 }
 

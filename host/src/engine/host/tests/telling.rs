@@ -14,7 +14,7 @@ fn emit(host: &mut HostState) -> Answer<()> {
 }
 
 fn outcome(host: HostState) -> InputOutcome {
-    host.call.expect("a call").finish().0.remove(0)
+    host.call.expect("a call").finish().outcomes.remove(0)
 }
 
 fn hopped(hops: u8) -> HostState {
