@@ -32,18 +32,20 @@ pub struct Crowd {
     pub seed: u64,
     pub keys: u64,
     pub spread: Spread,
+    /// Events in each second of event time.
+    pub per_second: u64,
 }
 
 impl Crowd {
-    /// Events `from..to` of the stream. Event i is the same whatever the range: a thousand events a second of event
-    /// time, a key is one of `keys`, an actor one of as many, evenly.
+    /// Events `from..to` of the stream. Event i is the same whatever the range: a key is one of `keys` as they are spread,
+    /// an actor one of as many, evenly.
     pub fn events(&self, from: u64, to: u64) -> Vec<Event> {
         (from..to).map(|number| self.event(number)).collect()
     }
 
     fn event(&self, number: u64) -> Event {
         let mut random = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let time = START + number;
+        let time = START + number * 1_000 / self.per_second;
         Event {
             business: super::BUSINESS.into(),
             source: "bench".into(),
@@ -64,7 +66,7 @@ mod tests {
 
     /// Events of each key, of a hundred thousand.
     fn drawn(spread: Spread, keys: u64) -> Vec<u64> {
-        let crowd = Crowd { seed: 3, keys, spread };
+        let crowd = Crowd { seed: 3, keys, spread, per_second: 1_000 };
         let mut counts = vec![0; keys as usize];
         for event in crowd.events(0, 100_000) {
             let key = event.subject.strip_prefix("user:").expect("a user").parse::<usize>().expect("a number");

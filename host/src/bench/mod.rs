@@ -37,6 +37,8 @@ pub struct Plan {
     /// Each rule is measured with each of these numbers of keys.
     pub keys: Vec<u64>,
     pub spread: Spread,
+    /// Events in each second of event time: with what a window keeps, how large documents get.
+    pub per_second: u64,
     /// Identities that are remembered, see `dedup_ids`.
     pub dedup_ids: u64,
     pub seed: u64,
@@ -65,7 +67,7 @@ impl Rule {
 
 impl Plan {
     fn crowd(&self, keys: u64) -> Arc<Crowd> {
-        Arc::new(Crowd { seed: self.seed, keys, spread: self.spread })
+        Arc::new(Crowd { seed: self.seed, keys, spread: self.spread, per_second: self.per_second })
     }
 
     /// What is measured, for a line's name.
@@ -74,7 +76,7 @@ impl Plan {
             Spread::Uniform => "uniform",
             Spread::Zipf => "Zipf 1.0",
         };
-        format!("{} events over {keys} keys ({spread})", self.events)
+        format!("{} events over {keys} keys ({spread}), {} in a second of event time", self.events, self.per_second)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::model::Lsn;
 /// Examples:
 ///
 ///     fishpond export ./fishpond-data -o journal.jsonl
-///     fishpond export ./fishpond-data --from 1042 --to 1050 | jq .
+///     fishpond export ./fishpond-data --from 1042 --to 1050
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_help = "Next: docs/export.md says what the lines hold.")]
 pub struct ExportArgs {

@@ -60,6 +60,6 @@ pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
         BenchSpread::Uniform => bench::Spread::Uniform,
         BenchSpread::Zipf => bench::Spread::Zipf,
     };
-    let BenchArgs { events, keys, dedup_ids, seed, json, components, .. } = arguments;
-    bench::run(&bench::Plan { events, keys, spread, dedup_ids, seed, rules, json, components })
+    let BenchArgs { events, keys, per_second, dedup_ids, seed, json, components, .. } = arguments;
+    bench::run(&bench::Plan { events, keys, spread, per_second, dedup_ids, seed, rules, json, components })
 }

@@ -34,6 +34,9 @@ pub struct BenchArgs {
     /// Which keys come how often
     #[arg(long, default_value = "zipf")]
     pub spread: BenchSpread,
+    /// Events in each second of event time
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub per_second: u64,
     /// How many identities are remembered for finding duplicates
     #[arg(long, default_value_t = 8_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_ids: u64,
