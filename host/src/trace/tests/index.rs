@@ -214,6 +214,8 @@ fn how_far_a_deployment_has_read_is_found_without_reading_all_of_it() {
     let risk = past.registry.deployment("demo", "risk").expect("it").id;
     let lsn = past.event(event("blacklist", "new", "house"));
     past.durable();
+    // It may have begun a segment.
+    past.make_keys();
     let newest = (1..lsn.0).rev().map(Lsn).find_map(|at| match past.log.scan(at).next() {
         Some(Ok((_, Frame::Outcome(outcome)))) if outcome.shards.contains(shard_of("new")) => Some(outcome.position),
         _ => None,
