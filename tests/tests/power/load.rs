@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use fishpond::model::ports::Submitted;
@@ -137,6 +138,8 @@ pub struct Run {
     pub cuts: Vec<Arc<Cut>>,
     lines: Vec<String>,
     pub course: Course,
+    /// Stores that the doctor had to make again.
+    pub rebuilt: AtomicU64,
     result: Result,
 }
 
@@ -163,12 +166,34 @@ impl Run {
         frames.extend(world.frames());
         let result = Result::of(&mut world, &frames);
         world.close();
-        Run { folder, cuts: disk.cuts(), lines, course: Course { accepted, frames }, result }
+        Run {
+            folder,
+            cuts: disk.cuts(),
+            lines,
+            course: Course { accepted, frames },
+            rebuilt: AtomicU64::new(0),
+            result,
+        }
+    }
+
+    /// As an operator opens it: where sled has lost its way, the store says so, and the doctor makes it again from a base
+    /// copy and the journal.
+    fn opened(&self, folder: &Path, setup: &Setup) -> World {
+        match World::open(folder, setup) {
+            Ok(world) => world,
+            Err(error) if error.downcast_ref::<fishpond::store::Error>().is_some() => {
+                self.rebuilt.fetch_add(1, Ordering::Relaxed);
+                println!("rebuilt: {error:#}");
+                fishpond::doctor::rebuild(folder, None, &mut |_| {}).expect("the doctor makes it again");
+                World::open(folder, setup).expect("it opens behind the doctor")
+            }
+            Err(error) => panic!("it does not open again: {error:#}"),
+        }
     }
 
     /// The folder that a cut leaves is opened, and everything is sent again. Fails by a panic.
     pub fn goes_on(&self, course: &Course, cut: &Cut, seed: u64, folder: &Path) -> Lsn {
-        let mut world = World::open(folder, &setup(seed)).expect("it opens again");
+        let mut world = self.opened(folder, &setup(seed));
         let last = course.check(&world, cut);
         world.rest();
         for (lines, places) in self.lines.chunks(100).zip(course.accepted.chunks(100)) {
@@ -188,7 +213,7 @@ impl Run {
     /// The folder that a cut leaves is opened, a little more is sent, and the power goes again, perhaps while it opens.
     pub fn cut_again(&self, cut: &Cut, seed: u64, folder: &Path) -> (Arc<Cut>, Course) {
         let disk = Disk::new(folder, cut.durable, seed, 1, LeavesOut::Nothing).expect("a disk");
-        let mut world = World::open(folder, &disk.under(setup(seed))).expect("it opens again");
+        let mut world = self.opened(folder, &disk.under(setup(seed)));
         follow(&disk, &world);
         let last = self.course.check(&world, cut);
         let mut accepted: Vec<Lsn> = self.course.accepted.clone();
