@@ -289,13 +289,21 @@ fn a_damaged_file_is_noticed_when_it_is_used_and_made_anew() {
         fs::write(&file, bytes).expect("written");
     }
     assert_eq!(ask(&past, "ann", None, 100).events.len(), own.len());
-    let damaged = past.keys.metrics().index_damaged.get();
+    let noticed = || past.keys.metrics().index_damaged.get();
+    let mut damaged = noticed();
     assert!(damaged > 0, "it was noticed");
-    past.make_keys();
+    // With good files a question may go on to files that it did not need before.
+    loop {
+        past.make_keys();
+        ask(&past, "ann", None, 100);
+        if noticed() == std::mem::replace(&mut damaged, noticed()) {
+            break;
+        }
+    }
     let tail = tail(&past);
     let read = frames_read(&past, || drop(ask(&past, "ann", None, 100)));
     assert!(read <= 3 * own.len() as u64 + 1 + 2 * tail, "{read} frames");
-    assert_eq!(past.keys.metrics().index_damaged.get(), damaged);
+    assert_eq!(noticed(), damaged);
 }
 
 #[test]
