@@ -167,8 +167,10 @@ fn crowd() -> (Past, Vec<Lsn>) {
 
 /// Frames behind the key files.
 fn tail(past: &Past) -> u64 {
-    let segments = past.log.journal().segments();
-    segments.iter().filter(|segment| !segment.sealed).map(|segment| segment.last.0 + 1 - segment.first.0).sum()
+    // Also of a segment that was sealed when the files had been made.
+    let reading = past.keys.reading();
+    let without = reading.regions().filter(|region| !reading.has_file(*region)).map(|region| reading.bounds(region));
+    without.map(|(first, last)| last.0 + 1 - first.0).sum()
 }
 
 fn frames_read(past: &Past, ask: impl FnOnce()) -> u64 {
