@@ -12,10 +12,10 @@ use super::handle::Journal;
 use super::reader::Reader;
 use super::retain::Release;
 use crate::codec::{CodecError, Interner, Kind, decode_frame, encode_frame, kind_of};
-use crate::model::{Control, Frame, Lsn};
+use crate::model::{Control, Frame, InputRecord, Lsn, Match, Op};
 use crate::tasks::Bell;
 
-/// Memory of a frame beside its texts, roughly: structures and allocator.
+/// Memory of a frame beside its texts and records, roughly: structures and allocator.
 const FRAME_OVERHEAD_BYTES: usize = 256;
 
 /// Proof that a position is durable. Only the journal can make one, so nothing can be acknowledged without it.
@@ -110,7 +110,8 @@ impl Log {
         let first = batch.next_lsn();
         let mut kept = Vec::with_capacity(frames.len());
         for Encoded { frame, bytes } in frames {
-            kept.push((frame, bytes.len() + FRAME_OVERHEAD_BYTES));
+            let weight = memory_bytes(&frame, bytes.len());
+            kept.push((frame, weight));
             batch.push(bytes)?;
         }
         // The tail grows under the append lock, so its order is the journal's.
@@ -209,6 +210,21 @@ impl Log {
     pub fn scan_only(&self, from: Lsn, kind: Kind) -> Scan {
         Scan { only: Some(kind), ..self.scan(from) }
     }
+}
+
+/// About what a frame takes in memory, by its encoded size: texts, structures and allocator. A record has three times the size
+/// there that it has in the file.
+fn memory_bytes(frame: &Frame, encoded: usize) -> usize {
+    let records = match frame {
+        Frame::Outcome(outcome) => &outcome.inputs[..],
+        _ => &[],
+    };
+    let structures = |record: &InputRecord| {
+        size_of::<InputRecord>()
+            + record.outcome.ops.len() * size_of::<Op>()
+            + record.outcome.matches.len() * size_of::<Match>()
+    };
+    encoded + FRAME_OVERHEAD_BYTES + records.iter().map(structures).sum::<usize>()
 }
 
 impl Tail {

@@ -40,7 +40,7 @@ impl Active {
             return Ok(vec![None; documents.len()]);
         }
         let version = head.state_version;
-        let mut frames = Frames::new(head);
+        let mut frames = Frames::new(head, records.len());
         for record in records {
             self.shelf.note(&(&*record.key).into(), &record.outcome.ops);
             let document = (!record.outcome.ops.is_empty()).then(|| batch.document(&record.key)).flatten();

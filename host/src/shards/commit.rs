@@ -35,9 +35,11 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// `head`: everything but inputs and wholes; its position is that of the last frame.
-    pub fn new(head: Outcome) -> Frames {
-        Frames { current: head.clone(), head, done: Vec::new(), bytes: 0, signals: 0 }
+    /// `head`: everything but inputs and wholes; its position is that of the last frame. `records`: how many will come; most
+    /// batches fit one frame.
+    pub fn new(head: Outcome, records: usize) -> Frames {
+        let current = Outcome { inputs: Vec::with_capacity(records), ..head.clone() };
+        Frames { current, head, done: Vec::new(), bytes: 0, signals: 0 }
     }
 
     /// Adds a record and answers the number of its frame. The frame's position is before the next record's.
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn frames_end_between_positions_and_below_the_limit() {
-        let mut frames = Frames::new(head(Lsn(99)));
+        let mut frames = Frames::new(head(Lsn(99)), 0);
         let numbers: Vec<usize> = [(1, FRAME_BYTES), (1, 10), (5, 10), (6, 10)]
             .into_iter()
             .map(|(lsn, bytes)| frames.push(record(lsn, bytes)))
@@ -175,7 +177,7 @@ mod tests {
         let signal = Signal { id: 1, key: "k".into(), name: "word".into(), payload: "".into() };
         sending.outcome.signals = vec![signal; FRAME_SIGNALS];
         let same = InputRecord { key: "l".into(), ..sending.clone() };
-        let mut frames = Frames::new(head(Lsn(9)));
+        let mut frames = Frames::new(head(Lsn(9)), 0);
         let numbers = [sending, same, record(2, 10), record(3, 10)].map(|record| frames.push(record));
         assert_eq!(numbers, [0, 0, 1, 1], "records of one position stay together");
     }
@@ -186,7 +188,7 @@ mod tests {
         let records = [record(6, 10), timer(FRAME_BYTES), timer(FRAME_BYTES)];
         assert!(largest_position(&records) < 2 * FRAME_BYTES);
         assert!(largest_position(&[record(7, FRAME_BYTES), record(7, FRAME_BYTES)]) > 2 * FRAME_BYTES);
-        let mut frames = Frames::new(head(Lsn(7)));
+        let mut frames = Frames::new(head(Lsn(7)), 0);
         let numbers = records.map(|record| frames.push(record));
         frames.close();
         let positions: Vec<Lsn> = frames.done.iter().map(|(outcome, _)| outcome.position).collect();

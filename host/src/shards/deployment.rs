@@ -220,16 +220,12 @@ impl Active {
         if batch.crowded {
             batch.before = documents.clone();
         }
-        let sizes: Vec<usize> = documents.iter().map(Document::bytes).collect();
         // Judged by what the operator said last, also for inputs of an older revision: that is how one gets past it.
         let stop_at_fault = self.deployment.newest().on_error == OnError::Pause;
         let runner = &mut self.loaded[loaded].runner;
         let ran = run_by_export(runner, &batch.inputs, &mut documents, limits, stop_at_fault);
         match ran {
-            Ok(ran) => {
-                self.shelf.documents.resized(sizes, &documents);
-                Ok((ran, documents))
-            }
+            Ok(ran) => Ok((ran, documents)),
             Err(failure) => {
                 self.give_back(batch, documents);
                 Err(failure)
@@ -238,9 +234,8 @@ impl Active {
     }
 
     /// The batch has come to nothing: documents as they were.
-    pub fn undo(&mut self, batch: &mut Batch, documents: &[Document]) {
+    pub fn undo(&mut self, batch: &mut Batch) {
         let before = std::mem::take(&mut batch.before);
-        self.shelf.documents.resized(documents.iter().map(Document::bytes).collect(), &before);
         self.give_back(batch, before);
     }
 

@@ -1,8 +1,8 @@
-//! The documents of one deployment in memory: loaded at first use, changed by outcomes, written back behind the
-//! journal, evicted only when clean.
+//! The documents of one deployment in memory: loaded at first use, changed by outcomes, packed when they are not used,
+//! written back behind the journal, evicted only when clean.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
@@ -23,27 +23,91 @@ pub enum Error {
     Codec { key: Box<str>, error: crate::codec::CodecError },
 }
 
+/// A document in memory.
+enum Content {
+    /// As calls use it.
+    Open(Box<Document>),
+    /// As the store has it, a third of that: what was not used lately. Most documents are.
+    Packed(Box<[u8]>),
+}
+
 struct Cached {
-    document: Document,
-    /// Position up to which the store has it.
-    stored: Lsn,
+    content: Content,
+    /// Position of the last outcome in it.
+    lsn: Lsn,
     /// The mark since which it was logged whole.
     whole_since: Lsn,
-    /// Used since the last look for something to evict.
+    /// What it takes in memory.
+    bytes: usize,
+    /// Newer than its row.
+    dirty: bool,
+    /// Has timers.
+    timers: bool,
+    /// Used again since it was opened, or since the last look for something to evict or to pack.
     used: bool,
-    /// Its part of the dirty bytes.
-    owed: usize,
 }
 
 impl Cached {
-    fn is_clean(&self) -> bool {
-        self.document.lsn() <= self.stored
+    fn new(key: &str, document: Document) -> Cached {
+        let empty = Content::Packed(Box::default());
+        let mut cached = Cached {
+            content: empty,
+            lsn: document.lsn(),
+            whole_since: Lsn::ZERO,
+            bytes: 0,
+            dirty: false,
+            timers: false,
+            used: false,
+        };
+        cached.hold(key, document);
+        cached
     }
 
-    /// Counts it among the dirty bytes as it is now.
-    fn settle(&mut self, key: &str, dirty: &mut usize) {
-        let owes = if self.is_clean() { 0 } else { self.document.bytes() + OVERHEAD_BYTES + key.len() };
-        *dirty = *dirty + owes - std::mem::replace(&mut self.owed, owes);
+    /// The document as it is now.
+    fn hold(&mut self, key: &str, document: Document) {
+        self.dirty |= document.lsn() > self.lsn;
+        self.lsn = document.lsn();
+        self.timers = !document.timers().is_empty();
+        self.bytes = document.bytes() + OVERHEAD_BYTES + key.len();
+        match &mut self.content {
+            Content::Open(place) => **place = document,
+            packed => *packed = Content::Open(Box::new(document)),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.content, Content::Open(_))
+    }
+}
+
+/// Bytes in memory.
+#[derive(Default)]
+struct Totals {
+    all: usize,
+    /// Of those whose rows are behind.
+    dirty: usize,
+    open: usize,
+}
+
+impl Totals {
+    fn add(&mut self, cached: &Cached) {
+        self.all += cached.bytes;
+        self.dirty += if cached.dirty { cached.bytes } else { 0 };
+        self.open += if cached.is_open() { cached.bytes } else { 0 };
+    }
+
+    fn remove(&mut self, cached: &Cached) {
+        self.all -= cached.bytes;
+        self.dirty -= if cached.dirty { cached.bytes } else { 0 };
+        self.open -= if cached.is_open() { cached.bytes } else { 0 };
+    }
+
+    /// Counts a document through a change.
+    fn change<T>(&mut self, cached: &mut Cached, change: impl FnOnce(&mut Cached) -> T) -> T {
+        self.remove(cached);
+        let changed = change(cached);
+        self.add(cached);
+        changed
     }
 }
 
@@ -52,63 +116,102 @@ pub struct Documents {
     deployment: Arc<str>,
     store: Arc<Store>,
     cached: HashMap<Arc<str>, Cached, FxBuildHasher>,
-    /// Sizes and overheads of what is in memory.
-    bytes: usize,
-    /// Of those whose rows are behind.
-    dirty_bytes: usize,
+    /// Keys of what is open, those that were opened first in front; some may have left since.
+    open: VecDeque<Arc<str>>,
+    totals: Totals,
     interner: Interner,
 }
 
 impl Documents {
     pub fn new(business: Arc<str>, deployment: Arc<str>, store: Arc<Store>) -> Documents {
         let interner = Interner::new(1_024);
-        Documents { business, deployment, store, cached: HashMap::default(), bytes: 0, dirty_bytes: 0, interner }
+        Documents {
+            business,
+            deployment,
+            store,
+            cached: HashMap::default(),
+            open: VecDeque::new(),
+            totals: Totals::default(),
+            interner,
+        }
     }
 
     /// Takes a document out for a call; [`Self::put`] brings it back.
     pub fn take(&mut self, key: &Arc<str>) -> Result<Document, Error> {
-        let cached = self.fetch(key)?;
-        cached.used = true;
-        Ok(std::mem::take(&mut cached.document))
+        Ok(std::mem::take(self.opened(key)?))
     }
 
     /// Brings back a document that was taken.
     pub fn put(&mut self, key: &Arc<str>, document: Document) {
         if let Some(cached) = self.cached.get_mut(key) {
-            cached.document = document;
-            cached.settle(key, &mut self.dirty_bytes);
+            self.totals.change(cached, |cached| cached.hold(key, document));
         }
-    }
-
-    /// Keeps the memory count when documents that are out have changed their sizes.
-    pub fn resized(&mut self, before: Vec<usize>, documents: &[Document]) {
-        let after: usize = documents.iter().map(Document::bytes).sum();
-        self.bytes = self.bytes + after - before.into_iter().sum::<usize>();
     }
 
     /// A copy, for questions: who asks about many keys fills no memory.
     pub fn look(&mut self, key: &str) -> Result<Document, Error> {
-        match self.cached.get(key) {
-            Some(cached) => Ok(cached.document.clone()),
+        match self.cached.get(key).map(|cached| &cached.content) {
+            Some(Content::Open(document)) => Ok((**document).clone()),
+            Some(Content::Packed(bytes)) => unpack(key, bytes, &mut self.interner),
             None => load(&self.store, &self.business, &self.deployment, key, &mut self.interner),
         }
     }
 
     /// A copy for a call that may come to nothing; the document itself stays in memory.
     pub fn copy(&mut self, key: &Arc<str>) -> Result<Document, Error> {
-        let cached = self.fetch(key)?;
-        cached.used = true;
-        Ok(cached.document.clone())
+        self.opened(key).cloned()
     }
 
-    fn fetch(&mut self, key: &Arc<str>) -> Result<&mut Cached, Error> {
-        match self.cached.entry(key.clone()) {
-            Entry::Occupied(found) => Ok(found.into_mut()),
+    fn opened(&mut self, key: &Arc<str>) -> Result<&mut Document, Error> {
+        let cached = match self.cached.entry(key.clone()) {
+            Entry::Occupied(found) => {
+                let cached = found.into_mut();
+                match &cached.content {
+                    Content::Open(_) => cached.used = true,
+                    Content::Packed(bytes) => {
+                        let document = unpack(key, bytes, &mut self.interner)?;
+                        self.totals.change(cached, |cached| cached.hold(key, document));
+                        self.open.push_back(key.clone());
+                    }
+                }
+                cached
+            }
             Entry::Vacant(place) => {
                 let document = load(&self.store, &self.business, &self.deployment, key, &mut self.interner)?;
-                self.bytes += document.bytes() + OVERHEAD_BYTES + key.len();
-                let stored = document.lsn();
-                Ok(place.insert(Cached { stored, document, whole_since: Lsn::ZERO, used: true, owed: 0 }))
+                let cached = place.insert(Cached::new(key, document));
+                self.totals.add(cached);
+                self.open.push_back(key.clone());
+                cached
+            }
+        };
+        match &mut cached.content {
+            Content::Open(document) => Ok(document),
+            Content::Packed(_) => unreachable!("it was just opened"),
+        }
+    }
+
+    /// Packs what was not used lately until the open documents take at most so many bytes. Of a document that was never
+    /// written nothing is left. None may be out.
+    pub fn pack(&mut self, bytes: usize) {
+        let mut looks = 2 * self.open.len();
+        while self.totals.open > bytes && looks > 0 {
+            looks -= 1;
+            let Some(key) = self.open.pop_front() else { break };
+            let Entry::Occupied(mut place) = self.cached.entry(key) else { continue };
+            let key = place.key().clone();
+            let cached = place.get_mut();
+            let Content::Open(document) = &cached.content else { continue };
+            if std::mem::take(&mut cached.used) {
+                self.open.push_back(key);
+            } else if cached.lsn == Lsn::ZERO {
+                self.totals.remove(cached);
+                place.remove();
+            } else {
+                let packed = encode_document(document).into_boxed_slice();
+                self.totals.change(cached, |cached| {
+                    cached.bytes = packed.len() + OVERHEAD_BYTES + key.len();
+                    cached.content = Content::Packed(packed);
+                });
             }
         }
     }
@@ -126,13 +229,11 @@ impl Documents {
     /// Redo: applies a frame's changes of one document, unless the store has them already.
     pub fn redo(&mut self, key: &Arc<str>, lsn: Lsn, state_version: u32, ops: Vec<(u64, Op)>) -> Result<(), Error> {
         let mut document = self.take(key)?;
-        let before = document.bytes();
         if document.lsn() < lsn {
             let time = ops.iter().map(|(time, _)| *time).max().unwrap_or_default();
             ops.into_iter().for_each(|(_, op)| document.apply(op));
             document.stamp(lsn, time, state_version);
         }
-        self.resized(vec![before], std::slice::from_ref(&document));
         self.put(key, document);
         Ok(())
     }
@@ -141,32 +242,32 @@ impl Documents {
     pub fn redo_whole(&mut self, lsn: Lsn, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let key: Arc<str> = key.into();
         let mut document = self.take(&key)?;
-        let before = document.bytes();
         if document.lsn() < lsn {
-            let decoded = decode_document(bytes, &mut self.interner);
-            document = decoded.map_err(|error| Error::Codec { key: (&*key).into(), error })?;
+            document = unpack(&key, bytes, &mut self.interner)?;
             let version = document.state_version();
             document.stamp(lsn, 0, version);
         }
-        self.resized(vec![before], std::slice::from_ref(&document));
         self.put(&key, document);
         Ok(())
     }
 
     /// Keys whose store row is behind.
     pub fn dirty(&self) -> Vec<Arc<str>> {
-        self.cached.iter().filter(|(_, cached)| !cached.is_clean()).map(|(key, _)| key.clone()).collect()
+        self.cached.iter().filter(|(_, cached)| cached.dirty).map(|(key, _)| key.clone()).collect()
     }
 
     /// A row to be written, or None if the store has it already.
     pub fn snapshot(&self, key: &str) -> Option<Row> {
-        let cached = self.cached.get(key).filter(|cached| !cached.is_clean())?;
-        let document = &cached.document;
+        let cached = self.cached.get(key).filter(|cached| cached.dirty)?;
+        let bytes = match &cached.content {
+            Content::Open(document) => encode_document(document),
+            Content::Packed(bytes) => bytes.to_vec(),
+        };
         Some(Row {
             key: row_key(&self.business, &self.deployment, key),
-            bytes: Some(encode_document(document)),
-            lsn: document.lsn(),
-            timers: !document.timers().is_empty(),
+            bytes: Some(bytes),
+            lsn: cached.lsn,
+            timers: cached.timers,
         })
     }
 
@@ -183,34 +284,39 @@ impl Documents {
     /// The store has the key up to this position.
     pub fn written(&mut self, key: &str, lsn: Lsn) {
         if let Some(cached) = self.cached.get_mut(key) {
-            cached.stored = cached.stored.max(lsn);
-            cached.settle(key, &mut self.dirty_bytes);
+            self.totals.change(cached, |cached| cached.dirty &= cached.lsn > lsn);
         }
     }
 
-    /// Drops clean documents that were not used since the last call, until `bytes` are free or all were looked at.
+    /// Drops clean documents that were not used since the last call, until `bytes` are free or all were looked at. None may
+    /// be out.
     pub fn evict(&mut self, bytes: usize) -> usize {
-        let before = self.bytes;
+        let before = self.totals.all;
         let floor = before.saturating_sub(bytes);
-        let mut left = before;
-        self.cached.retain(|key, cached| {
-            let keep = left <= floor || std::mem::take(&mut cached.used) || !cached.is_clean();
+        self.cached.retain(|_, cached| {
+            let keep = self.totals.all <= floor || std::mem::take(&mut cached.used) || cached.dirty;
             if !keep {
-                left -= cached.document.bytes() + OVERHEAD_BYTES + key.len();
+                self.totals.remove(cached);
             }
             keep
         });
-        self.bytes = left;
-        before - left
+        self.open.retain(|key| self.cached.contains_key(key));
+        before - self.totals.all
     }
 
+    /// Sizes and overheads of what is in memory.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.totals.all
     }
 
-    /// Of documents whose rows are behind, with what they cost beside their sizes.
+    /// Of documents whose rows are behind.
     pub fn dirty_bytes(&self) -> usize {
-        self.dirty_bytes
+        self.totals.dirty
+    }
+
+    /// Of documents as calls use them.
+    pub fn open_bytes(&self) -> usize {
+        self.totals.open
     }
 
     pub fn len(&self) -> usize {
@@ -232,6 +338,12 @@ fn load(
     interner: &mut Interner,
 ) -> Result<Document, Error> {
     let row = store.get(&row_key(business, deployment, key))?;
-    let decoded = row.map_or(Ok(Document::default()), |bytes| decode_document(&bytes, interner));
-    decoded.map_err(|error| Error::Codec { key: key.into(), error })
+    row.map_or(Ok(Document::default()), |bytes| unpack(key, &bytes, interner))
 }
+
+fn unpack(key: &str, bytes: &[u8], interner: &mut Interner) -> Result<Document, Error> {
+    decode_document(bytes, interner).map_err(|error| Error::Codec { key: key.into(), error })
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::base::{Base, note_timers};
 use super::documents;
 use super::identities::Identities;
-use super::shelf::{Persons, Shelf};
+use super::shelf::{self, Persons, Shelf};
 use super::standing::Settlements;
 use super::times::Ticks;
 use crate::codec::{CodecError, Kind, encode_frame};
@@ -272,6 +272,7 @@ impl Part {
     /// first. Everything that was redone is durable. Answers the bytes that were taken before.
     fn make_room(&mut self, limits: &Limits) -> Result<usize, Error> {
         let limit = documents::share(limits.documents_memory_bytes, self.shards);
+        shelf::pack(self.shelves(), limit);
         let used: usize = self.shelves().map(|shelf| shelf.documents.bytes()).sum();
         let Some(over) = used.checked_sub(limit).filter(|over| *over > 0) else { return Ok(used) };
         let wanted = over + limit / 10;

@@ -12,6 +12,10 @@ use crate::store::Store;
 /// In the place of a deployment's name in the keys of rows; no name may begin with `~`.
 pub const PERSONS: &str = "~persons";
 
+/// Part of `documents_memory_bytes` that open documents may take. A packed one has to be decoded before a call; an open one takes
+/// three times the memory.
+const OPEN_PART: usize = 64;
+
 pub struct Shelf {
     pub documents: Documents,
     pub agenda: Agenda,
@@ -37,6 +41,19 @@ impl Shelf {
         }
         let ops = changes.iter().flat_map(|changed| changed.ops.iter().map(|op| (changed.time, op.clone())));
         self.documents.redo(&key, lsn, first.state_version, ops.collect())
+    }
+}
+
+/// Packs documents that were not used lately, so that those that are open stay within their part of this memory: of each
+/// shelf in proportion.
+pub fn pack<'a>(shelves: impl Iterator<Item = &'a mut Shelf>, memory: usize) {
+    let mut shelves: Vec<&mut Shelf> = shelves.collect();
+    let open: usize = shelves.iter().map(|shelf| shelf.documents.open_bytes()).sum();
+    let share = (memory / OPEN_PART) as f64 / open.max(1) as f64;
+    if share < 1.0 {
+        shelves
+            .iter_mut()
+            .for_each(|shelf| shelf.documents.pack((shelf.documents.open_bytes() as f64 * share) as usize));
     }
 }
 

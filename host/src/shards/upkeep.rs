@@ -3,6 +3,7 @@
 
 use super::desk::Shelves;
 use super::documents;
+use super::shelf;
 use super::worker::{Fatal, Worker};
 use super::writeback::{Closing, Done};
 use crate::model::{DeploymentId, Limits, Lsn, PauseCause};
@@ -22,9 +23,12 @@ impl Worker {
         Ok(())
     }
 
-    /// Keeps documents within their memory: clean ones leave; if too few are clean, the write-back makes them so.
+    /// Keeps documents within their memory: those that were not used lately are packed, clean ones leave; if too few are clean,
+    /// the write-back makes them so.
     pub(super) fn make_room(&mut self) {
         let limit = documents::share(self.parts.limits.documents_memory_bytes, self.shards);
+        let own = self.active.values_mut().map(|active| &mut active.shelf);
+        shelf::pack(own.chain(self.desk.persons.shelves_mut()), limit);
         let own = self.active.values().map(|active| &active.shelf);
         let used: usize =
             own.chain(self.desk.persons.shelves().map(|(_, shelf)| shelf)).map(|shelf| shelf.documents.bytes()).sum();

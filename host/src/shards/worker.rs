@@ -304,7 +304,7 @@ impl Worker {
         let records = batch.records(ran.outcomes, stop);
         let (largest, limit) = (largest_position(&records), self.parts.limits.journal_frame_bytes);
         if batch.crowded && largest as u64 > limit {
-            active.undo(&mut batch, &documents);
+            active.undo(&mut batch);
             return self.pause_too_large(id, index, next, largest, limit);
         }
         active.meters.records(&records);

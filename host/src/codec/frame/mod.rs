@@ -42,8 +42,20 @@ pub fn kind_of(bytes: &[u8]) -> Option<Kind> {
     }
 }
 
+/// About what a frame comes to: the outcome of a large batch would be copied at each growth of its bytes.
+fn expected_bytes(frame: &Frame) -> usize {
+    const FRAME: usize = 192;
+    match frame {
+        Frame::Outcome(outcome) => {
+            let wholes: usize = outcome.wholes.iter().map(|whole| whole.key.len() + whole.bytes.len()).sum();
+            FRAME * (1 + outcome.inputs.len()) + wholes
+        }
+        _ => FRAME,
+    }
+}
+
 pub fn encode_frame(frame: &Frame) -> Vec<u8> {
-    let mut writer = Writer::with_capacity(192);
+    let mut writer = Writer::with_capacity(expected_bytes(frame));
     writer.byte(VERSION);
     match frame {
         Frame::Input(event) => {

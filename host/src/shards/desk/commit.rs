@@ -143,9 +143,9 @@ impl Shelves<'_> {
     /// The document as the frame at this position has made it.
     fn put(&mut self, mut write: DocumentWrite, lsn: Lsn) -> Result<(), Fatal> {
         let Some(shelf) = self.shelf(&write.owner) else { return Ok(()) };
-        let before = shelf.documents.take(&write.key).map_err(unreadable(&write.key))?;
+        // It may have left memory.
+        shelf.documents.take(&write.key).map_err(unreadable(&write.key))?;
         write.document.stamp(lsn, write.time, write.state_version);
-        shelf.documents.resized(vec![before.bytes()], std::slice::from_ref(&write.document));
         shelf.documents.put(&write.key, write.document);
         Ok(())
     }
