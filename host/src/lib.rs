@@ -66,6 +66,9 @@ pub mod backup;
 /// What is damaged in a data folder, and what can be made again.
 pub mod doctor;
 
+/// What a module would have found in past events, beside everything that is live.
+pub mod backfill;
+
 /// Scenario files: the one test form.
 pub mod scenario;
 

@@ -27,7 +27,7 @@ const WAITING: usize = 4;
 
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-type Piece = Result<Bytes, io::Error>;
+pub(super) type Piece = Result<Bytes, io::Error>;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -50,9 +50,7 @@ pub async fn backup(
         let message = "a backup is being taken: there is one at a time, wait for its end";
         Refusal::new(StatusCode::CONFLICT, "backup_running", message)
     })?;
-    let (send, mut pieces) = channel(WAITING);
-    let stall = Duration::from_millis(api.parts.limits.http_idle_ms);
-    let mut to = Sending { send, stall, handle: Handle::current(), piece: Vec::with_capacity(PIECE_BYTES) };
+    let (mut to, mut pieces) = Sending::new(&api);
     let parts = api.clone();
     tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -73,7 +71,7 @@ pub async fn backup(
 }
 
 /// Ends with an error, which breaks the connection, if the backup does.
-fn body(first: Bytes, mut pieces: Receiver<Piece>) -> Body {
+pub(super) fn body(first: Bytes, mut pieces: Receiver<Piece>) -> Body {
     let mut first = Some(Ok(first));
     Body::from_stream(poll_fn(move |context| match first.take() {
         Some(first) => Poll::Ready(Some(first)),
@@ -82,7 +80,7 @@ fn body(first: Bytes, mut pieces: Receiver<Piece>) -> Body {
 }
 
 /// Hands over piece by piece, from a thread that may wait.
-struct Sending {
+pub(super) struct Sending {
     send: Sender<Piece>,
     /// A client that takes nothing for so long has left.
     stall: Duration,
@@ -91,6 +89,13 @@ struct Sending {
 }
 
 impl Sending {
+    /// To be called where there is a runtime, to be used on a thread that may wait.
+    pub(super) fn new(api: &Api) -> (Sending, Receiver<Piece>) {
+        let (send, pieces) = channel(WAITING);
+        let stall = Duration::from_millis(api.parts.limits.http_idle_ms);
+        (Sending { send, stall, handle: Handle::current(), piece: Vec::with_capacity(PIECE_BYTES) }, pieces)
+    }
+
     fn hand_over(&mut self, piece: Piece) -> io::Result<()> {
         let sent = self.handle.block_on(self.send.send_timeout(piece, self.stall));
         let late =

@@ -4,7 +4,7 @@
 //! - [`body`]: the JSON of requests and answers, also for clients
 //! - `routes`: what there is; `observe`: token, time limit, log and metrics around each of them
 //! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `captures`,
-//!   `traces`, `backups`, `host`: the handlers
+//!   `traces`, `backups`, `backfills`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
 //! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
@@ -16,6 +16,7 @@ mod actions;
 mod alerts;
 mod answer;
 mod auth;
+mod backfills;
 mod backups;
 pub mod body;
 mod bounds;
@@ -56,18 +57,19 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use auth::Tokens;
 pub use axum::Router;
+pub use cloudevents::read_past;
 pub use intakes::Intakes;
 pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
 pub use user_token::UserKeys;
-pub use view::policy_json;
+pub use view::{expired, policy_json, time};
 
 use crate::channels::Hub;
 use crate::journal::Log;
 use crate::keys::Keys;
 use crate::model::Limits;
-use crate::model::ports::{Ask, Backup, Capture, Submit, Watch};
+use crate::model::ports::{Ask, Backfill, Backup, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
@@ -100,6 +102,7 @@ pub struct Parts {
     pub watch: Arc<dyn Watch>,
     pub capture: Arc<dyn Capture>,
     pub backup: Arc<dyn Backup>,
+    pub backfill: Arc<dyn Backfill>,
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
     pub book: Arc<Book>,
@@ -124,6 +127,8 @@ struct Api {
     traces: Arc<Semaphore>,
     /// One at a time: each reads the whole host.
     backups: Arc<Semaphore>,
+    /// One at a time: each takes a part of a core.
+    backfills: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     counted: Mutex<HashSet<Box<str>>>,
 }
@@ -136,6 +141,7 @@ impl Api {
             compilations: Arc::new(Semaphore::new(COMPILATIONS)),
             traces: Arc::new(Semaphore::new(TRACES)),
             backups: Arc::new(Semaphore::new(1)),
+            backfills: Arc::new(Semaphore::new(1)),
             pages: Arc::new(Semaphore::new(PAGES)),
             counted: Mutex::default(),
         }

@@ -14,8 +14,8 @@ use super::answer::line;
 use super::body::Problem;
 use super::refusal::Refusal;
 use super::{
-    actions, alerts, backups, captures, chains, decisions, deployments, events, failures, host, modules, persons,
-    policies, queries, records, traces,
+    actions, alerts, backfills, backups, captures, chains, decisions, deployments, events, failures, host, modules,
+    persons, policies, queries, records, traces,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -49,7 +49,7 @@ const PATH_PARTS: [(&str, &str); 12] = [
     ),
     paths(
         events::submit, modules::upload, modules::list, deployments::list, deployments::deploy, deployments::show,
-        deployments::pause, deployments::resume, deployments::rollback, deployments::retire, alerts::list, queries::ask,
+        deployments::pause, deployments::resume, deployments::rollback, deployments::retire, backfills::backfill, alerts::list, queries::ask,
         policies::list, policies::set, policies::show, policies::remove, chains::set, chains::show,
         chains::set_of_policy, chains::show_of_policy, decisions::list, decisions::show, decisions::summary,
         persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace, traces::event,

@@ -12,8 +12,8 @@ use super::extract::BodyLimit;
 use super::observe::{Access, Route, observe};
 use super::refusal::Refusal;
 use super::{
-    Api, Parts, actions, alerts, backups, captures, chains, decisions, deployments, events, failures, host, modules,
-    openapi, persons, policies, queries, records, traces,
+    Api, Parts, actions, alerts, backfills, backups, captures, chains, decisions, deployments, events, failures, host,
+    modules, openapi, persons, policies, queries, records, traces,
 };
 
 /// Time for a request that compiles or tries a module, instead of `request_ms`: a large component takes minutes.
@@ -52,6 +52,7 @@ pub(super) fn table(parts: Parts) -> Table {
     table.add("/v1/{business}/deployments/{name}/resume", change, post(deployments::resume));
     table.add("/v1/{business}/deployments/{name}/rollback", compile, post(deployments::rollback));
     table.add("/v1/{business}/deployments/{name}/retire", change, post(deployments::retire));
+    table.add("/v1/{business}/deployments/{name}/backfill", compile, post(backfills::backfill));
     table.add("/v1/{business}/deployments/{name}/queries/{query}", base, get(queries::ask));
     table.add("/v1/{business}/alerts", base, get(alerts::list));
     table.add("/v1/{business}/policies", base, get(policies::list));

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::open::{Host, OpenOptions, Step, open};
 use crate::api;
+use crate::backfill::{Backfiller, Stop};
 use crate::backup::Taker;
 use crate::config::{self, Config};
 use crate::journal::Log;
@@ -49,7 +50,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         cors_origins: config.cors_origins,
         intakes: api::Intakes::new(&config.intakes),
     };
-    let (router, running) = start(host, doors)?;
+    let backfills = Stop::default();
+    let (router, running) = start(host, doors, backfills.clone())?;
     let mut signals = Signals::new()?;
     // Port 0 lets the system choose one: what is said is where clients find the host.
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -59,8 +61,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
         signals.next().await;
         tracing::info!("ending: requests that have begun are finished, then the worker; a second signal ends at once");
         tokio::spawn(leave_at_second(signals));
-        // Streams would wait for ever.
+        // Streams would wait for ever, and backfills for long.
         hub.close();
+        backfills.stop();
         // The receiver waits for as long as there is something to serve.
         let _ = ended.send(());
     };
@@ -105,7 +108,7 @@ struct Running {
 }
 
 /// The worker and the dispatcher on their threads, and the doors to all of it.
-fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
+fn start(host: Host, doors: Doors, backfills: Stop) -> anyhow::Result<(api::Router, Running)> {
     let Host { parts, intake, mut workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report } =
         host;
     if report.redone > 0 {
@@ -120,10 +123,14 @@ fn start(host: Host, doors: Doors) -> anyhow::Result<(api::Router, Running)> {
     let indexing = Indexing::start(indexer).context("cannot start the indexer")?;
     let capture =
         scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
+    let (registry, limits) = (parts.registry.clone(), parts.limits.clone());
+    let backfill = Backfiller::new(parts.log.clone(), registry, limits, &doors.data, backfills);
+    let backfill = backfill.context("cannot make the folder of backfills")?;
     let (log, store, clock) = (parts.log.clone(), parts.store, clock);
     let backup = Taker { log, store, data: doors.data, clock: clock.clone() };
     let router = api::router(api::Parts {
         backup: std::sync::Arc::new(backup),
+        backfill: std::sync::Arc::new(backfill),
         capture: std::sync::Arc::new(capture),
         registry: parts.registry,
         log: parts.log,

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+pub use stay::end as asked_to_end;
+
 use super::child::{BUSINESS, LOOK_AGAIN};
 
 pub(super) use run::run;

@@ -2,6 +2,7 @@
 //! standard error; they end with 0, with 1 after a failure, with 2 after a mistake in the command itself.
 
 mod alert;
+mod backfill;
 mod backup;
 mod bench;
 mod capture;
@@ -120,6 +121,7 @@ enum Command {
     Matches(matches::MatchesArgs),
     Trace(trace::TraceArgs),
     Capture(capture::CaptureArgs),
+    Backfill(backfill::BackfillArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     /// Look at the data folder of a stopped host, mend what is damaged
@@ -159,6 +161,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Matches(arguments) => matches::run(&arguments, &global),
         Command::Trace(arguments) => trace::run(arguments, &global),
         Command::Capture(arguments) => capture::run(&arguments, &global),
+        Command::Backfill(arguments) => backfill::run(&arguments, &global),
         Command::Backup(arguments) => backup::run(&arguments, &global),
         Command::Restore(arguments) => restore::run(&arguments, &global),
         Command::Doctor(command) => doctor::run(command, &global),

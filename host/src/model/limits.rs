@@ -131,6 +131,8 @@ limits! {
     index_memory_bytes = 128 << 20, "bytes", "what one segment says while its key file is made; one that says more is read instead of indexed";
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
     resend_inputs = 1_000, "inputs", "failed inputs that one request looks at to resend them; it says where the next one goes on";
+    backfill_bytes = 2 << 30, "bytes", "scratch folder of a backfill, mostly documents; beyond it the backfill ends without a result";
+    backfill_percent = 50, "%", "share of its time that a backfill works, on one core; for the rest of it live work has that core";
     page_items = 1_000, "items", "one page of a list";
 }
 

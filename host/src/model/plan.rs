@@ -69,6 +69,12 @@ pub enum Order {
 }
 
 impl Plan {
+    /// A type that it reads and the host itself tells of its work; None if there is none.
+    pub fn told_by_host(&self) -> Option<&str> {
+        let mut types = self.subscriptions.iter().flat_map(|subscription| &subscription.types);
+        types.find(|name| name.starts_with("fishpond.")).map(|name| &**name)
+    }
+
     /// What of the plan waits for the watermark, in words; None if nothing does.
     pub fn waits_for_watermark(&self) -> Option<String> {
         let subscription = self.subscriptions.iter().find(|subscription| subscription.order == Order::EventTime);

@@ -255,6 +255,29 @@ pub trait Backup: Send + Sync {
     fn backup(&self, secrets: bool, to: &mut dyn std::io::Write) -> Result<Lsn, String>;
 }
 
+/// Runs a module over what the journal has, beside everything that is live.
+pub trait Backfill: Send + Sync {
+    /// Writes lines of JSON; they are a result only with the summary as the last one. Blocks as long as `to` does.
+    fn backfill(&self, asked: &BackfillRequest, to: &mut dyn std::io::Write) -> Result<(), String>;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BackfillRequest {
+    pub business: Box<str>,
+    pub deployment: Box<str>,
+    /// Of the module.
+    pub digest: super::Digest,
+    /// JSON.
+    pub configuration: Box<str>,
+    /// None: what the module asks for.
+    pub permissions: Option<Vec<Box<str>>>,
+    /// Receipt of the events, milliseconds, both inclusive.
+    pub since: Option<u64>,
+    pub until: Option<u64>,
+    /// How far the clock goes on behind the last event, milliseconds.
+    pub advance_ms: u64,
+}
+
 /// Looks at the shards from outside.
 pub trait Watch: Send + Sync {
     /// None for a deployment that no worker has met yet.

@@ -21,6 +21,13 @@ impl Registry {
         self.revise(business, name, request, Vec::new(), by)
     }
 
+    /// What would be deployed, by the same checks; changes nothing. Runs the module.
+    pub fn rehearse(&self, business: &str, name: &str, request: &DeployRequest) -> Result<(Digest, Configured), Error> {
+        let uploaded = self.find_module(business, &request.module)?;
+        let module = self.load(uploaded.digest)?;
+        Ok((uploaded.digest, try_out(&module, business, name, request, &self.limits)?.configured))
+    }
+
     /// A new revision with the module, configuration, permissions and `on_error` of an older one (None = the one before
     /// the newest), by the same checks as deploying.
     pub fn rollback(&self, business: &str, name: &str, to: Option<u32>, by: &str) -> Result<Revised, Error> {

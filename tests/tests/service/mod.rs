@@ -1,5 +1,6 @@
 //! The service as it is run: the real program in a process of its own, over HTTP, killed and ended.
 
+mod backfill;
 mod backup;
 mod bounds;
 mod clients;

@@ -1,6 +1,7 @@
 //! Time: watermarks over intakes, the order of event time, absence, expiry, clocks that jump; over restarts, crashes, and
 //! any number of workers (DECISIONS 11 to 15, 27).
 
+mod backfill;
 mod clock;
 mod cut;
 mod expiry;

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 texts in UTC, positions are numbers of the journal. What is absent is left out.
 
 mod alert;
+mod backfill;
 mod capture;
 mod decision;
 mod deployment;
@@ -15,6 +16,10 @@ mod records;
 mod trace;
 
 pub use alert::{AlertList, AlertView};
+pub use backfill::{
+    BackfillBody, BackfillError, BackfillEvent, BackfillFailed, BackfillInput, BackfillLine, BackfillMatch,
+    BackfillProgress, BackfillSummary,
+};
 pub use capture::{CaptureAnswer, CapturedModuleView};
 pub use decision::{
     ActionStory, CandidateView, ChainRevisionsView, DecisionPage, DecisionSummary, DecisionView, EndView,

@@ -7,6 +7,7 @@
 mod attributes;
 mod binary;
 mod data;
+mod past;
 mod structured;
 mod time;
 
@@ -16,6 +17,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use binary::read_binary;
+pub use past::read_past;
 pub use structured::{read_batch, read_event};
 pub use time::parse_time;
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod acknowledgement;
+mod backfills;
 mod backups;
 mod decisions;
 mod deployments;
@@ -289,6 +290,7 @@ impl Harness {
             watch: shards.clone(),
             capture: shards.clone(),
             backup: shards.clone(),
+            backfill: shards.clone(),
             metrics: metrics.clone(),
             limits: limits.clone(),
             book: Arc::new(book),

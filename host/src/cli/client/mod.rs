@@ -142,6 +142,19 @@ impl Client {
         Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
+    /// As [`Self::download`], with a body.
+    pub fn stream(&self, path: &str, content: Content<'_>) -> Result<impl Read + use<>, Error> {
+        let url = self.at(path);
+        let request = self.agent.post(&url).header("content-type", content.kind);
+        let request = match self.authorization() {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        };
+        let sent = request.config().timeout_per_read(Some(DOWNLOAD_SILENCE)).build().send(content.bytes);
+        let response = self.accepted(&url, sent)?;
+        Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
     pub fn delete(&self, path: &str) -> Result<Answer, Error> {
         let url = self.at(path);
         let request = self.authorized(self.agent.delete(&url).header("accept", "application/json"));

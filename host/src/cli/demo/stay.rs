@@ -47,7 +47,7 @@ pub fn stay(host: &Host, page: Page, persons: &[String]) -> anyhow::Result<()> {
 }
 
 /// Speaks at Ctrl-C, or when the process is asked to end.
-fn end() -> anyhow::Result<Receiver<()>> {
+pub fn end() -> anyhow::Result<Receiver<()>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().build().context("cannot wait for signals")?;
     let handle = |kind| runtime.block_on(async { signal(kind) }).context("cannot handle signals");

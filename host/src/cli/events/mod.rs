@@ -8,6 +8,8 @@ mod resend;
 mod send;
 mod show;
 
+pub use lines::{BadLine, Line, Lines};
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
