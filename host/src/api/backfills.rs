@@ -40,11 +40,12 @@ pub async fn backfill(
     let request = api.bounded(&api.compilations, move |parts| request(parts, &business, &name, &asked)).await??;
     let (mut to, mut pieces) = Sending::new(&api);
     tokio::task::spawn_blocking(move || {
-        let _place = place;
         let (business, deployment) = (&*request.business, &*request.deployment);
         tracing::info!(business, deployment, %by, digest = %request.digest, "backfill begun");
         let done =
             api.parts.backfill.backfill(&request, &mut to).and_then(|()| to.flush().map_err(|error| error.to_string()));
+        // Whoever is told that it has ended may begin the next one.
+        drop(place);
         match done {
             Ok(()) => tracing::info!(business, deployment, "backfill done"),
             Err(error) => tracing::warn!(business, deployment, error, "no backfill"),

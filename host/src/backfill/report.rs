@@ -177,7 +177,7 @@ fn input(record: &InputRecord, placed: Option<&Placed>) -> BackfillInput {
         None => (None, None),
     };
     let event = placed.map(|placed| BackfillEvent { source: placed.source.to_string(), id: placed.id.to_string() });
-    BackfillInput { input: name, position, line, event, key: record.key.to_string(), time: time(record.time) }
+    BackfillInput { kind: name, position, line, event, key: record.key.to_string(), time: time(record.time) }
 }
 
 fn found(found: &Match, record: &InputRecord, placed: Option<&Placed>) -> BackfillLine {
@@ -197,7 +197,7 @@ fn found(found: &Match, record: &InputRecord, placed: Option<&Placed>) -> Backfi
     })
 }
 
-/// JSON that was checked before.
+/// JSON that was checked before, on one line: outside of strings a line's end is a space, and inside there is none.
 pub fn json(text: &str) -> Box<RawValue> {
-    RawValue::from_string(text.to_owned()).unwrap_or_default()
+    RawValue::from_string(text.replace(['\n', '\r'], " ")).unwrap_or_default()
 }

@@ -55,7 +55,7 @@ pub struct BackfillEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackfillInput {
     /// `event`, `derived event`, `timer NAME`, `signal NAME from KEY`.
-    pub input: String,
+    pub kind: String,
     /// Of an event in the journal of the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
@@ -80,7 +80,6 @@ pub struct BackfillMatch {
     pub id: String,
     #[schema(value_type = Object)]
     pub fields: Box<RawValue>,
-    #[serde(flatten)]
     pub input: BackfillInput,
     /// Those that it was made from, oldest first.
     pub events: Vec<BackfillEvent>,
@@ -99,7 +98,6 @@ pub struct BackfillFailed {
     /// `trap`, `fuel`, the code of the refusal; `late` also where a window did not observe it.
     pub code: String,
     pub reason: String,
-    #[serde(flatten)]
     pub input: BackfillInput,
 }
 

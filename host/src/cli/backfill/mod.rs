@@ -5,6 +5,7 @@
 mod file;
 mod shown;
 
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -88,10 +89,14 @@ fn over_journal(arguments: &BackfillArgs, global: &Global, shown: &mut Shown) ->
     };
     let body = serde_json::to_string(&body)?;
     let mut lines = client.stream(&client.path(&["deployments", name, "backfill"]), Content::json(&body))?;
-    let copied = std::io::copy(&mut lines, shown);
-    // That it was cut off is told by the summary that is missing; who reads our output no more is met as that.
-    match copied {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe && shown.is_cut() => Ok(()),
-        copied => Ok(copied.map(drop)?),
+    let mut block = vec![0; 64 << 10];
+    loop {
+        match lines.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(read) => shown.write_all(&block[..read])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if shown.is_cut() => return Err(error).context("the backfill has no result: it was cut off"),
+            Err(_) => return Ok(()),
+        }
     }
 }

@@ -113,7 +113,7 @@ fn input(input: &BackfillInput) -> String {
         (None, None) => String::new(),
     };
     let key = if input.key.is_empty() { "no key".to_owned() } else { format!("key {}", input.key) };
-    format!("{}, {key}{place}", input.input)
+    format!("{}, {key}{place}", input.kind)
 }
 
 fn sum(summary: &BackfillSummary) -> String {
@@ -191,8 +191,8 @@ mod tests {
         assert!(text.contains("before position 7") && text.contains("matches: high_risk 1; published: none"), "{text}");
         assert!(text.contains("12 events read, 3 of types that c2c subscribes to\n"), "{text}");
         let BackfillLine::Match(found) = line(
-            r#"{"match":{"name":"high_risk","person":"u:1","id":"00","fields":{"n":3},"input":"event","position":40,
-            "event":{"source":"app","id":"e-2"},"key":"u:1","time":"2026-07-01T10:00:00Z","events":[{"source":"app","id":"e-2"}]}}"#,
+            r#"{"match":{"name":"high_risk","person":"u:1","id":"00","fields":{"n":3},"input":{"kind":"event","position":40,
+            "event":{"source":"app","id":"e-2"},"key":"u:1","time":"2026-07-01T10:00:00Z"},"events":[{"source":"app","id":"e-2"}]}}"#,
         ) else {
             panic!("no match")
         };
