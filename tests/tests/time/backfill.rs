@@ -303,6 +303,7 @@ fn s1_07_old_events_of_a_file_move_no_live_clock_and_are_late_for_none() {
     let mut live = Live::new(&[TIMED]);
     live.events(&timed(2, 60));
     live.play("advance 1m");
+    live.run.step(&Step::Checkpoint).expect("a checkpoint");
     let before = live.state();
     let limits = Arc::new(small_limits());
     let mut source = Lines::new(lines(&old).into_iter(), BUSINESS, limits.clone());
