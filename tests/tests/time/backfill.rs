@@ -257,6 +257,11 @@ fn what_a_backfill_tells_names_the_events_by_their_live_positions() {
 fn the_same_past_makes_the_same_bytes_whatever_the_batches_are() {
     let mut live = Live::new(&[RISK, TIMED]);
     live.events(&timed(5, 150));
+    // One tick hands over several of several keys.
+    let actor = |n: usize| flow::PEOPLE[n / 4];
+    let burst =
+        |n| format!("10:40:00.{n:03} herald id=b{n} received=10:40:01 actor={} {{\"match\": \"offer\"}}", actor(n));
+    live.events(&(0..16).map(burst).collect::<Vec<_>>());
     live.play("advance 10m");
     let parts = live.run.host().expect("it is open").parts.clone();
     let of = |change: Change| {
