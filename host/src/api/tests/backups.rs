@@ -54,11 +54,12 @@ async fn a_backup_whose_client_is_too_slow_ends() {
     let harness = Harness::with(Past::new(), limits);
     let running = harness.router.clone().oneshot(request("POST", ENDLESS, None, "")).await.expect("infallible");
     let (mut body, mut pieces) = (running.into_body().into_data_stream(), 0);
+    // It never stands still for as long as it may, and takes 25 MB a second.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(10));
     while let Some(Ok(_)) = body.next().await {
         pieces += 1;
         assert!(pieces < 400, "it goes on");
-        // It never stands still for as long as it may, and takes 25 MB a second.
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        pace.tick().await;
     }
     assert!(pieces > 8, "{pieces} pieces");
     assert_eq!(taken(&harness).await.status, StatusCode::OK);
