@@ -41,7 +41,7 @@ pub struct Settings {
     /// Limits that differ from the defaults.
     pub limits: Vec<(&'static str, u64)>,
     /// Variables beside those of this process.
-    pub environment: Vec<(&'static str, &'static str)>,
+    pub environment: Vec<(&'static str, String)>,
     /// Files and sockets that it may have open, if that is less than usual.
     pub open_files: Option<u32>,
     /// Longest file that it may write, in blocks of 512 bytes.
@@ -104,7 +104,7 @@ impl Service {
             .args(["serve", "--log-format", "json", "--listen", listen, "--data"])
             .arg(folder)
             .args(settings.arguments());
-        command.envs(settings.environment.iter().copied());
+        command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
         let (child, lines) = spawn(&mut command);
         let (folder, settings) = (folder.to_owned(), settings.clone());
         let mut service = Service { child, folder, settings, address: String::new(), lines, log: Vec::new() };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -84,6 +84,11 @@ pub(super) struct Sending {
     send: Sender<Piece>,
     /// A client that takes nothing for so long has left.
     stall: Duration,
+    /// Bytes a second that it takes at least.
+    least: u64,
+    /// How long it was waited for, and what it has taken in that time, bytes.
+    waited: Duration,
+    taken: u64,
     handle: Handle,
     piece: Vec<u8>,
 }
@@ -92,15 +97,32 @@ impl Sending {
     /// To be called where there is a runtime, to be used on a thread that may wait.
     pub(super) fn new(api: &Api) -> (Sending, Receiver<Piece>) {
         let (send, pieces) = channel(WAITING);
-        let stall = Duration::from_millis(api.parts.limits.http_idle_ms);
-        (Sending { send, stall, handle: Handle::current(), piece: Vec::with_capacity(PIECE_BYTES) }, pieces)
+        let limits = &api.parts.limits;
+        let sending = Sending {
+            send,
+            stall: Duration::from_millis(limits.http_idle_ms),
+            least: limits.backup_bytes_per_s,
+            waited: Duration::ZERO,
+            taken: 0,
+            handle: Handle::current(),
+            piece: Vec::with_capacity(PIECE_BYTES),
+        };
+        (sending, pieces)
     }
 
     fn hand_over(&mut self, piece: Piece) -> io::Result<()> {
-        let sent = self.handle.block_on(self.send.send_timeout(piece, self.stall));
-        let late =
-            |_| io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing, or has left (`http_idle_ms`)");
-        sent.map_err(late)
+        let late = |what| io::Error::new(io::ErrorKind::TimedOut, what);
+        // A client may stand still once for as long as any; the journal waits for it all the time.
+        let may = self.stall + Duration::from_secs_f64(self.taken as f64 / self.least as f64);
+        let left = may.checked_sub(self.waited).ok_or_else(|| late("the client is too slow (`backup_bytes_per_s`)"))?;
+        let (begun, bytes) = (Instant::now(), piece.as_ref().map_or(0, Bytes::len));
+        let sent = self.handle.block_on(self.send.send_timeout(piece, self.stall.min(left)));
+        self.waited += begun.elapsed();
+        self.taken += bytes as u64;
+        sent.map_err(|_| match left < self.stall {
+            true => late("the client is too slow, or has left (`backup_bytes_per_s`)"),
+            false => late("the client takes nothing, or has left (`http_idle_ms`)"),
+        })
     }
 
     /// What is left is not sent: behind an error it would look like more.

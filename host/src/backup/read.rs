@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::format::{FormatError, Kind, MAGIC, PRELUDE_BYTES, RECORD_HEADER_BYTES, RecordHeader, VERSION};
 use super::manifest::{Manifest, PartSum};
+use crate::store::fill;
 
 /// A part that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,16 +173,9 @@ impl<R: Read> Reader<R> {
 
     /// As many bytes as there are.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<usize, FormatError> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.from.read(&mut bytes[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(FormatError::Read { offset: self.offset + filled as u64, error }),
-            }
-        }
+        let (filled, read) = fill(&mut self.from, bytes);
         self.offset += filled as u64;
+        read.map_err(|error| FormatError::Read { offset: self.offset, error })?;
         Ok(filled)
     }
 

@@ -182,7 +182,11 @@ fn rebuilt_json(rebuilt: &Rebuilt) -> serde_json::Value {
 
 fn render_repaired(repaired: &Repaired) -> String {
     let mut text = match repaired.lost {
-        Some(lost) => format!("lost: positions {} to {}, {} frames\n", lost.first, lost.last, lost.count()),
+        Some(lost) => {
+            let more =
+                if lost.perhaps_more { ", or more: the store cannot say how far the journal reached" } else { "" };
+            format!("lost: positions {} to {}, {} frames{more}\n", lost.first, lost.last, lost.count())
+        }
         None => "nothing of the journal is lost\n".to_owned(),
     };
     text += &format!("the journal ends with position {}\n", repaired.last);
@@ -203,6 +207,8 @@ fn repaired_json(repaired: &Repaired) -> serde_json::Value {
         StoreOf::BaseCopy(position) => json!({ "base_copy": position.0 }),
         StoreOf::Journal => json!("journal"),
     };
-    let lost = repaired.lost.map(|lost| json!({ "first": lost.first.0, "last": lost.last.0 }));
+    let lost = repaired
+        .lost
+        .map(|lost| json!({ "first": lost.first.0, "last": lost.last.0, "perhaps_more": lost.perhaps_more }));
     json!({ "lost": lost, "last": repaired.last.0, "store": store, "left_out": repaired.left_out })
 }

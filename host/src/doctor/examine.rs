@@ -47,6 +47,10 @@ pub struct Examined {
     /// Module files that are whole.
     pub modules: usize,
     pub(super) bases: Vec<Base>,
+    /// Of the store, whatever its faults: what the journal must hold.
+    pub(super) highest: Lsn,
+    /// There is a store, and it does not say that.
+    pub(super) is_blind: bool,
 }
 
 /// Looks at everything in a data folder. Journal, base copies and modules are only read; the store is opened as a start
@@ -60,7 +64,7 @@ pub fn examine(data: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Examin
     let mut looked = Looked::default();
     let store = looked.store(&data.join("store"), tell)?;
     let whole = bases.iter().filter_map(|base| base.read.as_ref().ok());
-    let evidence = whole.map(|read| read.highest).chain([looked.highest]).max().unwrap_or_default();
+    let evidence = whole.map(|read| read.highest).chain(looked.highest).max().unwrap_or_default();
     let mut told = |done: journal::Progress| {
         tell(Told { part: Part::Journal, done: done.bytes_done, total: done.bytes_total });
     };
@@ -77,7 +81,9 @@ pub fn examine(data: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<Examin
         looked.gap(data, next, checked.first);
     }
     let modules = modules::check(data, &looked.wanted, &mut looked.findings, tell)?;
-    Ok(Examined { findings: looked.findings, journal: checked, store, base_copies: fitting, modules, bases })
+    let Looked { findings, highest, .. } = looked;
+    let (is_blind, highest) = (highest.is_none() && store != StoreFound::Missing, highest.unwrap_or_default());
+    Ok(Examined { findings, journal: checked, store, base_copies: fitting, modules, bases, highest, is_blind })
 }
 
 fn damage(damage: &Damage) -> Finding {
@@ -94,8 +100,8 @@ struct Looked {
     findings: Vec<Finding>,
     /// Modules that control frames of the store name.
     wanted: BTreeSet<Digest>,
-    /// Of the store: what the journal must hold.
-    highest: Lsn,
+    /// Of the store, once it was opened: what the journal must hold.
+    highest: Option<Lsn>,
 }
 
 impl Looked {
@@ -117,7 +123,7 @@ impl Looked {
 
     fn rows(&mut self, folder: &Path, tell: &mut dyn FnMut(Told)) -> Result<StoreFound, store::Error> {
         let store = Store::open(folder, 1, CACHE_BYTES)?;
-        self.highest = store.highest();
+        self.highest = Some(store.highest());
         let (mut interner, mut done) = (Interner::new(SHARED_TEXTS), 0);
         let checked = store.check(|key, bytes| {
             done += (key.len() + bytes.len()) as u64;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::bases::{self, Base, Made};
 use super::finding::Told;
 use super::folder;
-use crate::journal::{Checked, verify_all};
+use crate::journal::{Checked, DirLock, verify_all};
 use crate::model::Lsn;
 use crate::store::{self, Store};
 
@@ -50,6 +50,8 @@ pub fn rebuild(data: &Path, to: Option<&Path>, tell: &mut dyn FnMut(Told)) -> an
     let _lock = Store::lock_if_there(&data.join("store"))?;
     let bases = bases::read_all(data, tell)?;
     let checked = whole_journal(&journal, of_store, &bases, tell)?;
+    // There need not be a store to lock, and the old one is moved; a host needs the journal in any case.
+    let _journal = DirLock::acquire_to_read(&journal).context("the host must be stopped first")?;
     match to {
         None => replace(data, &bases, &checked, tell),
         Some(to) => folder::making(to, || {

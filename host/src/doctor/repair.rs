@@ -9,7 +9,7 @@ use super::bases::{self, Made};
 use super::examine::{Examined, StoreFound, examine};
 use super::finding::Told;
 use super::folder;
-use crate::journal::{Damage, Fault, cut};
+use crate::journal::{Damage, DirLock, Fault, cut};
 use crate::model::Lsn;
 use crate::store::Store;
 
@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct Loss {
     pub first: Lsn,
     pub last: Lsn,
+    /// There is a store, and it cannot even say how far the journal must reach.
+    pub perhaps_more: bool,
 }
 
 impl Loss {
@@ -59,9 +61,10 @@ pub fn repair(data: &Path, to: &Path, accept_loss: bool, tell: &mut dyn FnMut(To
     let examined = examine(data, tell)?;
     let lost = examined.journal.damaged.first().map(|damage| loss(&examined, damage)).transpose()?;
     if let (Some(lost), false) = (lost, accept_loss) {
+        let more = if lost.perhaps_more { ", or more: the store cannot say how far the journal reached" } else { "" };
         bail!(
             "the journal is damaged at position {}: a copy without the damage loses positions {} to {} ({} frames that were \
-             on disk, with events that were acknowledged). Better restore the file or the folder from a backup. If there is \
+             on disk, with events that were acknowledged{more}). Better restore the file or the folder from a backup. If there is \
              none: the same command with --accept-loss",
             lost.first,
             lost.first,
@@ -70,6 +73,7 @@ pub fn repair(data: &Path, to: &Path, accept_loss: bool, tell: &mut dyn FnMut(To
         );
     }
     let _lock = Store::lock_if_there(&data.join("store"))?;
+    let _journal = DirLock::acquire_to_read(&data.join("journal")).context("the host must be stopped first")?;
     folder::making(to, || make(data, to, &examined, lost, tell))
 }
 
@@ -79,12 +83,8 @@ fn loss(examined: &Examined, damage: &Damage) -> anyhow::Result<Loss> {
         bail!("this journal cannot be repaired, its beginning is gone or unknown. {damage}");
     }
     let whole = examined.bases.iter().filter_map(|base| base.read.as_ref().ok()).map(|read| read.highest);
-    let of_store = match examined.store {
-        StoreFound::Whole { highest, .. } => highest,
-        StoreFound::Missing | StoreFound::Damaged => Lsn::ZERO,
-    };
-    let last = whole.chain([of_store, examined.journal.last, damage.lsn]).max().unwrap_or_default();
-    Ok(Loss { first: damage.lsn, last })
+    let last = whole.chain([examined.highest, examined.journal.last, damage.lsn]).max().unwrap_or_default();
+    Ok(Loss { first: damage.lsn, last, perhaps_more: examined.is_blind })
 }
 
 fn make(

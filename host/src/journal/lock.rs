@@ -12,9 +12,9 @@ use crate::tasks::patiently;
 
 const LOCK_FILE: &str = "LOCK";
 
-/// Held while a journal is open; dropping it releases the directory.
+/// Held while a journal is open, or while nobody may open it; dropping it releases the directory.
 #[derive(Debug)]
-pub(super) struct DirLock {
+pub struct DirLock {
     _file: File,
 }
 
@@ -34,7 +34,10 @@ impl DirLock {
 
     /// As [`Self::acquire`], but changes nothing, so it works on a read-only
     /// copy: where there is no lock file, nobody ever opened the journal.
-    pub(super) fn acquire_to_read(dir: &Path) -> Result<Option<DirLock>, Error> {
+    ///
+    /// # Errors
+    /// As there.
+    pub fn acquire_to_read(dir: &Path) -> Result<Option<DirLock>, Error> {
         let path = dir.join(LOCK_FILE);
         match File::open(&path) {
             Ok(file) => DirLock::lock(file, dir, &path).map(Some),

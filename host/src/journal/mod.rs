@@ -71,6 +71,7 @@ pub use cut::cut;
 pub use error::{Damage, Error, Fault, Proof};
 pub use failpoints::{Failpoint, Failpoints, Site, SiteHook};
 pub use handle::Journal;
+pub use lock::DirLock;
 pub use log::{Committed, Encoded, Follower, Log, ReadError, Scan};
 pub use open::{Cut, Opened, Progress};
 pub use options::{Clock, FRAME_BYTES, GROUP_BYTES, IDLE_AFTER, Options, QUEUE_BYTES, SEGMENT_BYTES};

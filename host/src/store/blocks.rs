@@ -25,9 +25,8 @@ impl Store {
         self.change_blocks("write blocks to", reach, |first| {
             first.set_highest(reach)?;
             for (id, bytes) in blocks {
-                let length = bytes.len();
                 self.blocks.insert(id.to_be_bytes(), bytes).map_err(|error| first.failed(error))?;
-                first.wrote(length, reach)?;
+                first.wrote(reach)?;
             }
             Ok(())
         })
@@ -44,7 +43,7 @@ impl Store {
             for key in self.blocks.range(keys).keys() {
                 let key = key.map_err(|error| first.failed(error))?;
                 self.blocks.remove(key).map_err(|error| first.failed(error))?;
-                first.wrote(0, Lsn::ZERO)?;
+                first.wrote(Lsn::ZERO)?;
                 removed += 1;
             }
             Ok(())

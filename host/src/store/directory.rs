@@ -1,33 +1,24 @@
 //! One sled database: rows, marks, and what it takes to have them on disk.
 //!
 //! sled's `flush` is `sync_file_range`, not fsync, and a page above 128 KiB goes to a file of its own in `blobs/`, which
-//! sled never syncs: what was written is synced through handles of our own on both.
+//! sled never syncs: what was written is synced through handles of our own on both. `reach` says when that cannot wait.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
-use super::files::{Blobs, DATABASE, blobs, remove_unfinished_snapshots, sync_found};
+use super::files::{Blobs, DATABASE, blobs};
+use super::opening;
 use super::options::{Failpoint, Failpoints, Place};
+use super::reach::{Reach, written};
 use super::{Marks, Row};
 use crate::model::{Lsn, SHARD_COUNT, ShardId};
-use crate::tasks::patiently;
 
 const HEADER: &[u8] = b"header";
 const STORE: &[u8] = b"store";
 const HIGHEST: &[u8] = b"highest-row-lsn";
-
-/// What may be written between two syncs, bytes of keys and values. sled writes over a segment of its file (512 KiB) as
-/// soon as two segments later everything in it has moved, and of what has moved it knows no more than that it was
-/// written. So a sync of ours must come in each stretch of a segment's length; this leaves room for what sled writes
-/// beside the rows, and for a second thread that writes while the first one syncs.
-const UNSYNCED_BYTES: u64 = 64 << 10;
-
-/// What sled writes with each row at least, bytes.
-const ROW_BYTES: u64 = 256;
 
 /// Where the checkpoint of one shard is kept.
 fn checkpoint_name(shard: ShardId) -> [u8; 12] {
@@ -51,8 +42,7 @@ pub(super) struct Directory {
     /// What the records say; a checkpoint is in here once it is synced, the highest position before its rows.
     marks: Mutex<Marks>,
     synced: Mutex<Synced>,
-    /// Written since the last sync began, bytes.
-    unsynced: AtomicU64,
+    reach: Reach,
     failpoints: Failpoints,
 }
 
@@ -76,19 +66,14 @@ impl Directory {
     /// from now on is on disk. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path, number: usize, cache_bytes: u64, failpoints: Failpoints) -> Result<Directory, Error> {
         let failed = |error| Error::sled(folder, error);
-        remove_unfinished_snapshots(folder).map_err(Error::io("clean", folder))?;
-        sync_found(folder, &failpoints).map_err(Error::io("sync", folder))?;
-        let config = sled::Config::default().path(folder).flush_every_ms(None).cache_capacity(cache_bytes);
-        // sled has a lock of its own, which outlives its last user by a moment.
-        let held = |error: &Error| matches!(error, Error::InUse { .. });
-        let db = patiently(|| config.open().map_err(failed), held)?;
+        let db = opening::open(folder, cache_bytes, &failpoints)?;
         let rows = db.open_tree("documents").map_err(failed)?;
         let timers = db.open_tree("timers").map_err(failed)?;
         let progress = db.open_tree("progress").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
         let file = folder.join(DATABASE);
         let file = File::open(&file).map_err(Error::io("open", &file))?;
-        let (marks, synced) = (Mutex::default(), Mutex::default());
+        let (marks, synced, reach) = (Mutex::default(), Mutex::default(), Reach::new(&db));
         let directory = Directory {
             folder: folder.to_owned(),
             number,
@@ -100,11 +85,11 @@ impl Directory {
             file,
             marks,
             synced,
-            unsynced: AtomicU64::new(0),
+            reach,
             failpoints,
         };
         *directory.marks() = directory.read_marks()?;
-        directory.sync_files(&mut directory.synced()).map_err(|error| directory.unsynced(error))?;
+        directory.make_durable()?;
         Ok(directory)
     }
 
@@ -168,7 +153,7 @@ impl Directory {
         self.raise(highest)?;
         for row in rows {
             self.put_row(row)?;
-            self.wrote(row.key.len() + row.bytes.as_ref().map_or(0, Vec::len), highest)?;
+            self.wrote(highest)?;
         }
         self.sync(highest)
     }
@@ -191,11 +176,9 @@ impl Directory {
         put().map_err(|error| self.failed(error))
     }
 
-    /// Syncs if so much has been written that sled might otherwise write over what is needed after a power cut.
-    pub fn wrote(&self, bytes: usize, lsn: Lsn) -> Result<(), Error> {
-        let bytes = ROW_BYTES + bytes as u64;
-        let unsynced = self.unsynced.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if unsynced < UNSYNCED_BYTES { Ok(()) } else { self.sync(lsn) }
+    /// To be called behind each thing that was given to sled: syncs what must be on the disk before it is given more.
+    pub fn wrote(&self, lsn: Lsn) -> Result<(), Error> {
+        if self.reach.is_due(&self.db) { self.sync(lsn) } else { Ok(()) }
     }
 
     /// For a store that is loaded. Without a sync.
@@ -228,10 +211,11 @@ impl Directory {
         self.raise(highest)?;
         for (shard, bytes) in progress {
             self.load(&self.progress, &shard.0.to_be_bytes(), bytes)?;
-            self.wrote(bytes.len(), highest)?;
+            self.wrote(highest)?;
         }
         for (shard, lsn) in checkpoints {
             self.put(&checkpoint_name(*shard), &lsn.0.to_be_bytes())?;
+            self.wrote(highest)?;
         }
         self.sync(highest)?;
         let mut marks = self.marks();
@@ -277,24 +261,34 @@ impl Directory {
     /// Everything that was written before is on disk when it answers. After a failure nobody knows what is, and the
     /// kernel may forget that it failed: nothing more is written.
     pub fn sync(&self, lsn: Lsn) -> Result<(), Error> {
-        self.unsynced.store(0, Ordering::Relaxed);
         self.pass(&self.failpoints.before_flush, lsn).map_err(|error| self.give_up(error))?;
+        if self.reach.is_behind(&self.db) {
+            // The flush may write a header that speaks of it.
+            self.make_durable()?;
+        }
         if let Err(error) = self.db.flush() {
             self.synced().failed = true;
             return Err(self.failed(error));
         }
         self.pass(&self.failpoints.before_sync, lsn).map_err(|error| self.give_up(error))?;
-        if self.failpoints.leave_out_sync {
-            return Ok(());
-        }
+        self.make_durable()
+    }
+
+    /// Puts on the disk what sled has written.
+    fn make_durable(&self) -> Result<(), Error> {
         let mut synced = self.synced();
         if synced.failed {
             return Err(Error::Failed { folder: self.folder.clone() });
         }
-        self.sync_files(&mut synced).map_err(|error| {
-            synced.failed = true;
-            self.unsynced(error)
-        })
+        let written = written(&self.db);
+        if !self.failpoints.leave_out_sync {
+            self.sync_files(&mut synced).map_err(|error| {
+                synced.failed = true;
+                self.unsynced(error)
+            })?;
+        }
+        self.reach.raise(written);
+        Ok(())
     }
 
     fn sync_files(&self, synced: &mut Synced) -> io::Result<()> {

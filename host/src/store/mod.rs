@@ -15,7 +15,9 @@ mod error;
 mod files;
 mod key;
 mod layout;
+mod opening;
 mod options;
+mod reach;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use key::shard_in;
 use crate::model::{Lsn, SHARD_COUNT, ShardId, ShardSet};
 
 pub use check::{Checked, Fault};
+pub(crate) use dump::fill;
 pub use dump::{Dump, DumpError, Entry, Header, Progress, Stamp, Summary, load_dump, read_dump, verify_dump};
 pub use error::Error;
 pub use key::{KeyError, RowKey, row_key};

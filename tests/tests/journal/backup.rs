@@ -9,9 +9,9 @@ use fishpond::backup::{FormatError, Manifest, Taker, restore, verify};
 use fishpond::doctor::MARKER;
 use fishpond::model::{Frame, Lsn};
 use fishpond_tests::damage::{flip, groups, last_segment};
-use fishpond_tests::{Deploy, Setup, World, flow, parts_equal};
+use fishpond_tests::{Deploy, Setup, World, flow};
 
-use super::bounded::{deploy_all, fill, keep, paused, setup};
+use super::bounded::{assert_same_documents, begun, fill, keep, paused, setup};
 
 fn taker(world: &World, folder: &Path) -> Taker {
     let parts = &world.host.parts;
@@ -69,13 +69,7 @@ impl Write for Working<'_> {
 #[test]
 fn x_31_a_backup_is_the_host_at_its_position_whatever_happens_meanwhile() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::open(folder.path(), &setup(2)).expect("a world");
-    deploy_all(&world);
-    let lines = flow::lines(31, 60);
-    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    world.events(&["10:20:00 do id=t1 actor=ann {\"do\": \"set_timer\"}"]);
-    world.events(&["10:20:00 do id=p1 actor=bo {\"do\": \"trap\"}"]);
-    world.rest();
+    let mut world = begun(folder.path());
     for hour in [11, 12, 13] {
         fill(&mut world, hour);
         keep(&mut world);
@@ -117,16 +111,7 @@ fn x_31_a_backup_is_the_host_at_its_position_whatever_happens_meanwhile() {
         restored.submit(events).expect("the journal takes them");
         restored.rest();
     }
-    let mut seen = 0;
-    for person in flow::PEOPLE.iter().chain(&["ann", "bo", "filler"]) {
-        let (one, other) = (world.documents(person), restored.documents(person));
-        assert_eq!(one.len(), other.len(), "{person}");
-        for (one, other) in one.iter().zip(&other) {
-            assert!(one.deployment == other.deployment && parts_equal(&one.document, &other.document), "{person}");
-            seen += 1;
-        }
-    }
-    assert!(seen > 10, "{seen} documents");
+    assert_same_documents(&mut world, &mut restored);
     assert!(restored.host.workers.next_tick().is_some(), "a timer waits, from before the base copy");
     restored.close();
     world.close();

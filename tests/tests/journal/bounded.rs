@@ -1,13 +1,14 @@
 //! A start is bounded by what is behind the last checkpoint, also when retention has taken the journal's beginning; what
 //! retention may take, and base copies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fishpond::model::ports::Submitted;
 use fishpond::model::{Limits, Lsn, ShardSet, shard_of};
 use fishpond::scenario::{BUSINESS, small_limits};
 use fishpond::trace::{self, FailedFilter, PageRequest, Question};
+use fishpond_tests::damage::flip;
 use fishpond_tests::{Deploy, Handled, Setup, World, flow, parts_equal};
 
 /// As little as can be released is released as soon as it may.
@@ -65,6 +66,46 @@ pub(super) fn deploy_all(world: &World) {
     }
 }
 
+/// A host with work of all kinds: windows, a timer, and a deployment that stands still.
+pub(super) fn begun(folder: &Path) -> World {
+    let mut world = World::open(folder, &setup(2)).expect("a world");
+    deploy_all(&world);
+    let lines = flow::lines(31, 60);
+    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.events(&[
+        "10:20:00 do id=t1 actor=ann {\"do\": \"set_timer\"}",
+        "10:20:00 do id=p1 actor=bo {\"do\": \"trap\"}",
+    ]);
+    world.rest();
+    world
+}
+
+/// Both hold the same documents.
+pub(super) fn assert_same_documents(one: &mut World, other: &mut World) {
+    let mut seen = 0;
+    for person in flow::PEOPLE.iter().chain(&["ann", "bo", "filler"]) {
+        let (one, other) = (one.documents(person), other.documents(person));
+        assert_eq!(one.len(), other.len(), "{person}");
+        for (one, other) in one.iter().zip(&other) {
+            assert!(one.deployment == other.deployment && parts_equal(&one.document, &other.document), "{person}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} documents");
+}
+
+/// Base copies, oldest first.
+pub(super) fn dumps(data: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(data.join("base")).expect("a folder");
+    let mut dumps: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    dumps.sort_by_key(|path| position(path));
+    dumps
+}
+
+fn position(dump: &Path) -> Lsn {
+    Lsn(dump.file_stem().expect("a name").to_string_lossy().parse().expect("a position"))
+}
+
 /// Inputs of `bo` that the deployment which stands still for that key has handled.
 fn stopped(world: &World) -> usize {
     let of = |handled: &&Handled| handled.deployment == "stops" && *handled.record.key == *"bo";
@@ -82,15 +123,7 @@ fn copies(folder: &Path) -> usize {
 #[test]
 fn a_start_reads_what_is_behind_the_checkpoint_though_the_beginning_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::open(folder.path(), &setup(2)).expect("a world");
-    deploy_all(&world);
-    let lines = flow::lines(31, 60);
-    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    world.events(&[
-        "10:20:00 do id=t1 actor=ann {\"do\": \"set_timer\"}",
-        "10:20:00 do id=p1 actor=bo {\"do\": \"trap\"}",
-    ]);
-    world.rest();
+    let mut world = begun(folder.path());
     for hour in [11, 12, 13] {
         fill(&mut world, hour);
         keep(&mut world);
@@ -198,15 +231,42 @@ fn a_base_copy_is_taken_when_its_time_or_its_bytes_have_come() {
     }
 }
 
+/// Its header is good, and nobody has read the rest since it was written.
+#[test]
+fn a_damaged_base_copy_counts_for_nothing_and_the_older_one_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &setup(1)).expect("a world");
+    deploy_all(&world);
+    for hour in [11, 12] {
+        fill(&mut world, hour);
+        keep(&mut world);
+    }
+    world.close();
+    let copies = dumps(folder.path());
+    flip(&copies[1], copies[1].metadata().expect("a file").len() / 2);
+    let mut world = World::open(folder.path(), &setup(1)).expect("it opens again");
+    for hour in [13, 14] {
+        fill(&mut world, hour);
+    }
+    keep(&mut world);
+    let now = dumps(folder.path());
+    assert!(now.len() == 3 && now[..2] == copies, "{now:?}");
+    assert!(
+        first(&world) <= position(&copies[0]).next(),
+        "the only whole copy beside the new one is of no use any more"
+    );
+    fill(&mut world, 15);
+    keep(&mut world);
+    assert!(first(&world) > position(&copies[1]), "two new ones are whole");
+    world.close();
+}
+
 /// The store becomes the older base copy.
 fn load_oldest(folder: &Path) {
     let store = folder.join("store");
     std::fs::remove_dir_all(&store).expect("removed");
-    let mut dumps: Vec<_> =
-        std::fs::read_dir(folder.join("base")).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
-    dumps.sort_by_key(|path| path.file_stem().expect("a name").to_string_lossy().parse::<u64>().expect("a position"));
     let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };
-    let dump = std::fs::File::open(&dumps[0]).expect("a dump");
+    let dump = std::fs::File::open(&dumps(folder)[0]).expect("a dump");
     fishpond::store::load_dump(std::io::BufReader::new(dump), &store, &options, |_| {}).expect("it loads");
 }
 

@@ -2,27 +2,23 @@
 //! was, a damaged journal is cut on a copy only and what that loses is told.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use fishpond::doctor::{Examined, Loss, Part, StoreFound, StoreOf, Told, examine, rebuild, repair};
 use fishpond::model::Lsn;
+use fishpond::store::{Row, Store, row_key};
 use fishpond_tests::damage::{flip, groups};
-use fishpond_tests::{Setup, World, copy_folder, flow, parts_equal};
+use fishpond_tests::{Setup, World, copy_folder};
 
-use super::bounded::{deploy_all, fill, keep, paused, setup};
+use super::bounded::{assert_same_documents, begun, dumps, fill, keep, paused, setup};
 
 fn quiet(_: Told) {}
 
 /// A closed host whose journal has lost its beginning, with two base copies, timers, and work behind the last checkpoint.
 fn played() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::open(folder.path(), &setup(2)).expect("a world");
-    deploy_all(&world);
-    let lines = flow::lines(31, 60);
-    world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    world.events(&["10:20:00 do id=t1 actor=ann {\"do\": \"set_timer\"}"]);
-    world.events(&["10:20:00 do id=p1 actor=bo {\"do\": \"trap\"}"]);
-    world.rest();
+    let mut world = begun(folder.path());
     for hour in [11, 12, 13] {
         fill(&mut world, hour);
         world.events(&[&format!("{hour}:30:00 do id=c{hour} actor=ann {{\"do\": \"count\"}}")]);
@@ -48,13 +44,6 @@ fn names(folder: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// Base copies, oldest first.
-fn dumps(data: &Path) -> Vec<PathBuf> {
-    let mut dumps = names(&data.join("base"));
-    dumps.sort_by_key(|path| path.file_stem().expect("a name").to_string_lossy().parse::<u64>().expect("a position"));
-    dumps
-}
-
 fn refusal(folder: &Path, setup: &Setup) -> String {
     let Err(error) = World::open(folder, setup) else { panic!("{} opens", folder.display()) };
     format!("{error:#}")
@@ -67,16 +56,7 @@ fn assert_same(mut one: World, mut other: World) {
     assert_eq!(paused(&one), paused(&other));
     assert_eq!(one.host.workers.next_tick(), other.host.workers.next_tick());
     assert!(one.host.workers.next_tick().is_some(), "a timer waits");
-    let mut seen = 0;
-    for person in flow::PEOPLE.iter().chain(&["ann", "bo", "filler"]) {
-        let (one, other) = (one.documents(person), other.documents(person));
-        assert_eq!(one.len(), other.len(), "{person}");
-        for (one, other) in one.iter().zip(&other) {
-            assert!(one.deployment == other.deployment && parts_equal(&one.document, &other.document), "{person}");
-            seen += 1;
-        }
-    }
-    assert!(seen > 10, "{seen} documents");
+    assert_same_documents(&mut one, &mut other);
     // And both go on alike.
     goes_on(&mut one);
     goes_on(&mut other);
@@ -183,15 +163,66 @@ fn a_rebuild_is_refused_while_a_host_runs_and_where_nothing_reaches_the_journal(
 }
 
 #[test]
-fn x_11_a_damaged_journal_is_cut_on_a_copy_only_and_the_loss_is_told() {
+fn nobody_else_uses_a_folder_while_its_store_is_made_again_though_it_has_none() {
     let data = played();
-    let last = examine(data.path(), &mut quiet).expect("it can be examined").journal.last;
-    let segment =
-        names(&data.path().join("journal")).into_iter().rfind(|path| path.to_string_lossy().ends_with(".seg"));
+    fs::remove_dir_all(data.path().join("store")).expect("removed");
+    let mut refused = Vec::new();
+    let mut meanwhile = |told: Told| {
+        if told.part == Part::Store && refused.is_empty() {
+            let second = rebuild(data.path(), None, &mut quiet).expect_err("one at a time");
+            refused = vec![format!("{second:#}"), refusal(data.path(), &setup(1))];
+        }
+    };
+    rebuild(data.path(), None, &mut meanwhile).expect("it can be rebuilt");
+    assert_eq!(refused.len(), 2, "nothing was told of the store");
+    assert!(refused.iter().all(|text| text.contains("in use by another process")), "{refused:?}");
+    World::open(data.path(), &setup(1)).expect("it opens").close();
+}
+
+/// Damages a group in the middle of the last segment. Answers the segment, and where the group is.
+fn damage_journal(data: &Path) -> (PathBuf, Range<u64>) {
+    let segment = names(&data.join("journal")).into_iter().rfind(|path| path.to_string_lossy().ends_with(".seg"));
     let segment = segment.expect("a segment");
     let places = groups(&segment);
     let group = &places[places.len() / 2];
     flip(&segment, group.end - 1);
+    (segment, group.start..group.end)
+}
+
+/// What the journal must hold is said by a store with faults as well; by one that cannot be read by nobody.
+#[test]
+fn a_loss_is_not_told_too_small_because_the_store_has_faults() {
+    let data = played();
+    let blind = copy(data.path());
+    let refused = |data: &Path| {
+        let to = tempfile::tempdir().expect("a folder");
+        repair(data, &to.path().join("new"), false, &mut quiet).expect_err("it loses something").to_string()
+    };
+    // The journal has lost its end, and only the store knows how far it went.
+    let (segment, group) = damage_journal(data.path());
+    let mut bytes = fs::read(&segment).expect("a segment");
+    bytes[group.start as usize..].fill(0);
+    fs::write(&segment, bytes).expect("written");
+    let store = Store::open(&data.path().join("store"), 1, 1 << 20).expect("it opens");
+    let last = store.highest();
+    let row = Row { key: row_key("demo", "bad", "ann"), bytes: Some(b"none".to_vec()), lsn: last, timers: false };
+    store.write(&[row]).expect("written");
+    drop(store);
+    let found = examine(data.path(), &mut quiet).expect("it can be examined");
+    assert!(found.store == StoreFound::Damaged && found.journal.last < last, "{:?}, {last}", found.journal);
+    let text = refused(data.path());
+    assert!(text.contains(&format!(" to {last} (")) && !text.contains("or more"), "{text}");
+    damage_journal(blind.path());
+    fs::remove_dir_all(blind.path().join("store/0")).expect("removed");
+    let text = refused(blind.path());
+    assert!(text.contains("or more: the store cannot say how far the journal reached"), "{text}");
+}
+
+#[test]
+fn x_11_a_damaged_journal_is_cut_on_a_copy_only_and_the_loss_is_told() {
+    let data = played();
+    let last = examine(data.path(), &mut quiet).expect("it can be examined").journal.last;
+    let (segment, group) = damage_journal(data.path());
     let found = examine(data.path(), &mut quiet).expect("it can be examined");
     let damage = &found.journal.damaged[0];
     assert_eq!((damage.offset, found.journal.damaged.len()), (group.start, 1));
@@ -201,7 +232,7 @@ fn x_11_a_damaged_journal_is_cut_on_a_copy_only_and_the_loss_is_told() {
     let to = tempfile::tempdir().expect("a folder");
     let new = to.path().join("new");
     let error = repair(data.path(), &new, false, &mut quiet).expect_err("it loses something").to_string();
-    let lost = Loss { first: damage.lsn, last };
+    let lost = Loss { first: damage.lsn, last, perhaps_more: false };
     let said = format!("loses positions {} to {last} ({} frames", damage.lsn, lost.count());
     assert!(error.contains(&said) && error.contains("--accept-loss"), "{error}");
     assert!(!new.exists(), "something was made");

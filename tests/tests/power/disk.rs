@@ -259,18 +259,36 @@ impl Disk {
     fn cut(&self, state: &State, kind: String) -> io::Result<Cut> {
         let mut names = Vec::new();
         for path in FOLDERS.iter().flat_map(|name| folders(&self.folder.join(name))) {
-            let (now, none) = (entries(&path)?, Entries::new());
-            let before = state.folders.get(&path).unwrap_or(&none);
-            for name in now.keys().chain(before.keys()).collect::<BTreeSet<_>>() {
-                let file = path.join(name);
-                if !file.is_dir() {
-                    names.extend(self.name(state, file, before.get(name).copied())?);
+            names.extend(loop {
+                if let Some(found) = self.names(state, &path)? {
+                    break found;
                 }
-            }
+            });
         }
         // Read last: whatever is told by now was durable when the lock was taken.
         let durable = self.told.get().map_or(self.durable, |told| told());
         Ok(Cut { kind, durable, names })
+    }
+
+    /// None if sled has given its snapshot a name meanwhile and removed the one before: there was a moment with both, and
+    /// none with neither.
+    fn names(&self, state: &State, path: &Path) -> io::Result<Option<Vec<Name>>> {
+        let (now, none) = (entries(path)?, Entries::new());
+        let before = state.folders.get(path).unwrap_or(&none);
+        let mut names = Vec::new();
+        for name in now.keys().chain(before.keys()).collect::<BTreeSet<_>>() {
+            let file = path.join(name);
+            if file.is_dir() {
+                continue;
+            }
+            let found = self.name(state, file, before.get(name).copied())?;
+            let gone = found.as_ref().is_none_or(|found| found.is.is_none());
+            if gone && is_snapshot(Path::new(name)) && now.contains_key(name) {
+                return Ok(None);
+            }
+            names.extend(found);
+        }
+        Ok(Some(names))
     }
 
     fn name(&self, state: &State, file: PathBuf, before: Option<Inode>) -> io::Result<Option<Name>> {
@@ -302,7 +320,7 @@ impl State {
         let place = (std::thread::current().id(), path.to_owned());
         if moment == Moment::Before {
             // Sure is only what was written before the sync began.
-            let begun = if path.is_dir() { Begun::Folder(entries(path)?) } else { self.begun(path)? };
+            let begun = if path.is_dir() { Begun::Folder(self.snapshots_of(path)?) } else { self.begun(path)? };
             self.begun.insert(place, begun);
             return Ok(());
         }
@@ -313,6 +331,15 @@ impl State {
             None => panic!("a sync of {} that nobody began", path.display()),
         }
         Ok(())
+    }
+
+    /// The names in a folder; sled has synced the snapshots among them.
+    fn snapshots_of(&mut self, folder: &Path) -> io::Result<Entries> {
+        let found = entries(folder)?;
+        for (name, inode) in found.iter().filter(|(name, _)| is_snapshot(Path::new(name))) {
+            self.files.insert(*inode, Content::read(&mut File::open(folder.join(name))?, &Content::default())?);
+        }
+        Ok(found)
     }
 
     fn begun(&self, path: &Path) -> io::Result<Begun> {
@@ -344,7 +371,12 @@ fn folders(top: &Path) -> Vec<PathBuf> {
 
 fn entries(folder: &Path) -> io::Result<Entries> {
     let mut found = Entries::new();
-    for entry in std::fs::read_dir(folder)? {
+    let read = match std::fs::read_dir(folder) {
+        // Removed since it was listed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        read => read?,
+    };
+    for entry in read {
         let entry = entry?;
         match entry.metadata() {
             Ok(file) => drop(found.insert(entry.file_name(), Inode::of(&file))),

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use fishpond::model::ports::Submitted;
@@ -43,6 +42,8 @@ fn limits() -> Limits {
     Limits {
         workers: 2,
         journal_segment_bytes: ((4 << 20) + (64 << 10)).max(bytes / 16),
+        // Nobody waits for the disk here.
+        journal_queue_bytes: Setup::default().limits.journal_queue_bytes.max(bytes),
         checkpoint_bytes: bytes / 10,
         write_back_rows: 16.max(bytes / (500 << 10)),
         store_directories: 3,
@@ -138,8 +139,6 @@ pub struct Run {
     pub cuts: Vec<Arc<Cut>>,
     lines: Vec<String>,
     pub course: Course,
-    /// Stores that the doctor had to make again.
-    pub rebuilt: AtomicU64,
     result: Result,
 }
 
@@ -166,34 +165,12 @@ impl Run {
         frames.extend(world.frames());
         let result = Result::of(&mut world, &frames);
         world.close();
-        Run {
-            folder,
-            cuts: disk.cuts(),
-            lines,
-            course: Course { accepted, frames },
-            rebuilt: AtomicU64::new(0),
-            result,
-        }
-    }
-
-    /// As an operator opens it: where sled has lost its way, the store says so, and the doctor makes it again from a base
-    /// copy and the journal.
-    fn opened(&self, folder: &Path, setup: &Setup) -> World {
-        match World::open(folder, setup) {
-            Ok(world) => world,
-            Err(error) if error.downcast_ref::<fishpond::store::Error>().is_some() => {
-                self.rebuilt.fetch_add(1, Ordering::Relaxed);
-                println!("rebuilt: {error:#}");
-                fishpond::doctor::rebuild(folder, None, &mut |_| {}).expect("the doctor makes it again");
-                World::open(folder, setup).expect("it opens behind the doctor")
-            }
-            Err(error) => panic!("it does not open again: {error:#}"),
-        }
+        Run { folder, cuts: disk.cuts(), lines, course: Course { accepted, frames }, result }
     }
 
     /// The folder that a cut leaves is opened, and everything is sent again. Fails by a panic.
     pub fn goes_on(&self, course: &Course, cut: &Cut, seed: u64, folder: &Path) -> Lsn {
-        let mut world = self.opened(folder, &setup(seed));
+        let mut world = World::open(folder, &setup(seed)).expect("it opens again");
         let last = course.check(&world, cut);
         world.rest();
         for (lines, places) in self.lines.chunks(100).zip(course.accepted.chunks(100)) {
@@ -213,7 +190,7 @@ impl Run {
     /// The folder that a cut leaves is opened, a little more is sent, and the power goes again, perhaps while it opens.
     pub fn cut_again(&self, cut: &Cut, seed: u64, folder: &Path) -> (Arc<Cut>, Course) {
         let disk = Disk::new(folder, cut.durable, seed, 1, LeavesOut::Nothing).expect("a disk");
-        let mut world = self.opened(folder, &disk.under(setup(seed)));
+        let mut world = World::open(folder, &disk.under(setup(seed))).expect("it opens again");
         follow(&disk, &world);
         let last = self.course.check(&world, cut);
         let mut accepted: Vec<Lsn> = self.course.accepted.clone();

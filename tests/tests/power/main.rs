@@ -100,9 +100,6 @@ fn x_11_power_cuts_under_load_lose_nothing_and_double_nothing() {
         assert!(failed.is_empty(), "{} of trials {numbers:?}, seed {seed}:\n{failed:#?}", failed.len());
         let seen = format!("seed {seed}, trials {numbers:?}, {loaded:?} of {:?} for the load", begun.elapsed());
         held_enough(&run, &went_on, &seen);
-        // A store that does not open loses nothing and says so, but it needs somebody.
-        let rebuilt = run.rebuilt.load(Ordering::Relaxed);
-        assert!(rebuilt <= OF_A_RUN / 30, "{rebuilt} stores had to be rebuilt, {seen}");
     }
 }
 
@@ -121,7 +118,7 @@ fn held_enough(run: &Run, went_on: &[(Lsn, Lsn)], seen: &str) {
         went_on.len(),
     );
     println!("{seen}");
-    assert!(marks >= 40 && open > run.cuts.len() / 4 && more > 0 && more < went_on.len(), "{seen}");
+    assert!(marks >= 40 && open > run.cuts.len() * 2 / 5 && more > 0 && more < went_on.len(), "{seen}");
     let journal =
         ["SegmentCreate Before", "SegmentEntry Behind", "GroupWrite Before", "GroupSync Behind", "IndexEntry Behind"];
     let released = ["ReleasedRename Behind", "SegmentRemove Before", "SegmentRemove Behind", "RemovedEntry Behind"];
@@ -136,12 +133,7 @@ fn held_enough(run: &Run, went_on: &[(Lsn, Lsn)], seen: &str) {
 fn is_caught(leaves_out: LeavesOut) {
     let run = Run::new(SEED, leaves_out);
     let Trials { failed, went_on } = trials(&run, 0..WITHOUT_SYNC, true);
-    let rebuilt = run.rebuilt.load(Ordering::Relaxed);
-    assert!(
-        !failed.is_empty() || rebuilt > OF_A_RUN / 30,
-        "{} trials with {leaves_out:?} left out went well",
-        went_on.len()
-    );
+    assert!(!failed.is_empty(), "{} trials with {leaves_out:?} left out went well", went_on.len());
     println!("{leaves_out:?} left out, caught behind {} trials that went well: {failed:#?}", went_on.len());
 }
 

@@ -77,7 +77,7 @@ fn x_10_a_wrong_setting_is_named_before_a_port_is_opened() {
 #[test]
 fn x_10_a_wrong_variable_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let environment = vec![("FISHPOND_LIMITS_EVENT_BYTE", "5")];
+    let environment = vec![("FISHPOND_LIMITS_EVENT_BYTE", "5".to_owned())];
     let ended = refused(folder.path(), &Settings { environment, ..Settings::default() }, "127.0.0.1:0");
     let text = ended.text();
     assert!(

@@ -7,6 +7,7 @@ mod clients;
 mod delivery;
 mod duplicate;
 mod failed;
+mod failing_sync;
 mod foreign;
 mod full_disk;
 mod full_load;

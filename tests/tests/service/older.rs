@@ -10,7 +10,8 @@ const JSON: &str = "application/cloudevents+json";
 
 /// The last identity is all that is remembered.
 fn settings(environment: &[(&'static str, &'static str)]) -> Settings {
-    Settings { limits: vec![("dedup_ids", 1)], environment: environment.to_vec(), ..Settings::default() }
+    let environment = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Settings { limits: vec![("dedup_ids", 1)], environment, ..Settings::default() }
 }
 
 fn event(id: &str, data: u64) -> Value {

@@ -1,5 +1,7 @@
 //! A backup over HTTP: one at a time, for the operator alone, and a client that stands still keeps nobody waiting for ever.
 
+use futures_util::StreamExt;
+
 use super::*;
 
 const PATH: &str = "/v1/backup";
@@ -44,6 +46,23 @@ async fn a_backup_whose_client_takes_nothing_ends() {
     assert_eq!(taken(&harness).await.status, StatusCode::OK);
     let read = axum::body::to_bytes(running.into_body(), usize::MAX).await;
     assert!(read.is_err() || read.is_ok_and(|bytes| bytes.len() < 4 << 20), "it went on");
+}
+
+#[tokio::test]
+async fn a_backup_whose_client_is_too_slow_ends() {
+    let limits = Limits { http_idle_ms: 300, backup_bytes_per_s: 1 << 30, ..Limits::default() };
+    let harness = Harness::with(Past::new(), limits);
+    let running = harness.router.clone().oneshot(request("POST", ENDLESS, None, "")).await.expect("infallible");
+    let (mut body, mut pieces) = (running.into_body().into_data_stream(), 0);
+    // It never stands still for as long as it may, and takes 25 MB a second.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(10));
+    while let Some(Ok(_)) = body.next().await {
+        pieces += 1;
+        assert!(pieces < 400, "it goes on");
+        pace.tick().await;
+    }
+    assert!(pieces > 8, "{pieces} pieces");
+    assert_eq!(taken(&harness).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 //! behind it a store that was damaged is rebuilt, also when the newer one was taken of the damage.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::model::Lsn;
 use crate::shards::parts::Parts;
-use crate::store::{DumpError, Stamp, read_dump};
+use crate::store::{DumpError, Stamp, read_dump, verify_dump};
 
 /// Copies that are kept.
 const KEPT: usize = 2;
@@ -17,10 +17,10 @@ const KEPT: usize = 2;
 const ENDING: &str = ".dump";
 const UNFINISHED: &str = "unfinished";
 
-/// What is written at once.
+/// What is written or read at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Longest rest between two writes of a copy.
+/// Longest rest between two writes or reads of a copy.
 const LONGEST_REST: Duration = Duration::from_millis(100);
 
 /// Why there is no copy.
@@ -45,6 +45,8 @@ pub struct BaseCopy {
     pub time_ms: u64,
     pub bytes: u64,
     pub path: PathBuf,
+    /// This process has written it, or read it to its end.
+    is_whole: bool,
 }
 
 pub struct Copies {
@@ -54,18 +56,29 @@ pub struct Copies {
 }
 
 impl Copies {
-    /// What is there. One that cannot be read counts for nothing, and stays for whoever wants to look at it.
+    /// What is there, by the headers alone: see [`Self::verify`].
     pub fn find(folder: PathBuf) -> Copies {
         let mut kept: Vec<BaseCopy> = names(&folder).into_iter().filter_map(read).collect();
         kept.sort_by_key(|copy| copy.position);
         Copies { folder, kept }
     }
 
-    /// The position from which the journal must be kept for the older copy; its beginning while there are not two.
+    /// The position from which the journal must be kept for the older copy; its beginning while there are not two that are
+    /// known to be whole.
     pub fn needs(&self) -> Lsn {
-        match self.kept.len().checked_sub(KEPT) {
-            Some(older) => self.kept[older].position.next(),
-            None => Lsn(1),
+        let older = self.kept.iter().rev().filter(|copy| copy.is_whole).nth(KEPT - 1);
+        older.map_or(Lsn(1), |copy| copy.position.next())
+    }
+
+    /// Reads those to their end that an earlier process has written, once; until then they count for nothing. One that is damaged stays for whoever wants to look at it.
+    pub fn verify(&mut self, stop: &AtomicBool) {
+        for copy in std::mem::take(&mut self.kept) {
+            match if copy.is_whole { Ok(()) } else { verify(&copy.path, stop) } {
+                Ok(()) => self.kept.push(BaseCopy { is_whole: true, ..copy }),
+                // It is not needed any more.
+                Err(_) if stop.load(Ordering::Acquire) => self.kept.push(copy),
+                Err(error) => counts_for_nothing(&copy.path, &error),
+            }
         }
     }
 
@@ -94,6 +107,7 @@ impl Copies {
             let _ = std::fs::remove_file(&unfinished);
         }
         let copy = taken?;
+        self.verify(stop);
         self.kept.push(copy.clone());
         while self.kept.len() > KEPT {
             let gone = self.kept.remove(0);
@@ -104,7 +118,7 @@ impl Copies {
 
     fn write(&self, parts: &Parts, stamp: Stamp, to: &Path, stop: &AtomicBool) -> Result<BaseCopy, CopyError> {
         let file = File::create(to).map_err(failed("write", to))?;
-        let mut paced = BufWriter::with_capacity(BUFFER_BYTES, Paced { file, stop, since: Instant::now() });
+        let mut paced = BufWriter::with_capacity(BUFFER_BYTES, Paced::new(file, stop));
         let summary = parts.store.dump(&mut paced, stamp, |_| {})?;
         let Paced { file, .. } = paced.into_inner().map_err(|error| failed("write", to)(error.into_error()))?;
         file.sync_all().map_err(failed("sync", to))?;
@@ -112,27 +126,43 @@ impl Copies {
         let path = self.folder.join(format!("{}{ENDING}", stamp.position));
         std::fs::rename(to, &path).map_err(failed("name", &path))?;
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", &self.folder))?;
-        Ok(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes: summary.bytes, path })
+        Ok(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes: summary.bytes, path, is_whole: true })
     }
 }
 
-/// Writes no more than half of the time, so that workers have the disk and the processor; gives up when it is told to.
+/// Writes or reads no more than half of the time, so that workers have the disk and the processor; gives up when it is told to.
 struct Paced<'a> {
     file: File,
     stop: &'a AtomicBool,
-    /// The end of the last write.
+    /// The end of the last write or read.
     since: Instant,
+}
+
+impl Paced<'_> {
+    fn new(file: File, stop: &AtomicBool) -> Paced<'_> {
+        Paced { file, stop, since: Instant::now() }
+    }
+
+    fn pace(&mut self, work: impl FnOnce(&mut File) -> io::Result<usize>) -> io::Result<usize> {
+        if self.stop.load(Ordering::Acquire) {
+            return Err(io::Error::other("the host ends"));
+        }
+        let done = work(&mut self.file)?;
+        std::thread::sleep(self.since.elapsed().min(LONGEST_REST));
+        self.since = Instant::now();
+        Ok(done)
+    }
+}
+
+impl Read for Paced<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.pace(|file| file.read(bytes))
+    }
 }
 
 impl Write for Paced<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.stop.load(Ordering::Acquire) {
-            return Err(io::Error::other("the host ends"));
-        }
-        let written = self.file.write(bytes)?;
-        std::thread::sleep(self.since.elapsed().min(LONGEST_REST));
-        self.since = Instant::now();
-        Ok(written)
+        self.pace(|file| file.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -153,10 +183,22 @@ fn read(path: PathBuf) -> Option<BaseCopy> {
         Ok((dump.header().stamp, bytes))
     });
     match header {
-        Ok((stamp, bytes)) => Some(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes, path }),
+        Ok((stamp, bytes)) => {
+            Some(BaseCopy { position: stamp.position, time_ms: stamp.time_ms, bytes, path, is_whole: false })
+        }
         Err(error) => {
-            tracing::warn!(path = %path.display(), error, "no base copy: it counts for nothing");
+            counts_for_nothing(&path, &error);
             None
         }
     }
+}
+
+fn verify(path: &Path, stop: &AtomicBool) -> Result<(), String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let dump = BufReader::with_capacity(BUFFER_BYTES, Paced::new(file, stop));
+    verify_dump(dump, |_| {}).map(drop).map_err(|error| error.to_string())
+}
+
+fn counts_for_nothing(path: &Path, error: &str) {
+    tracing::warn!(path = %path.display(), error, "no base copy: it counts for nothing");
 }

@@ -11,11 +11,14 @@ struct Need {
 
 impl Keeper {
     /// Releases what is beyond `retention_bytes` or `retention_ms` and below everything that is needed.
-    pub fn retain(&self) {
+    pub fn retain(&mut self) {
         let (log, limits, metrics) = (&self.parts.log, &self.parts.limits, &self.parts.metrics);
         let limit = |value: u64| (value > 0).then_some(value);
         // Before anybody is asked: who begins to read meanwhile begins behind it, or is found in a gap.
         let point = log.journal().release_point(limit(limits.retention_bytes), limit(limits.retention_ms));
+        if point > log.first() {
+            self.copies.verify(&self.stop);
+        }
         let needs = self.needs();
         for need in &needs {
             let held = log.bytes_from(need.from).saturating_sub(log.bytes_from(point));

@@ -17,6 +17,7 @@ use super::key::KeyError;
 use crate::model::{Lsn, SHARD_COUNT, ShardId};
 
 pub use load::load_dump;
+pub(crate) use read::fill;
 pub use read::{Dump, read_dump, verify_dump};
 
 /// What is said of a dump when it is taken.

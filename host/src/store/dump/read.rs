@@ -182,6 +182,20 @@ impl<R: Read> Iterator for Dump<R> {
     }
 }
 
+/// As many bytes as there are; how many were read, and the error behind them if there is one.
+pub(crate) fn fill(from: &mut impl Read, bytes: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match from.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
+}
+
 struct Chunks<R> {
     from: R,
     /// Bytes that were read.
@@ -232,17 +246,10 @@ impl<R: Read> Chunks<R> {
 
     /// As many bytes as there are.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<usize, DumpError> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.from.read(&mut bytes[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(DumpError::Read { offset: self.offset + filled as u64, error }),
-            }
-        }
+        let (filled, read) = fill(&mut self.from, bytes);
         self.whole.update(&bytes[..filled]);
         self.offset += filled as u64;
+        read.map_err(|error| DumpError::Read { offset: self.offset, error })?;
         Ok(filled)
     }
 

@@ -3,10 +3,12 @@
 //! sled notices damage in pages that it knew of at its last start. In what it has written since then a start may take
 //! damage for an unfinished write, and older rows come back: see ARCHITECTURE.md.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
 
 use super::*;
+use crate::tasks::patiently;
 
 const ROWS: u64 = 4_000;
 
@@ -114,4 +116,40 @@ fn an_unfinished_snapshot_is_no_damage() {
     let store = open(whole.path(), 1);
     assert_eq!(stored(&store, 1).map(String::into_bytes), Some(wide(1)));
     assert!(!unfinished.exists());
+}
+
+/// What stops sled for a moment while it opens is there behind a crash at that moment, and then no more.
+#[test]
+fn a_start_that_was_interrupted_stops_no_other() {
+    let whole = filled();
+    let hurdle = whole.path().join("0/blobs/9223372036854775807");
+    std::fs::create_dir_all(&hurdle).expect("a folder");
+    let store = open(whole.path(), 1);
+    assert_eq!(stored(&store, 1).map(String::into_bytes), Some(wide(1)));
+    assert!(!hurdle.exists());
+}
+
+/// A cut may take the name of a snapshot that is not synced, and what sled does behind it rests on it.
+#[test]
+fn the_name_of_sleds_snapshot_is_synced_before_sled_goes_on() {
+    let whole = filled();
+    let snapshots = |folder: &Path| {
+        let names = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("snap.")).count()
+    };
+    let before = snapshots(&whole.path().join("0"));
+    let met: Arc<Mutex<Vec<(usize, bool)>>> = Arc::default();
+    let noted = met.clone();
+    let at_sync: SyncHook = Arc::new(move |path, moment| {
+        if path.ends_with("0") && moment == Moment::Behind {
+            let database = File::open(path.join("db"))?;
+            let free = patiently(|| database.try_lock(), |error| matches!(error, TryLockError::WouldBlock)).is_ok();
+            noted.lock().expect("no panic").push((snapshots(path), free));
+        }
+        Ok(())
+    });
+    let failpoints = Failpoints { at_sync: Some(at_sync), ..Failpoints::default() };
+    drop(Store::open_with(whole.path(), &options(1, failpoints)).expect("a store"));
+    // It is there, and sled is not.
+    assert_eq!((before, met.lock().expect("no panic").as_slice()), (0, &[(1, true)][..]));
 }
