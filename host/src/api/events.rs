@@ -15,6 +15,7 @@ use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
 use super::extract::{Content, Parameters, Place};
 use super::refusal::{RETRY_AFTER, Refusal};
 use super::{Api, Parts};
+use crate::journal::Health;
 use crate::model::ports::Submitted;
 use crate::model::{DeploymentId, Lsn};
 
@@ -52,6 +53,11 @@ pub async fn submit(
     Content(body): Content,
 ) -> Result<Response, Refusal> {
     let form = form(&headers)?;
+    let journal = api.parts.log.journal().health();
+    if let Some(reason) = api.parts.watch.unhealthy().filter(|_| journal == Health::Running) {
+        // Nobody would handle it before a restart. Of the journal's own failure intake tells.
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", reason));
+    }
     let intake = Intake {
         business: business.as_str().into(),
         received: (api.parts.clock)(),

@@ -142,9 +142,9 @@ fn x_11_a_journal_that_cannot_be_synced_stops_acceptance_and_loses_nothing() {
     whole(folder.path(), &settings, model, sent);
 }
 
-/// The journal holds everything, so events are accepted; nothing is written back any more, and the host says so.
+/// The journal could take more, but nobody would handle it.
 #[test]
-fn x_11_a_store_that_cannot_be_synced_is_told_and_loses_nothing() {
+fn x_11_a_store_that_cannot_be_synced_stops_acceptance_and_loses_nothing() {
     let (disk, folder, settings) = (Disk::new(), tempfile::tempdir().expect("a folder"), small());
     let failing = disk.under(&settings, &folder.path().join("store"));
     let service = Service::start(folder.path(), &failing);
@@ -162,6 +162,9 @@ fn x_11_a_store_that_cannot_be_synced_is_told_and_loses_nothing() {
     assert!(ready.text.contains("cannot be synced") && ready.text.contains("mend the disk"), "{}", ready.text);
     std::fs::remove_file(disk.file("fail")).expect("removed");
     assert_eq!((client.get("/healthz").status, client.get("/readyz").status), (200, 503));
+    let refused = sent.batch(&client);
+    assert_eq!(refused.refusal(), (503, "not_ready".to_owned()), "{refused:?}");
+    assert!(refused.text.contains("cannot be synced"), "{}", refused.text);
     let ended = service.terminate();
     assert_ne!(ended.code, Some(0), "{}", ended.text());
     whole(folder.path(), &settings, model, sent);
