@@ -37,6 +37,7 @@ mod reader;
 mod recovery;
 mod resent;
 mod shelf;
+mod skipped;
 mod standing;
 mod station;
 mod ticks;

@@ -56,6 +56,8 @@ pub struct Worker {
     pub(super) batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
     generation: u64,
+    /// The registry was looked at anew, and whoever stands still has not been asked yet where.
+    pub(super) changed: bool,
     /// Documents are over their memory and none of them is clean.
     pub(super) crowded: bool,
     /// The deployment whose turn was last.
@@ -101,6 +103,7 @@ impl Worker {
             board,
             batching,
             generation: 0,
+            changed: false,
             crowded: false,
             last: DeploymentId(0),
             desk_last: false,
@@ -116,6 +119,7 @@ impl Worker {
     /// False if none has.
     pub fn step(&mut self) -> Result<bool, Fatal> {
         self.follow_registry();
+        self.say_where_paused()?;
         let waits = self.owes_too_much();
         self.advance_checkpoint()?;
         if waits {
@@ -187,7 +191,7 @@ impl Worker {
         if generation == self.generation {
             return;
         }
-        self.generation = generation;
+        (self.generation, self.changed) = (generation, true);
         for deployment in self.parts.registry.snapshot() {
             match self.active.get_mut(&deployment.id) {
                 Some(active) => {

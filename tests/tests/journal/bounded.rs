@@ -26,20 +26,30 @@ pub(super) fn setup(workers: u64) -> Setup {
     Setup { limits, ..Setup::seed(5, 6) }
 }
 
+fn filling(hour: u32, n: u32) -> String {
+    let padding = "x".repeat(60 << 10);
+    format!("{hour}:00:00 do id=fill-{hour}-{n} actor=filler {{\"do\": \"count\", \"x\": \"{padding}\"}}")
+}
+
 /// Events of their own people that fill a segment of the journal, and run to rest.
 pub(super) fn fill(world: &mut World, hour: u32) {
-    let padding = "x".repeat(60 << 10);
     for n in 0..160 {
-        let line =
-            format!("{hour}:00:00 do id=fill-{hour}-{n} actor=filler {{\"do\": \"count\", \"x\": \"{padding}\"}}");
-        world.events(&[&line]);
+        world.events(&[&filling(hour, n)]);
         world.rest();
     }
     world.sync();
 }
 
+/// The same, and nobody reads any of it.
+pub(super) fn pile(world: &World, hour: u32) {
+    for n in 0..160 {
+        world.events(&[&filling(hour, n)]);
+    }
+    world.sync();
+}
+
 /// Everything durable is handed over, so that nothing waits for that.
-fn hand_over(world: &mut World) {
+pub(super) fn hand_over(world: &mut World) {
     while world.host.dispatcher.step().expect("it hands over") {}
 }
 
@@ -262,7 +272,7 @@ fn a_damaged_base_copy_counts_for_nothing_and_the_older_one_stays() {
 }
 
 /// The store becomes the older base copy.
-fn load_oldest(folder: &Path) {
+pub(super) fn load_oldest(folder: &Path) {
     let store = folder.join("store");
     std::fs::remove_dir_all(&store).expect("removed");
     let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };

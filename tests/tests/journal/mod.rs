@@ -11,3 +11,4 @@ mod doctor;
 mod memory;
 mod restart;
 mod signals;
+mod skipped;
