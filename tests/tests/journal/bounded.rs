@@ -371,3 +371,33 @@ fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     let failed = trace::failed(&world.host.keys, registry, &request, FailedFilter::default()).expect("a page");
     assert_eq!(failed.expired, Some(expired));
 }
+
+#[test]
+fn a_pause_that_is_older_than_the_journal_still_answers_why_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &setup(1)).expect("a world");
+    deploy_all(&world);
+    world.events(&["10:59:00 blacklist id=begins subject=eve actor=ann"]);
+    let pause = world.pause("risk");
+    for hour in [11, 12, 13] {
+        fill(&mut world, hour);
+        keep(&mut world);
+    }
+    assert!(first(&world) > pause, "the pause was not released");
+    world.events(&["13:30:00 blacklist id=unread subject=eve actor=ann"]);
+    world.rest();
+    let answer = |world: &World| {
+        let deadline = Instant::now() + Duration::from_secs(600);
+        let question = Question { business: BUSINESS, key: "eve", at: None, limit: 100, key_bytes: 256, deadline };
+        let traced = trace::trace(&world.host.keys, &world.host.parts.registry, &question).expect("a trace");
+        let event = traced.events.into_iter().next_back().expect("an event");
+        event.verdicts.into_iter().find(|verdict| *verdict.deployment == *"risk").expect("an answer").answer
+    };
+    world.sync();
+    let paused = answer(&world);
+    assert!(matches!(&paused, trace::Answer::Paused { reason, .. } if **reason == *"by a test"), "{paused:?}");
+    world.resume("risk");
+    world.sync();
+    let resumed = answer(&world);
+    assert!(matches!(resumed, trace::Answer::Lagging { .. }), "{resumed:?}");
+}
