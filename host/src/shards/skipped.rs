@@ -38,7 +38,8 @@ impl Active {
         all.map(|(index, reader)| (index, self.says(reader, now))).collect()
     }
 
-    fn says(&self, reader: &Reader, now: u64) -> Outcome {
+    /// The head of a frame that says where a reader is.
+    pub(super) fn says(&self, reader: &Reader, now: u64) -> Outcome {
         let revision = self.deployment.revision_at(reader.position(), reader.any_shard());
         Outcome {
             deployment: self.deployment.id,

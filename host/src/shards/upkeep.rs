@@ -109,6 +109,7 @@ impl Worker {
             let closing = Closing { shards: self.shards, mark, progress: self.progress(&times) };
             let shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
             self.checkpoint.begin(&self.parts, closing, shelves.dirty());
+            self.begin_sweep();
         }
         let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
         self.checkpoint.advance(&self.parts, &mut shelves);

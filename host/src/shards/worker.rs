@@ -18,6 +18,7 @@ use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
 use super::recovery::Part;
+use super::sweep::Sweep;
 use super::ticks::Timekeeper;
 use super::turns::Batching;
 use crate::engine::{Fault, HostFailure, Ran};
@@ -52,6 +53,7 @@ pub struct Worker {
     pub(super) active: BTreeMap<DeploymentId, Active>,
     pub(super) desk: Desk,
     pub(super) checkpoint: Checkpointer,
+    pub(super) sweep: Sweep,
     pub(super) board: Arc<Board>,
     pub(super) batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
@@ -100,6 +102,7 @@ impl Worker {
             active,
             desk,
             checkpoint,
+            sweep: Sweep::default(),
             board,
             batching,
             generation: 0,
@@ -116,7 +119,7 @@ impl Worker {
     }
 
     /// Runs one batch of the next deployment that has something to read, or one round of the desk: they take turns.
-    /// False if none has.
+    /// False if none has, and nothing is swept.
     pub fn step(&mut self) -> Result<bool, Fatal> {
         self.follow_registry();
         self.say_where_paused()?;
@@ -126,6 +129,7 @@ impl Worker {
             self.publish_all();
             return Ok(false);
         }
+        let sweeps = self.sweep()?;
         if !self.desk_last && self.run_desk()? {
             self.desk_last = true;
             self.make_room();
@@ -149,7 +153,7 @@ impl Worker {
         // Questions make instances, too.
         self.drop_instances();
         self.publish_all();
-        Ok(false)
+        Ok(sweeps)
     }
 
     /// Receive clock, milliseconds.

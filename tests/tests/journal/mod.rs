@@ -12,3 +12,4 @@ mod memory;
 mod restart;
 mod signals;
 mod skipped;
+mod sweep;
