@@ -1,6 +1,6 @@
 //! What readers have passed without a word: positions are said by outcome frames, and whoever skips makes none. At a
-//! checkpoint, and when a reader stops, it is said by a frame of its own, and retention relies on nothing that was not said: so no crash, and no
-//! base copy, sends anybody back to what is gone.
+//! checkpoint, and when a reader stops, it is said by a frame of its own, and retention relies on nothing that was not
+//! said: so no crash, and no base copy, sends anybody back to what is gone.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::reader::Reader;
 use super::worker::{Fatal, Worker};
 use crate::model::{Frame, Lsn, Outcome};
 
-/// Frames that a reader which goes on need not speak of, if it has skipped no more, and has no more to read: it holds those
-/// few, and reads them again after a start.
+/// Frames that a reader which goes on need not speak of, if it has skipped no more, and has no more to read: it holds
+/// those few, and reads them again after a start.
 const FEW: u64 = 64;
 
 /// Is it time for somebody who goes on to say where he is?
@@ -24,8 +24,8 @@ impl Active {
         self.deployment.retired.is_some_and(|at| position.next() >= at)
     }
 
-    /// Frames that say where readers are, with the readers' numbers: of those that stand still, and up to `last` of those
-    /// that go on.
+    /// Frames that say where readers are, with the readers' numbers: of those that stand still; and of those that go on, if
+    /// the journal's last position is given.
     fn unsaid(&self, now: u64, last: Option<Lsn>) -> Vec<(usize, Outcome)> {
         let owes = |reader: &Reader| {
             let (said, position) = (reader.said(), reader.position());

@@ -1,9 +1,9 @@
 //! The sweep: documents in which no later input can see anything leave the store.
 //!
 //! Behind each checkpoint a worker walks through some more rows of its shards. What is spent is said to be empty by an
-//! outcome frame that holds it whole, as a document of nothing: so redo, base copies and captures know of it like of any
-//! change, and the write-back removes the row as it writes any other. What a document must be to be spent depends on
-//! how far its own reader is, and on no clock of a worker: see [`crate::model::expiry`].
+//! outcome frame that holds it whole, as a document of nothing: so redo, base copies and captures know of it like of
+//! any change, and the write-back removes the row as it writes any other. What a document must be to be spent depends
+//! on how far its own reader is, and on no clock of a worker: see [`crate::model::expiry`].
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub struct Sweep {
 impl Sweep {
     /// So many rows more, but none twice.
     pub fn begin(&mut self, rows: usize, shards: usize) {
-        (self.rows, self.shards) = (rows, if rows > 0 { shards + 1 } else { 0 });
+        (self.rows, self.shards) = (rows, if shards > 0 { shards + 1 } else { 0 });
     }
 
     /// Some rows of its shard were looked at, of so many that were asked for.
@@ -101,6 +101,8 @@ impl Worker {
     /// The spent ones among rows of one shard, by deployment. A row that cannot be read stays for whoever needs it.
     fn spent(&self, shard: ShardId, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<Spent> {
         let (mut interner, mut found) = (Interner::new(SHARED_TEXTS), Vec::<Spent>::new());
+        // Rows of one deployment lie together.
+        let mut last: Option<&Active> = None;
         for (key, bytes) in rows {
             let Ok(row) = RowKey::parse(key) else { continue };
             if row.deployment == PERSONS {
@@ -109,7 +111,8 @@ impl Worker {
             let named = |active: &&Active| {
                 *active.deployment.name == *row.deployment && *active.deployment.business == *row.business
             };
-            let Some(active) = self.active.values().find(named) else { continue };
+            let Some(active) = last.filter(named).or_else(|| self.active.values().find(named)) else { continue };
+            last = Some(active);
             // What was changed since the last checkpoint is hardly spent, and looked at another time.
             let spent = !active.shelf.documents.is_dirty(row.key)
                 && decode_document(bytes, &mut interner)
@@ -154,7 +157,7 @@ impl Active {
         let Some(reader) = self.reader_of(shard).filter(|_| self.deployment.retired.is_none()) else { return false };
         let next = reader.next();
         // What is not written yet comes now, or later.
-        let written = parts.log.written_at(next).unwrap_or(u64::MAX);
+        let written = parts.log.written_at(next.max(parts.log.first())).unwrap_or(u64::MAX);
         let until = unseen_until(&parts.limits, u64::MAX, written.min(parts.time.now()));
         document.is_spent(until, &self.deployment.revision_at(next, shard).configured.plan.windows)
     }

@@ -1,5 +1,5 @@
-//! Documents in which nothing is left to see leave the store, by frames of the journal: no crash brings one back, and none
-//! loses anything.
+//! Documents in which nothing is left to see leave the store, by frames of the journal: no crash brings one back, and
+//! none loses anything.
 
 use std::path::Path;
 

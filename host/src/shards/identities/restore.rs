@@ -1,5 +1,5 @@
-//! What a start takes from the store's blocks, whole or not: what they do not hold comes again from the journal where it
-//! still is, and counts as forgotten where it is not.
+//! What a start takes from the store's blocks, whole or not: what they do not hold comes again from the journal where
+//! it still is, and counts as forgotten where it is not.
 
 use super::super::dedup::{Block, Dedup, Head};
 use crate::model::{Limits, Lsn};
@@ -92,8 +92,9 @@ impl Restoring<'_> {
             dedup.raise_floor(floor);
         }
         if last.oldest < first.first {
-            // The last block that was taken remembers what is in none of these: a later one, which is lost, had forgotten it, or
-            // it is lost itself. All of it was received up to the first one's clock, and no time may be far ahead of that.
+            // The last block that was taken remembers what is in none of these: a later one, which is lost, had forgotten
+            // it, or it is lost itself. All of it was received up to the first one's clock, and no time may be far ahead
+            // of that.
             dedup.raise_floor(first.clock.saturating_add(limits.skew_future_ms));
         }
         (dedup, last)
