@@ -181,7 +181,7 @@ fn a_gap_that_the_journal_cannot_fill_costs_no_later_block() {
         let early = world.store.block(0).expect("a store").expect("a block");
         world.accept(&identities, 2..=40);
         let padding = crate::model::Tick { now: 0, watermark: 0 };
-        for _ in 0..30 {
+        for _ in 0..120 {
             world.log.append_all((0..20_000).map(|_| Encoded::new(Frame::Tick(padding))).collect()).expect("appended");
         }
         let mark = world.log.last();
