@@ -113,6 +113,12 @@ impl Input {
         }
     }
 
+    /// May a batch end in front of it, after one at the same position? Actions are each for themselves, and of a tick it is
+    /// known from the timers that are left what was handled.
+    pub fn stands_alone(&self) -> bool {
+        matches!(self.what, What::Action(_) | What::Timer { .. } | What::Event { from: Some(_), .. })
+    }
+
     /// Derived events and signals between this input and an outside event, itself included.
     pub fn hops(&self) -> u8 {
         match &self.what {

@@ -29,7 +29,8 @@ pub struct Ran {
     pub outcomes: Vec<InputOutcome>,
     /// The fault that stopped the batch.
     pub fault: Option<Fault>,
-    /// The first position that was not run: there were `quarantine_faults` faults before it, and others wait.
+    /// The first position that was not run, or not all of it where its inputs stand alone: there were `quarantine_faults`
+    /// faults before that, and others wait.
     pub stopped: Option<Lsn>,
     /// Guest time of all calls, failed ones included.
     pub guest_time: Duration,
@@ -127,7 +128,7 @@ impl Runner {
     ///
     /// An input at which a batch traps, spends its fuel or breaks a limit runs alone on a fresh instance: what fails again is
     /// its outcome. Those before it, and those behind it, have calls of their own. After `quarantine_faults` faults it stops
-    /// before the next position, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends
+    /// before the next position, or the next timer of a tick, so that others have their turns. With `stop_at_fault` a trap or spent fuel ends
     /// the batch before the journal position that it belongs to.
     pub fn run(
         &mut self,

@@ -124,6 +124,7 @@ limits! {
     documents_memory_bytes = 1 << 30, "bytes", "documents in memory; clean ones leave beyond it";
     dirty_bytes = 512 << 20, "bytes", "documents that are newer than the store, half of documents_memory_bytes at most; beyond it workers wait for the write-back";
     write_back_rows = 2_000, "rows", "one batch of the write-back";
+    sweep_rows = 1 << 18, "rows", "documents in the store that are looked at behind each checkpoint, for those in which nothing is left to see; 0: none leaves";
     checkpoint_bytes = 256 << 20, "bytes", "journal bytes between two checkpoints";
     retention_bytes = 16 << 30, "bytes", "the journal's segments; older ones leave beyond it, as far as nobody needs them; 0 is no such limit";
     retention_ms = 7 * 24 * 3_600_000, "ms", "how long a segment of the journal stays, and longer as long as somebody needs it; 0 is no such limit";

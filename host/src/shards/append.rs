@@ -39,7 +39,7 @@ impl Active {
         if records.is_empty() {
             return Ok(vec![None; documents.len()]);
         }
-        let version = head.state_version;
+        let (version, shards, position) = (head.state_version, head.shards, head.position);
         let mut frames = Frames::new(head, records.len());
         for record in records {
             self.shelf.note(&(&*record.key).into(), &record.outcome.ops);
@@ -65,6 +65,9 @@ impl Active {
             let count = portion.len() as u64;
             let first = log.append_all(portion)?;
             lsns.extend((first.0..first.0 + count).map(Lsn));
+        }
+        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.shards == shards) {
+            reader.say(position);
         }
         let lsn = |(frame, time): (usize, u64)| (lsns[frame], time, version);
         Ok(changed.into_iter().map(|change| change.map(lsn)).collect())

@@ -124,7 +124,7 @@ impl Batch {
     }
 
     /// The records of the inputs that were run, with those of the bad ones where they belong. `before` cuts at a
-    /// position whose inputs did not all run.
+    /// position whose inputs did not all run; those of a tick stand that did.
     pub fn records(&mut self, outcomes: Vec<InputOutcome>, before: Option<Lsn>) -> Vec<InputRecord> {
         let mut bad = std::mem::take(&mut self.bad).into_iter().peekable();
         let mut records = Vec::with_capacity(outcomes.len());
@@ -143,7 +143,7 @@ impl Batch {
             });
         }
         records.extend(bad.map(|(_, record)| record));
-        records.retain(|record| before.is_none_or(|before| record.lsn < before));
+        records.retain(|record| before.is_none_or(|before| record.lsn < before || record.via.is_by_tick()));
         records
     }
 }

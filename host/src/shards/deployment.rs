@@ -135,7 +135,7 @@ impl Active {
             match twin {
                 Some(twin) => {
                     let gone = self.readers.swap_remove(twin);
-                    self.readers[index].shards = self.readers[index].shards.union(gone.shards);
+                    self.readers[index].join(&gone);
                 }
                 None => index += 1,
             }
@@ -261,7 +261,7 @@ impl Active {
     pub fn publish(&self, worker: usize, board: &Board) {
         // A retired deployment has nothing more to read.
         let position = self.position();
-        let over = self.deployment.retired.is_some_and(|at| position.next() >= at);
+        let over = self.is_over(position);
         let live = self.readers.iter().filter(|reader| !reader.paused).map(Reader::position).min();
         let (documents, state_bytes) = (self.shelf.documents.len() as u64, self.shelf.documents.bytes() as u64);
         board.publish(

@@ -43,6 +43,8 @@ struct Cached {
     dirty: bool,
     /// Has timers.
     timers: bool,
+    /// Has nothing, so that no row is needed.
+    blank: bool,
     /// Used again since it was opened, or since the last look for something to evict or to pack.
     used: bool,
 }
@@ -57,6 +59,7 @@ impl Cached {
             bytes: 0,
             dirty: false,
             timers: false,
+            blank: false,
             used: false,
         };
         cached.hold(key, document);
@@ -68,6 +71,7 @@ impl Cached {
         self.dirty |= document.lsn() > self.lsn;
         self.lsn = document.lsn();
         self.timers = !document.timers().is_empty();
+        self.blank = document.is_blank();
         self.bytes = document.bytes() + OVERHEAD_BYTES + key.len();
         match &mut self.content {
             Content::Open(place) => **place = document,
@@ -160,6 +164,20 @@ impl Documents {
     /// A copy for a call that may come to nothing; the document itself stays in memory.
     pub fn copy(&mut self, key: &Arc<str>) -> Result<Document, Error> {
         self.opened(key).cloned()
+    }
+
+    /// Is it newer in memory than in the store?
+    pub fn is_dirty(&self, key: &str) -> bool {
+        self.cached.get(key).is_some_and(|cached| cached.dirty)
+    }
+
+    /// Nothing is left of a document: the frame at this position says so.
+    pub fn empty(&mut self, key: &Arc<str>, lsn: Lsn) -> Result<(), Error> {
+        self.opened(key)?;
+        let mut empty = Document::default();
+        empty.stamp(lsn, 0, 0);
+        self.put(key, empty);
+        Ok(())
     }
 
     fn opened(&mut self, key: &Arc<str>) -> Result<&mut Document, Error> {
@@ -265,7 +283,7 @@ impl Documents {
         };
         Some(Row {
             key: row_key(&self.business, &self.deployment, key),
-            bytes: Some(bytes),
+            bytes: (!cached.blank).then_some(bytes),
             lsn: cached.lsn,
             timers: cached.timers,
         })
@@ -285,6 +303,11 @@ impl Documents {
     pub fn written(&mut self, key: &str, lsn: Lsn) {
         if let Some(cached) = self.cached.get_mut(key) {
             self.totals.change(cached, |cached| cached.dirty &= cached.lsn > lsn);
+            if cached.blank && !cached.dirty {
+                // Its row is gone, and with it what there was to remember.
+                self.totals.remove(cached);
+                self.cached.remove(key);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In the order of an event's way: `intake` (with `identities`, which are a `dedup` and its blocks in the store) appends it; `worker` meets it through a `reader`, gathers a
 //! `batch` (with what was `resent`), runs it on `documents`, and appends what `commit` made of it; `checkpoint` and `writeback` bring
-//! documents to the store; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
+//! documents to the store, and `sweep` takes out those that are spent; the `desk` does what policies say about matches, `facts` are what it and others may subscribe
 //! to; `ticks` let time pass for the timers of the `agenda`; `recovery` rebuilds all of it from the journal. `questions`
 //! are answered in between, `progress` says how far everybody is. There are several `workers`, each at a `station` with
 //! its own part of the shards, and nothing passes between them but frames. The `guardian` looks after deployments that fail
@@ -37,8 +37,10 @@ mod reader;
 mod recovery;
 mod resent;
 mod shelf;
+mod skipped;
 mod standing;
 mod station;
+mod sweep;
 mod ticks;
 mod times;
 mod turns;

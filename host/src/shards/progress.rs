@@ -15,7 +15,7 @@ pub struct Board {
     faults: Arc<Faults>,
     /// By deployment and worker.
     places: Mutex<BTreeMap<DeploymentId, Vec<Option<Place>>>>,
-    /// Of each worker's desk.
+    /// What each worker's desk has said.
     desks: Mutex<Vec<Lsn>>,
     workers: usize,
     fatal: Mutex<Option<String>>,
@@ -28,7 +28,8 @@ pub struct Place {
     pub position: Lsn,
     /// Of the slowest shard that does not stand still.
     pub live: Option<Lsn>,
-    /// The first position that it still has to read: in shards that go on, or a settlement for one that stands still.
+    /// The first position that it still has to read, or would have to after a crash: in shards that go on, or a settlement
+    /// for one that stands still.
     pub needs: Option<Lsn>,
     /// It has read all that it will ever read.
     pub over: bool,
@@ -52,12 +53,12 @@ impl Board {
         self.places().entry(deployment).or_insert_with(|| vec![None; self.workers])[worker] = Some(place);
     }
 
-    /// How far a worker's desk is.
+    /// How far a worker's desk has said to be.
     pub fn publish_desk(&self, worker: usize, position: Lsn) {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)[worker] = position;
     }
 
-    /// The slowest desk.
+    /// Where a start would find the slowest desk.
     pub fn desks(&self) -> Lsn {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied().unwrap_or_default()
     }
@@ -67,7 +68,7 @@ impl Board {
     pub fn needs(&self, deployment: DeploymentId) -> Option<Option<Lsn>> {
         let places = self.places();
         let places: Vec<Place> = places.get(&deployment)?.iter().copied().collect::<Option<_>>()?;
-        Some(places.iter().filter(|place| !place.over).filter_map(|place| place.needs).min())
+        Some(places.iter().filter_map(|place| place.needs).min())
     }
 
     /// The slowest shard that does not stand still; None within if all do. None for a deployment that some worker has not met

@@ -74,7 +74,7 @@ impl Worker {
         for active in self.active.values_mut().filter(|active| *active.deployment.business == *business) {
             let read = position_of(active, key);
             match active.shelf.documents.look(key) {
-                Ok(document) if document.lsn() == Lsn::ZERO => {}
+                Ok(document) if document.lsn() == Lsn::ZERO || document.is_blank() => {}
                 Ok(document) => views.push(DocumentView {
                     deployment: (&*active.deployment.name).into(),
                     position: read.max(document.lsn()),

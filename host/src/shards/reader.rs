@@ -22,6 +22,8 @@ pub struct Reader {
     follower: Follower,
     ahead: VecDeque<(Lsn, Frame)>,
     passed: Passed,
+    /// What the journal or the store says of its position.
+    said: Lsn,
     fetched: Vec<(Lsn, Frame)>,
 }
 
@@ -37,6 +39,7 @@ impl Reader {
             follower: log.follow(finished.next()),
             ahead: VecDeque::new(),
             passed: Passed(vec![(finished, watermark)]),
+            said: finished,
             fetched: Vec::new(),
         }
     }
@@ -49,6 +52,22 @@ impl Reader {
     /// The last position that it has finished.
     pub fn position(&self) -> Lsn {
         self.next().previous()
+    }
+
+    /// A start finds all of its shards there, or further.
+    pub fn said(&self) -> Lsn {
+        self.said
+    }
+
+    /// A frame that says how far it is was appended.
+    pub fn say(&mut self, position: Lsn) {
+        self.said = self.said.max(position);
+    }
+
+    /// Takes over the shards of another one that is at the same place.
+    pub fn join(&mut self, other: &Reader) {
+        self.shards = self.shards.union(other.shards);
+        self.said = self.said.min(other.said);
     }
 
     /// The next frame, without taking it.
@@ -119,6 +138,6 @@ impl Reader {
     /// Gives some shards a reader of their own at the same position.
     pub fn split(&mut self, log: &Log, shards: ShardSet) -> Reader {
         self.shards = self.shards.without(shards);
-        Reader::new(log, shards, self.position(), self.watermark())
+        Reader { said: self.said, ..Reader::new(log, shards, self.position(), self.watermark()) }
     }
 }

@@ -43,8 +43,8 @@ impl Active {
 }
 
 impl Active {
-    /// The first position of the journal that it still has to read: in shards that go on, or a settlement for one that
-    /// stands still.
+    /// The first position of the journal that it still has to read, or would have to after a crash: in shards that go on, or
+    /// a settlement for one that stands still. What was passed and not said is as good as unread.
     pub(super) fn needs(&self) -> Option<Lsn> {
         let unread = |reader: &Reader| {
             let position = reader.position();
@@ -55,7 +55,12 @@ impl Active {
                 .map(|(first, _)| first)
                 .min()
         };
-        let needs = |reader: &Reader| if reader.paused { unread(reader) } else { Some(reader.next()) };
+        let needs = |reader: &Reader| match reader.position() {
+            position if reader.said() < position => Some(reader.said().next()),
+            position if self.is_over(position) => None,
+            _ if reader.paused => unread(reader),
+            position => Some(position.next()),
+        };
         self.readers.iter().filter_map(needs).min()
     }
 }

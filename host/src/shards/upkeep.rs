@@ -73,7 +73,7 @@ impl Worker {
     }
 
     pub(super) fn publish_all(&mut self) {
-        self.board.publish_desk(self.index, self.desk.position());
+        self.board.publish_desk(self.index, self.desk.said);
         let (mut documents, mut bytes) = (0, 0);
         for active in self.active.values() {
             active.publish(self.index, &self.board);
@@ -104,10 +104,12 @@ impl Worker {
         }
         let begins = self.checkpoint.is_due(&self.parts);
         if begins {
+            self.say_positions()?;
             let (mark, times) = self.parts.time.mark(self.shards)?;
             let closing = Closing { shards: self.shards, mark, progress: self.progress(&times) };
             let shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
             self.checkpoint.begin(&self.parts, closing, shelves.dirty());
+            self.begin_sweep();
         }
         let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
         self.checkpoint.advance(&self.parts, &mut shelves);

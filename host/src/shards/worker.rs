@@ -18,6 +18,7 @@ use super::parts::Parts;
 use super::progress::Board;
 use super::reader::Reader;
 use super::recovery::Part;
+use super::sweep::Sweep;
 use super::ticks::Timekeeper;
 use super::turns::Batching;
 use crate::engine::{Fault, HostFailure, Ran};
@@ -52,10 +53,13 @@ pub struct Worker {
     pub(super) active: BTreeMap<DeploymentId, Active>,
     pub(super) desk: Desk,
     pub(super) checkpoint: Checkpointer,
+    pub(super) sweep: Sweep,
     pub(super) board: Arc<Board>,
     pub(super) batching: Batching,
     /// Of the registry when it was looked at; zero = look again.
     generation: u64,
+    /// The registry was looked at anew, and whoever stands still has not been asked yet where.
+    pub(super) changed: bool,
     /// Documents are over their memory and none of them is clean.
     pub(super) crowded: bool,
     /// The deployment whose turn was last.
@@ -98,9 +102,11 @@ impl Worker {
             active,
             desk,
             checkpoint,
+            sweep: Sweep::default(),
             board,
             batching,
             generation: 0,
+            changed: false,
             crowded: false,
             last: DeploymentId(0),
             desk_last: false,
@@ -113,15 +119,17 @@ impl Worker {
     }
 
     /// Runs one batch of the next deployment that has something to read, or one round of the desk: they take turns.
-    /// False if none has.
+    /// False if none has, and nothing is swept.
     pub fn step(&mut self) -> Result<bool, Fatal> {
         self.follow_registry();
+        self.say_where_paused()?;
         let waits = self.owes_too_much();
         self.advance_checkpoint()?;
         if waits {
             self.publish_all();
             return Ok(false);
         }
+        let sweeps = self.sweep()?;
         if !self.desk_last && self.run_desk()? {
             self.desk_last = true;
             self.make_room();
@@ -145,7 +153,7 @@ impl Worker {
         // Questions make instances, too.
         self.drop_instances();
         self.publish_all();
-        Ok(false)
+        Ok(sweeps)
     }
 
     /// Receive clock, milliseconds.
@@ -187,7 +195,7 @@ impl Worker {
         if generation == self.generation {
             return;
         }
-        self.generation = generation;
+        (self.generation, self.changed) = (generation, true);
         for deployment in self.parts.registry.snapshot() {
             match self.active.get_mut(&deployment.id) {
                 Some(active) => {

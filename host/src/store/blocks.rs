@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// All blocks, by their numbers. What is written meanwhile may or may not be among them.
-    pub fn blocks(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Error>> + '_ {
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = Result<(u64, Vec<u8>), Error>> + '_ {
         self.blocks.iter().map(|item| {
             let (key, bytes) = item.map_err(|error| self.first().failed(error))?;
             let id = <[u8; 8]>::try_from(&*key).map_err(|_| self.first().broken("number of a block"))?;

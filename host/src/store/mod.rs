@@ -21,6 +21,7 @@ mod reach;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::path::Path;
 

@@ -47,6 +47,8 @@ pub struct Metrics {
     pub write_back_waiting: IntGauge,
     pub write_back_rows: IntCounterVec,
     pub checkpoints: IntCounterVec,
+    /// Documents that have left because nothing in them could be seen any more.
+    pub swept_documents: IntCounter,
     pub dedup_ids: IntGauge,
     /// How far back every duplicate is found, seconds: what `dedup_horizon_ms` and `dedup_ids` come to.
     pub dedup_horizon: Gauge,
@@ -121,6 +123,9 @@ impl Metrics {
         let undeduplicated =
             IntCounter::new("fishpond_undeduplicated_events_total", "Accepted events that may have come before")?;
         registry.register(Box::new(undeduplicated.clone()))?;
+        let swept_documents =
+            IntCounter::new("fishpond_swept_documents_total", "Documents with nothing left in them that were removed")?;
+        registry.register(Box::new(swept_documents.clone()))?;
         let base_copy_failures = IntCounter::new("fishpond_base_copy_failures_total", "Base copies that failed")?;
         registry.register(Box::new(base_copy_failures.clone()))?;
         let index_damaged = IntCounter::new("fishpond_index_damaged_total", "Key files that were damaged")?;
@@ -168,6 +173,7 @@ impl Metrics {
             dedup_ids: gauge("fishpond_dedup_ids", "Event identities remembered")?,
             dedup_horizon,
             undeduplicated,
+            swept_documents,
             journal_first: gauge("fishpond_journal_first_position", "Oldest position that is kept")?,
             journal_bytes: gauge("fishpond_journal_bytes", "Segments of the journal")?,
             retention_held_bytes: gauges(

@@ -210,7 +210,7 @@ impl<'a> Judge<'a> {
             belongs.get_or_insert(key);
         });
         match belongs {
-            Some(key) => facts.unread(deployment.id, key),
+            Some(key) => facts.unread(deployment, key, self.question.at),
             None => Ok(Answer::Filtered),
         }
     }
@@ -229,12 +229,18 @@ fn without_waiting(mut handled: Vec<Handled>) -> Vec<Handled> {
 }
 
 impl Facts<'_> {
-    fn unread(&mut self, id: DeploymentId, key: Box<str>) -> Result<Answer, Error> {
+    /// `at`: the question's time, milliseconds.
+    fn unread(&mut self, deployment: &Deployment, key: Box<str>, at: Option<u64>) -> Result<Answer, Error> {
         let shard = shard_of(&key);
-        let position = self.position(id, shard)?;
-        Ok(match self.pause(id).filter(|pause| pause.shards.contains(shard)) {
-            Some(pause) => Answer::Paused { key, position, reason: pause.reason.clone(), since: pause.since },
-            None => Answer::Lagging { key, position },
+        let position = self.position(deployment.id, shard)?;
+        if let Some(pause) = self.pause(deployment.id).filter(|pause| pause.shards.contains(shard)) {
+            return Ok(Answer::Paused { key, position, reason: pause.reason.clone(), since: pause.since });
+        }
+        // One that still lasts may be older than the journal: only the registry knows of it then.
+        let paused = &deployment.paused;
+        Ok(match paused.shards.contains(shard) && at.is_none_or(|at| paused.since <= at) {
+            true => Answer::Paused { key, position, reason: paused.reason.clone(), since: paused.since },
+            false => Answer::Lagging { key, position },
         })
     }
 }

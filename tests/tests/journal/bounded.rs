@@ -26,20 +26,30 @@ pub(super) fn setup(workers: u64) -> Setup {
     Setup { limits, ..Setup::seed(5, 6) }
 }
 
+fn filling(hour: u32, n: u32) -> String {
+    let padding = "x".repeat(60 << 10);
+    format!("{hour}:00:00 do id=fill-{hour}-{n} actor=filler {{\"do\": \"count\", \"x\": \"{padding}\"}}")
+}
+
 /// Events of their own people that fill a segment of the journal, and run to rest.
 pub(super) fn fill(world: &mut World, hour: u32) {
-    let padding = "x".repeat(60 << 10);
     for n in 0..160 {
-        let line =
-            format!("{hour}:00:00 do id=fill-{hour}-{n} actor=filler {{\"do\": \"count\", \"x\": \"{padding}\"}}");
-        world.events(&[&line]);
+        world.events(&[&filling(hour, n)]);
         world.rest();
     }
     world.sync();
 }
 
+/// The same, and nobody reads any of it.
+pub(super) fn pile(world: &World, hour: u32) {
+    for n in 0..160 {
+        world.events(&[&filling(hour, n)]);
+    }
+    world.sync();
+}
+
 /// Everything durable is handed over, so that nothing waits for that.
-fn hand_over(world: &mut World) {
+pub(super) fn hand_over(world: &mut World) {
     while world.host.dispatcher.step().expect("it hands over") {}
 }
 
@@ -262,7 +272,7 @@ fn a_damaged_base_copy_counts_for_nothing_and_the_older_one_stays() {
 }
 
 /// The store becomes the older base copy.
-fn load_oldest(folder: &Path) {
+pub(super) fn load_oldest(folder: &Path) {
     let store = folder.join("store");
     std::fs::remove_dir_all(&store).expect("removed");
     let options = fishpond::store::Options { directories: 3, cache_bytes: 1 << 20, failpoints: Default::default() };
@@ -360,4 +370,34 @@ fn s1_04_a_match_keeps_digest_and_identities_when_its_events_have_expired() {
     assert!(!traced.used.contains_key(&gone) && traced.used.len() == 1, "{:?}", traced.used);
     let failed = trace::failed(&world.host.keys, registry, &request, FailedFilter::default()).expect("a page");
     assert_eq!(failed.expired, Some(expired));
+}
+
+#[test]
+fn a_pause_that_is_older_than_the_journal_still_answers_why_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::open(folder.path(), &setup(1)).expect("a world");
+    deploy_all(&world);
+    world.events(&["10:59:00 blacklist id=begins subject=eve actor=ann"]);
+    let pause = world.pause("risk");
+    for hour in [11, 12, 13] {
+        fill(&mut world, hour);
+        keep(&mut world);
+    }
+    assert!(first(&world) > pause, "the pause was not released");
+    world.events(&["13:30:00 blacklist id=unread subject=eve actor=ann"]);
+    world.rest();
+    let answer = |world: &World| {
+        let deadline = Instant::now() + Duration::from_secs(600);
+        let question = Question { business: BUSINESS, key: "eve", at: None, limit: 100, key_bytes: 256, deadline };
+        let traced = trace::trace(&world.host.keys, &world.host.parts.registry, &question).expect("a trace");
+        let event = traced.events.into_iter().next_back().expect("an event");
+        event.verdicts.into_iter().find(|verdict| *verdict.deployment == *"risk").expect("an answer").answer
+    };
+    world.sync();
+    let paused = answer(&world);
+    assert!(matches!(&paused, trace::Answer::Paused { reason, .. } if **reason == *"by a test"), "{paused:?}");
+    world.resume("risk");
+    world.sync();
+    let resumed = answer(&world);
+    assert!(matches!(resumed, trace::Answer::Lagging { .. }), "{resumed:?}");
 }

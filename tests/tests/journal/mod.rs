@@ -11,3 +11,5 @@ mod doctor;
 mod memory;
 mod restart;
 mod signals;
+mod skipped;
+mod sweep;

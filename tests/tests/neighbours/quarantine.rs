@@ -1,6 +1,8 @@
 //! Too many traps within a while, and the whole deployment stands still, with an alert, until somebody helps.
 
-use fishpond::model::{Frame, Guard, Limits, OnError, OnQuarantine, ShardSet};
+use std::collections::BTreeSet;
+
+use fishpond::model::{Frame, Guard, InputRecord, Limits, OnError, OnQuarantine, ShardSet, Via};
 use fishpond::registry::Deployment;
 use fishpond::scenario::{BUSINESS, small_limits};
 use fishpond_tests::{Deploy, Setup, World};
@@ -151,5 +153,53 @@ fn x_04_a_rollback_goes_back_to_the_last_good_revision_from_the_backlog() {
         world.rest();
         assert!(deployment(&world, "rule").is_quarantined());
         assert_eq!(deployment(&world, "rule").newest().number, 5);
+    }
+}
+
+/// The timers of 200 people, all due at the same time.
+fn timers(world: &World) -> Vec<InputRecord> {
+    let handled = world.handled().into_iter().map(|handled| handled.record);
+    let first = handled.filter(|record| matches!(record.via, Via::Timer(_)) && record.time % 60_000 == 1_000);
+    first.collect()
+}
+
+fn fire(world: &mut World, time: &str) {
+    world.events(&[&format!("{time} unheard id={time} actor=ann")]);
+    world.rest();
+    assert!(world.host.workers.tick().expect("the journal takes it"), "a timer waits");
+    world.rest();
+}
+
+/// All timers that a tick fires are one position. What is left is handled when somebody has helped, each once.
+#[test]
+fn x_04_faults_within_one_tick_stop_a_deployment_before_its_other_timers() {
+    for workers in [1, 2, 4] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut world = World::open(folder.path(), &setup(2, 1_000, workers)).expect("a world");
+        world.deploy(&Deploy::new("bad", "misbehave", "{}")).expect("it deploys");
+        let set = |n| format!("10:00:00 do id=s{n} actor=p{n} {{\"do\": \"set_timer\"}}");
+        let lines: Vec<String> = (0..200).map(set).collect();
+        world.events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        world.rest();
+        world.close();
+        // Every input spends its fuel now.
+        let mut starving = setup(2, 1_000, workers);
+        starving.limits.fuel_per_input = 1_000;
+        let mut world = World::open(folder.path(), &starving).expect("it opens again");
+        fire(&mut world, "10:00:05");
+        assert!(deployment(&world, "bad").is_quarantined());
+        let faults = timers(&world);
+        assert!(faults.iter().all(|record| record.outcome.end.is_fault()));
+        let most = 5 * workers as usize;
+        assert!((5..=most).contains(&faults.len()), "{} of {workers} workers", faults.len());
+        world.close();
+        let mut world = World::open(folder.path(), &setup(3, 7, 2)).expect("it opens again");
+        assert_eq!(timers(&world), faults, "nothing is handled again");
+        world.resume("bad");
+        world.rest();
+        let all = timers(&world);
+        let keys: BTreeSet<&str> = all.iter().map(|record| &*record.key).collect();
+        assert_eq!((all.len(), keys.len()), (200, 200), "each has fired once");
+        assert!(all[faults.len()..].iter().all(|record| !record.outcome.end.is_fault()));
     }
 }

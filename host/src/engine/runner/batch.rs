@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::call::Violation;
 use super::super::error::HostFailure;
-use super::super::input::{Input, What};
+use super::super::input::Input;
 use super::super::instance::Failed;
 use super::{CallEnd, Failure, Fault, Ran, Runner, refused, without_handling};
 use crate::model::{Document, End, InputOutcome, Lsn};
@@ -116,8 +116,7 @@ impl Runner {
             patience = patience.saturating_sub(u64::from(outcome.end.is_fault()));
             ran.outcomes.push(outcome);
             let Some(next) = rest.get(at + 1) else { return Ok(true) };
-            // Actions of one position are each for themselves.
-            if patience == 0 && (next.lsn != lsn || matches!(next.what, What::Action(_))) {
+            if patience == 0 && (next.lsn != lsn || next.stands_alone()) {
                 ran.stopped = Some(next.lsn);
                 return Ok(true);
             }
@@ -155,8 +154,7 @@ impl Runner {
         let mut last = None;
         for input in inputs {
             let (lsn, key, index) = (input.lsn, input.key.clone(), input.document);
-            // Actions of one position are each for themselves.
-            if patience == 0 && (last != Some(lsn) || matches!(input.what, What::Action(_))) {
+            if patience == 0 && (last != Some(lsn) || input.stands_alone()) {
                 ran.stopped = Some(lsn);
                 return Ok(());
             }

@@ -205,11 +205,16 @@ impl Dedup {
         }
     }
 
+    /// Does the block go on behind those that were restored, if there are any?
+    pub fn is_followed_by(&self, head: &Head) -> bool {
+        let is_first = self.sealed.is_empty() && !self.open.head.open;
+        is_first || (!self.open.head.open && self.open.head.first == head.first)
+    }
+
     /// Takes the next block from the store. False if it does not follow the ones before.
     pub fn restore(&mut self, block: Block) -> bool {
         let Head { first, begun, newest, open, .. } = block.head;
-        let is_first = self.sealed.is_empty() && !self.open.head.open;
-        if !is_first && (self.open.head.open || self.open.head.first != first) {
+        if !self.is_followed_by(&block.head) {
             return false;
         }
         if !block.entries.is_empty() {

@@ -41,6 +41,8 @@ pub struct Desk {
     done: u32,
     /// How far it is, with what is in thought left out.
     finished: Reached,
+    /// What the journal or the store says of its position.
+    pub(super) said: Lsn,
     /// Where each shard was at the start: some may be ahead of the reader, where another number of workers had them.
     begun: PerShard<Reached>,
     /// Policies and chains at the reader's position.
@@ -73,6 +75,7 @@ impl Desk {
             shards,
             done,
             finished: (position, done),
+            said: position,
             begun: reached,
             rules,
             persons,

@@ -56,6 +56,7 @@ impl Worker {
             let (now, shards) = (self.desk.now, self.desk.shards);
             let mut shelves = Shelves { persons: &mut self.desk.persons, active: &mut self.active };
             commit::commit(&self.parts.log, &round, shards, done, now, self.checkpoint.mark(), &mut shelves)?;
+            self.desk.said = round.position;
         }
         self.desk.done = round.done;
         self.end_round(&round);
@@ -64,7 +65,7 @@ impl Worker {
 
     fn end_round(&mut self, round: &Round) {
         self.desk.finished = (round.position, round.done);
-        self.board.publish_desk(self.index, round.position);
+        self.board.publish_desk(self.index, self.desk.said);
         if let Some(control) = &round.control {
             self.desk.rules.apply(control);
             // Filters may have a new revision from here on.

@@ -4,6 +4,7 @@
 //! checkpoint writes the open block as well, before the store may call itself complete up to the mark: so whatever has a
 //! checkpoint has the identities up to it, and a start reads the journal no further back for them.
 
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -57,8 +58,7 @@ impl Identities {
         limits: &Limits,
         metrics: Arc<Metrics>,
     ) -> Result<Identities, store::Error> {
-        let mut dedup = Dedup::new(limits);
-        let last = restore(&mut dedup, &store)?;
+        let (dedup, last) = restore::restore(&store, log.first(), limits)?;
         Ok(Identities {
             log,
             store,
@@ -160,36 +160,6 @@ impl Identities {
         self.store.remove_blocks(0..last.oldest).map_err(|error| error.to_string())?;
         Ok(())
     }
-}
-
-/// Takes all blocks that follow each other. What is behind a gap (a base copy taken while blocks were written) is removed: it
-/// comes again from the journal.
-fn restore(dedup: &mut Dedup, store: &Store) -> Result<Head, store::Error> {
-    let (mut last, mut stale, mut floor) = (Head::default(), None, 0);
-    for item in store.blocks() {
-        let (number, bytes) = item?;
-        let block = Block::decode(&bytes).filter(|block| block.head.first == number);
-        floor = block.as_ref().map_or(floor, |block| floor.max(block.head.floor));
-        match block {
-            Some(block) if stale.is_none() => {
-                let head = block.head;
-                if dedup.restore(block) { last = head } else { stale = Some(number) }
-            }
-            Some(_) => {}
-            None => {
-                tracing::warn!(number, "a block of identities cannot be read: it is made again from the journal");
-                stale = stale.or(Some(number));
-            }
-        }
-    }
-    dedup.restored(last);
-    if floor > 0 {
-        dedup.raise_floor(floor);
-    }
-    if let Some(stale) = stale {
-        store.remove_blocks(stale..u64::MAX)?;
-    }
-    Ok(last)
 }
 
 /// Nobody else accepts anything meanwhile.

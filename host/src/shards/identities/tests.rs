@@ -148,6 +148,61 @@ fn blocks_behind_a_gap_and_damaged_ones_are_made_again_from_the_journal() {
     }
 }
 
+/// The newest block alone knew that older ones had been forgotten.
+#[test]
+fn what_a_damaged_newest_block_had_forgotten_stays_forgotten() {
+    let world = world(limits(16));
+    let identities = world.open();
+    for id in 1..=40 {
+        // One is dated later than all that come behind it, and forgotten when the last ones come.
+        world.now.store(if id == 15 { 200_000 } else { id * 1_000 }, Ordering::SeqCst);
+        world.accept(&identities, id..=id);
+    }
+    identities.write(None).expect("written");
+    let (floor, blocks) = (identities.floor(), world.blocks());
+    assert!(floor == 200_000 && blocks == (23..40).collect::<Vec<_>>(), "{floor}, {blocks:?}");
+    for damaged in 26..40 {
+        world.store.put_blocks(Lsn::ZERO, [(damaged, b"nonsense".to_vec())]).expect("written");
+    }
+    let again = world.open();
+    assert!(again.floor() >= floor, "{} is below {floor}: what was forgotten would come in unmarked", again.floor());
+    assert!((25..=40).all(|id| world.knows(&again, id)) && !world.knows(&again, 24));
+}
+
+/// A base copy has blocks from before and from behind what was forgotten while it was taken; and its first may be damaged.
+#[test]
+fn a_gap_that_the_journal_cannot_fill_costs_no_later_block() {
+    for damage in [None, Some(24), Some(30)] {
+        let mut world = world(limits(16));
+        world.log = log_of_small_segments(&world);
+        let identities = world.open();
+        world.accept(&identities, 1..=1);
+        identities.write(None).expect("written");
+        let early = world.store.block(0).expect("a store").expect("a block");
+        world.accept(&identities, 2..=40);
+        let padding = crate::model::Tick { now: 0, watermark: 0 };
+        for _ in 0..120 {
+            world.log.append_all((0..20_000).map(|_| Encoded::new(Frame::Tick(padding))).collect()).expect("appended");
+        }
+        let mark = world.log.last();
+        identities.write(Some(mark)).expect("written");
+        assert_eq!(world.blocks(), (24..=40).collect::<Vec<_>>());
+        assert!(world.log.release(mark).expect("released").first > Lsn(40));
+        match damage {
+            None => world.store.put_blocks(Lsn::ZERO, [(0, early)]).expect("written"),
+            Some(block) => world.store.put_blocks(Lsn::ZERO, [(block, b"nonsense".to_vec())]).expect("written"),
+        }
+        let again = world.open();
+        let known = damage.map_or(25, |block| block + 2);
+        assert!((known..=40).all(|id| world.knows(&again, id)), "{damage:?}");
+        assert!(!world.knows(&again, known - 1));
+        match damage {
+            None => assert_eq!((again.floor(), again.needs()), (identities.floor(), mark.next())),
+            Some(_) => assert_eq!(again.floor(), 1_000 + world.limits.skew_future_ms, "pessimistic"),
+        }
+    }
+}
+
 #[test]
 fn a_damaged_block_refuses_and_never_guesses() {
     let world = world(limits(16));
