@@ -69,6 +69,11 @@ fn request(parts: &Parts, business: &str, name: &str, asked: &BackfillBody) -> R
     if since.zip(until).is_some_and(|(since, until)| since > until) {
         return Err(Refusal::bad_request("bad_body", "`since` is behind `until`: nothing lies between them"));
     }
+    let (advance_ms, longest) = (asked.advance_s.unwrap_or(0).saturating_mul(1_000), parts.limits.backfill_advance_ms);
+    if advance_ms > longest {
+        let message = format!("`advance_s` is at most {} (`backfill_advance_ms`)", longest / 1_000);
+        return Err(Refusal::bad_request("bad_body", message));
+    }
     let deployment = parts.registry.deployment(business, name);
     let deployment = deployment.ok_or_else(|| registry::Error::NoDeployment(name.to_owned()))?;
     let newest = deployment.newest();
@@ -101,6 +106,6 @@ fn request(parts: &Parts, business: &str, name: &str, asked: &BackfillBody) -> R
         permissions: permissions.map(|names| names.into_iter().map(Into::into).collect()),
         since,
         until,
-        advance_ms: asked.advance_s.unwrap_or(0).saturating_mul(1_000),
+        advance_ms,
     })
 }

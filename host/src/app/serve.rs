@@ -125,7 +125,6 @@ fn start(host: Host, doors: Doors, backfills: Stop) -> anyhow::Result<(api::Rout
         scenario::Capturer { log: parts.log.clone(), registry: parts.registry.clone(), limits: parts.limits.clone() };
     let (registry, limits) = (parts.registry.clone(), parts.limits.clone());
     let backfill = Backfiller::new(parts.log.clone(), registry, limits, &doors.data, backfills);
-    let backfill = backfill.context("cannot make the folder of backfills")?;
     let (log, store, clock) = (parts.log.clone(), parts.store, clock);
     let backup = Taker { log, store, data: doors.data, clock: clock.clone() };
     let router = api::router(api::Parts {

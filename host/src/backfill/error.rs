@@ -22,6 +22,15 @@ pub enum Error {
          (`backfill_bytes`): ask for less time, or raise it"
     )]
     Bytes { bytes: u64, limit: u64 },
+    #[error(
+        "only {free} bytes are free on the disk of the scratch folder, and {reserve} stay free there for the live host \
+         (two `journal_segment_bytes` and `dirty_bytes`): make room, or ask for less time"
+    )]
+    Disk { free: u64, reserve: u64 },
+    #[error(
+        "the clock would go on for {asked} ms behind the last event, at most {limit} are allowed (`backfill_advance_ms`)"
+    )]
+    Advance { asked: u64, limit: u64 },
     #[error("retention has released position {0} while it was being read: begin later, with `since`")]
     Released(Lsn),
     #[error("the deployment stopped on the way: {0}")]
@@ -45,6 +54,8 @@ impl Error {
             Error::Derived(_) => "derived_events",
             Error::Line { .. } => "bad_line",
             Error::Bytes { .. } => "backfill_bytes",
+            Error::Disk { .. } => "disk_low",
+            Error::Advance { .. } => "backfill_advance_ms",
             Error::Released(_) => "released",
             Error::Paused(_) => "paused",
             Error::Stopped => "stopped",

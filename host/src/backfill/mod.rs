@@ -4,11 +4,14 @@
 //!
 //! - `source`: past events, of a host's journal or of a file; `scratch`: the host that meets them
 //! - `run`: one after the other, with ticks between them as they are due; `report`: what becomes of them, in JSON lines
-//! - `pace`: the share of its time that it works; `serving`: backfills of a serving host
+//! - `listener`: whether anybody still wants it; `pace`: the share of its time that it works; `room`: how much of the disk it has
+//! - `serving`: backfills of a serving host
 
 mod error;
+mod listener;
 mod pace;
 mod report;
+mod room;
 mod run;
 mod scratch;
 mod serving;

@@ -1,13 +1,16 @@
 //! One past event after the other, with ticks between them as they are due.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::error::Error;
+use super::listener::Listener;
 use super::pace::Pace;
 use super::report::{Report, json, write_line};
-use super::scratch::{Place, Scratch};
-use super::source::Source;
+use super::scratch::{Place, Ran, Scratch};
+use super::source::{Origin, Source};
 use crate::api::body::{BackfillError, BackfillLine, BackfillProgress, BackfillSummary};
 use crate::api::{expired, time};
 use crate::model::ports::Submitted;
@@ -15,8 +18,11 @@ use crate::model::{Event, Limits, Lsn};
 use crate::router::Router;
 use crate::shards::Batching;
 
-/// Events between two lines about how far it is, which also find out whether somebody still reads.
+/// Events between two lines about how far it is.
 const PROGRESS_EVENTS: u64 = 1_000;
+
+/// A reader that hears nothing for longer may take the host for dead, and one that has left is not noticed.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What is deployed on the scratch host.
 #[derive(Clone, Debug)]
@@ -42,13 +48,16 @@ pub struct Setting<'a> {
     pub at_once: usize,
     /// Of its time, 1 to 100.
     pub percent: u64,
+    /// The longest time without a word to the reader: behind it there is an empty line.
+    pub silence: Duration,
     pub stop: &'a AtomicBool,
 }
 
 impl<'a> Setting<'a> {
     /// Batches whose sizes no clock decides, so that the same input uses the same fuel.
     pub fn new(place: &'a Place, limits: &'a Limits, percent: u64, stop: &'a AtomicBool) -> Setting<'a> {
-        Setting { place, limits, batching: Batching::Seeded { seed: 1, most: 64 }, at_once: 256, percent, stop }
+        let batching = Batching::Seeded { seed: 1, most: 64 };
+        Setting { place, limits, batching, at_once: 256, percent, silence: SILENCE, stop }
     }
 }
 
@@ -59,24 +68,32 @@ impl<'a> Setting<'a> {
 /// [`Error`]; what was written then is no result.
 pub fn run(job: &Job, source: &mut dyn Source, setting: &Setting<'_>, to: &mut dyn Write) -> Result<(), Error> {
     let done = Running::begin(job, source, setting, to).and_then(|mut running| running.run(job));
-    let line = match &done {
-        Ok(summary) => BackfillLine::Summary(summary.clone()),
-        Err(Error::Write(_)) => return done.map(drop),
-        Err(error) => BackfillLine::Error(BackfillError { code: error.code().to_owned(), message: error.to_string() }),
+    let summary = match done {
+        Ok(summary) => summary,
+        Err(error) => return Err(tell(error, to)),
     };
-    write_line(to, &line)?;
-    to.flush()?;
-    done.map(drop)
+    write_line(to, &BackfillLine::Summary(summary))?;
+    Ok(to.flush()?)
+}
+
+/// Why there is no result, as the last line.
+pub fn tell(error: Error, to: &mut dyn Write) -> Error {
+    if let Error::Write(_) = error {
+        return error;
+    }
+    let line = BackfillLine::Error(BackfillError { code: error.code().to_owned(), message: error.to_string() });
+    match write_line(to, &line).and_then(|()| to.flush()) {
+        Ok(()) => error,
+        Err(unread) => Error::Write(unread),
+    }
 }
 
 struct Running<'a> {
     source: &'a mut dyn Source,
-    to: &'a mut dyn Write,
-    stop: &'a AtomicBool,
+    listener: Listener<'a>,
     scratch: Scratch,
     router: Router,
     report: Report,
-    pace: Pace,
     at_once: usize,
     /// Events that the worker has not been let run.
     waiting: usize,
@@ -86,6 +103,8 @@ struct Running<'a> {
     subscribed: u64,
     duplicates: u64,
     id_reused: u64,
+    /// With another time than they said.
+    replaced: u64,
     /// Of the first of the business, and the newest.
     receipts: Option<(u64, u64)>,
 }
@@ -97,16 +116,18 @@ impl<'a> Running<'a> {
         setting: &Setting<'a>,
         to: &'a mut dyn Write,
     ) -> Result<Running<'a>, Error> {
+        let (asked, limit) = (job.advance_ms, setting.limits.backfill_advance_ms);
+        if asked > limit {
+            return Err(Error::Advance { asked, limit });
+        }
         let scratch = Scratch::open(job, setting.place, setting.limits, setting.batching)?;
         let router = Router::new(&scratch.revision().configured.plan, setting.limits.attribute_bytes as usize);
         Ok(Running {
             source,
-            to,
-            stop: setting.stop,
+            listener: Listener::new(to, setting.stop, Pace::new(setting.percent), setting.silence),
             scratch,
             router,
             report: Report::default(),
-            pace: Pace::new(setting.percent),
             at_once: setting.at_once,
             waiting: 0,
             read: 0,
@@ -114,17 +135,19 @@ impl<'a> Running<'a> {
             subscribed: 0,
             duplicates: 0,
             id_reused: 0,
+            replaced: 0,
             receipts: None,
         })
     }
 
     fn run(&mut self, job: &Job) -> Result<Box<BackfillSummary>, Error> {
-        while let Some((origin, event)) = self.source.next(self.scratch.now())? {
+        while let Some((origin, event)) = self.next()? {
             self.pass(event.received)?;
             self.scratch.move_clock(event.received);
             let own = *event.business == *job.business;
             if own {
                 self.events += 1;
+                self.replaced += u64::from(event.time_replaced);
                 let (first, newest) = self.receipts.unwrap_or((event.received, 0));
                 self.receipts = Some((first, newest.max(event.received)));
             }
@@ -155,6 +178,11 @@ impl<'a> Running<'a> {
         self.summary(job)
     }
 
+    fn next(&mut self) -> Result<Option<(Origin, Arc<Event>)>, Error> {
+        let Running { source, scratch, listener, .. } = self;
+        source.next(scratch.now(), &mut || listener.look())
+    }
+
     fn submit(&mut self, event: &Event) -> Result<Option<Lsn>, Error> {
         match self.scratch.submit(event)? {
             Submitted::Accepted(lsn) => return Ok(Some(lsn)),
@@ -181,22 +209,21 @@ impl<'a> Running<'a> {
     }
 
     fn rest(&mut self) -> Result<(), Error> {
-        let Running { scratch, report, to, .. } = self;
-        scratch.run_to_rest(|outcome| report.see(outcome, to))?;
+        let Running { scratch, report, listener, .. } = self;
+        scratch.run_to_rest(&mut |ran| match ran {
+            Ran::Outcome(outcome) => Ok(report.see(outcome, listener)?),
+            Ran::Batch => listener.look(),
+        })?;
         self.waiting = 0;
-        self.report.rested(self.to)?;
-        if self.stop.load(Ordering::Acquire) {
-            return Err(Error::Stopped);
-        }
-        self.pace.rest();
-        Ok(())
+        self.report.rested(&mut self.listener)?;
+        self.listener.look()
     }
 
     fn progress(&mut self) -> Result<(), Error> {
         let matches = self.report.tally.matches.values().sum();
         let progress = BackfillProgress { events: self.read, matches, time: time(self.scratch.now()) };
-        write_line(self.to, &BackfillLine::Progress(progress))?;
-        Ok(self.to.flush()?)
+        write_line(&mut self.listener, &BackfillLine::Progress(progress))?;
+        Ok(self.listener.flush()?)
     }
 
     fn summary(&mut self, job: &Job) -> Result<Box<BackfillSummary>, Error> {
@@ -212,6 +239,7 @@ impl<'a> Running<'a> {
             subscribed: self.subscribed,
             duplicates: self.duplicates,
             id_reused: self.id_reused,
+            replaced: self.replaced,
             inputs: tally.inputs,
             matches: tally.matches.clone(),
             keys: tally.keys(),

@@ -1,9 +1,7 @@
 //! The host that a backfill runs on: a whole one with one worker, on a temporary folder, under the clock of its events. It is
 //! never opened again, so nothing of it is kept longer than it is needed.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::error::Error;
+use super::room::Room;
 use super::run::Job;
 use crate::app::{Host, OpenOptions, open};
 use crate::journal::{Failpoints, Follower};
@@ -22,8 +21,8 @@ use crate::shards::Batching;
 /// Who changes things in it.
 const BY: &str = "backfill";
 
-/// Frames between two looks at how large it is.
-const LOOK_FRAMES: u64 = 4_096;
+/// Batches between two readings of what they have made.
+const READ_BATCHES: u64 = 16;
 
 /// Frames that are read at once.
 const AT_ONCE: usize = 1_024;
@@ -42,6 +41,14 @@ pub struct Place {
     pub native: Option<PathBuf>,
 }
 
+/// What is told while everything runs.
+pub enum Ran<'a> {
+    /// Something that it made.
+    Outcome(&'a Outcome),
+    /// A batch, or a wait for the disk: the place to end it.
+    Batch,
+}
+
 pub struct Scratch {
     /// None while it is dropped.
     host: Option<Host>,
@@ -52,16 +59,17 @@ pub struct Scratch {
     /// Does its plan wait for ticks?
     ticking: bool,
     tick_ms: u64,
-    most_bytes: u64,
-    looked: Lsn,
+    room: Room,
     /// Removed behind all the others.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Scratch {
     /// Deploys what the job says on an empty host.
     pub fn open(job: &Job, place: &Place, limits: &Limits, batching: Batching) -> Result<Scratch, Error> {
         let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&place.folder).map_err(Error::host)?;
+        let room = Room::new(folder.path(), limits);
+        room.is_free()?;
         let clock = Arc::new(AtomicU64::new(0));
         let now = clock.clone();
         let slow = |_| {
@@ -80,10 +88,8 @@ impl Scratch {
         let (id, revision) = deploy(&host, job)?;
         let follower = host.parts.log.follow(Lsn(1));
         let (ticking, tick_ms) = (waits_for_ticks(&revision.configured.plan), limits.tick_ms);
-        let most_bytes = limits.backfill_bytes;
-        let host = Some(host);
         let mut scratch =
-            Scratch { host, clock, follower, id, revision, ticking, tick_ms, most_bytes, looked: Lsn::ZERO, folder };
+            Scratch { host: Some(host), clock, follower, id, revision, ticking, tick_ms, room, _folder: folder };
         scratch.look()?;
         Ok(scratch)
     }
@@ -145,39 +151,38 @@ impl Scratch {
         }
     }
 
-    /// Runs everything that can be run now.
-    pub fn run_to_rest(&mut self, mut see: impl FnMut(&Outcome) -> io::Result<()>) -> Result<(), Error> {
-        self.host()?.workers.run_to_rest()?;
-        let mut frames = Vec::new();
-        loop {
-            self.follower.read(AT_ONCE, &mut frames)?;
-            if frames.is_empty() {
-                break;
-            }
-            for (_, frame) in frames.drain(..) {
-                if let Frame::Outcome(outcome) = frame {
-                    see(&outcome)?;
+    /// Runs everything that can be run now, however long that takes.
+    ///
+    /// # Errors
+    /// What `tell` answers, which ends it; [`Error`].
+    pub fn run_to_rest(&mut self, tell: &mut dyn FnMut(Ran<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        let Scratch { host, follower, room, .. } = self;
+        let host = host.as_mut().ok_or(Error::Stopped)?;
+        let log = &host.parts.log;
+        host.workers.run_to_rest_with(|batches| {
+            if batches.is_multiple_of(READ_BATCHES) {
+                read(follower, tell)?;
+                // Nothing is let go of here: the worker may be far behind.
+                let last = log.last();
+                if room.is_due(last) {
+                    room.look(last)?;
                 }
             }
-        }
-        let id = self.id;
-        let deployment = self.host()?.parts.registry.by_id(id).ok_or(Error::Stopped)?;
+            tell(Ran::Batch)
+        })?;
+        read(follower, tell)?;
+        let deployment = host.parts.registry.by_id(self.id).ok_or(Error::Stopped)?;
         if !deployment.paused.shards.is_empty() {
             return Err(Error::Paused(deployment.paused.reason.clone()));
         }
-        if self.host()?.parts.log.last().0 >= self.looked.0 + LOOK_FRAMES {
-            self.look()?;
-        }
-        Ok(())
+        if self.room.is_due(host.parts.log.last()) { self.look() } else { Ok(()) }
     }
 
     /// Lets go of the journal that everybody has read, and looks how large the rest is.
     fn look(&mut self) -> Result<(), Error> {
         let log = self.host()?.parts.log.clone();
-        self.looked = log.last();
         log.release(log.journal().durable())?;
-        let (bytes, limit) = (bytes_of(self.folder.path()).map_err(Error::host)?, self.most_bytes);
-        if bytes > limit { Err(Error::Bytes { bytes, limit }) } else { Ok(()) }
+        self.room.look(log.last())
     }
 
     /// What the module has used.
@@ -193,6 +198,21 @@ impl Drop for Scratch {
             drop(host);
             // Nothing of it is wanted any more; its thread must have left the folder.
             let _ = journal.close();
+        }
+    }
+}
+
+fn read(follower: &mut Follower, tell: &mut dyn FnMut(Ran<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    let mut frames = Vec::new();
+    loop {
+        follower.read(AT_ONCE, &mut frames)?;
+        if frames.is_empty() {
+            return Ok(());
+        }
+        for (_, frame) in frames.drain(..) {
+            if let Frame::Outcome(outcome) = frame {
+                tell(Ran::Outcome(&outcome))?;
+            }
         }
     }
 }
@@ -239,18 +259,4 @@ fn deploy(host: &Host, job: &Job) -> Result<(DeploymentId, Arc<Revision>), Error
 
 fn waits_for_ticks(plan: &Plan) -> bool {
     !plan.timers.is_empty() || plan.subscriptions.iter().any(|subscription| subscription.order == Order::EventTime)
-}
-
-/// Of all files; one that is removed meanwhile counts nothing.
-fn bytes_of(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let Ok(entry) = entry else { continue };
-        bytes += match entry.metadata() {
-            Ok(found) if found.is_dir() => bytes_of(&entry.path()).unwrap_or(0),
-            Ok(found) => found.len(),
-            Err(_) => 0,
-        };
-    }
-    Ok(bytes)
 }

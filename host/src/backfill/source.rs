@@ -9,6 +9,9 @@ use crate::journal::{Log, Scan};
 use crate::model::{Event, Frame, Limits, Lsn};
 use crate::trace::Expired;
 
+/// Events of a journal that are passed over at once.
+const PASSED: u64 = 256;
+
 /// Where an event is to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -17,10 +20,14 @@ pub enum Origin {
     Line(u64),
 }
 
+/// The place to end a search, or to rest on it.
+pub type Between<'a> = &'a mut dyn FnMut() -> Result<(), Error>;
+
 /// Whose events a backfill reads.
 pub trait Source {
-    /// The next one; `clock`: the receive clock so far, milliseconds.
-    fn next(&mut self, clock: u64) -> Result<Option<(Origin, Arc<Event>)>, Error>;
+    /// The next one; `clock`: the receive clock so far, milliseconds. `between` is called now and then while many are passed
+    /// over, and its error ends it.
+    fn next(&mut self, clock: u64, between: Between<'_>) -> Result<Option<(Origin, Arc<Event>)>, Error>;
 
     /// Were they accepted before? Then they are taken as they are recorded, and nobody looks for duplicates again.
     fn recorded(&self) -> bool;
@@ -37,14 +44,12 @@ pub struct Journal {
     last: Lsn,
     since: u64,
     until: u64,
-    /// Between the receipt of an event and its place in the journal, milliseconds.
-    longest: u64,
     gap: Option<Expired>,
 }
 
 impl Journal {
     /// Those received from `since` to `until` (milliseconds, both inclusive), as far as they are accepted now.
-    pub fn new(log: &Log, since: Option<u64>, until: Option<u64>, limits: &Limits) -> Result<Journal, Error> {
+    pub fn new(log: &Log, since: Option<u64>, until: Option<u64>) -> Result<Journal, Error> {
         let accepted = log.last();
         log.wait_committed(accepted)?;
         // A group is written behind the receipt of what is in it.
@@ -55,23 +60,28 @@ impl Journal {
             last: accepted,
             since: since.unwrap_or(0),
             until: until.unwrap_or(u64::MAX),
-            longest: limits.request_ms,
             gap: Expired::of(log).filter(before),
         })
     }
 }
 
 impl Source for Journal {
-    fn next(&mut self, _clock: u64) -> Result<Option<(Origin, Arc<Event>)>, Error> {
+    fn next(&mut self, _clock: u64, between: Between<'_>) -> Result<Option<(Origin, Arc<Event>)>, Error> {
+        let mut passed = 0u64;
         for item in self.scan.by_ref() {
             let (lsn, frame) = item?;
-            let Frame::Input(event) = frame else { continue };
-            // Everything behind such an event came later still.
-            if lsn > self.last || event.received > self.until.saturating_add(self.longest) {
+            if lsn > self.last {
                 return Ok(None);
             }
-            if (self.since..=self.until).contains(&event.received) {
+            // No receipt says that all behind it are later: a clock may have been set back between two starts.
+            if let Frame::Input(event) = frame
+                && (self.since..=self.until).contains(&event.received)
+            {
                 return Ok(Some((Origin::Position(lsn), event)));
+            }
+            passed += 1;
+            if passed.is_multiple_of(PASSED) {
+                between()?;
             }
         }
         Ok(None)
@@ -102,7 +112,7 @@ impl<I: Iterator<Item = Result<(u64, String), Error>>> Lines<I> {
 }
 
 impl<I: Iterator<Item = Result<(u64, String), Error>>> Source for Lines<I> {
-    fn next(&mut self, clock: u64) -> Result<Option<(Origin, Arc<Event>)>, Error> {
+    fn next(&mut self, clock: u64, _between: Between<'_>) -> Result<Option<(Origin, Arc<Event>)>, Error> {
         let Some((line, json)) = self.lines.next().transpose()? else { return Ok(None) };
         let event = read_past(json.as_bytes(), &self.business, clock, &self.limits);
         let event = event.map_err(|reason| Error::Line { line, reason })?;

@@ -134,6 +134,7 @@ limits! {
     trace_items = 1_000, "items", "events and matches of one trace, newest kept";
     resend_inputs = 1_000, "inputs", "failed inputs that one request looks at to resend them; it says where the next one goes on";
     backfill_bytes = 2 << 30, "bytes", "scratch folder of a backfill, mostly documents; beyond it the backfill ends without a result";
+    backfill_advance_ms = 366 * 24 * 3_600_000, "ms", "how far the clock of a backfill may go on behind its last event";
     backfill_percent = 50, "%", "share of its time that a backfill works, on one core; for the rest of it live work has that core";
     page_items = 1_000, "items", "one page of a list";
 }

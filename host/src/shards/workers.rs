@@ -57,11 +57,23 @@ impl Workers {
 
     /// Steps until every reader has read all there is. Answers the number of batches.
     pub fn run_to_rest(&mut self) -> Result<u64, Fatal> {
+        self.run_to_rest_with(|_| Ok(()))
+    }
+
+    /// As [`Self::run_to_rest`]; `between` is told how many batches there were, behind each and behind each wait.
+    ///
+    /// # Errors
+    /// What `between` answers, which ends it; [`Fatal`].
+    pub fn run_to_rest_with<E: From<Fatal>>(
+        &mut self,
+        mut between: impl FnMut(u64) -> Result<(), E>,
+    ) -> Result<u64, E> {
         let mut batches = 0;
         loop {
             let seen = self.bell.rings();
             if self.step()? {
                 batches += 1;
+                between(batches)?;
                 continue;
             }
             let retry = self.stations.iter().filter_map(|station| station.worker.next_retry()).min();
@@ -70,6 +82,7 @@ impl Workers {
                 Some(at) => self.bell.wait(seen, at.saturating_duration_since(Instant::now())),
                 None => return Ok(batches),
             }
+            between(batches)?;
         }
     }
 

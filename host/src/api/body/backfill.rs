@@ -28,12 +28,12 @@ pub struct BackfillBody {
     /// Only events that were received at or before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Seconds by which the clock goes on behind the last event, so that timers fire; 0 if absent.
+    /// Seconds by which the clock goes on behind the last event, so that timers fire; 0 if absent. At most `backfill_advance_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advance_s: Option<u64>,
 }
 
-/// One line of a backfill. The last one is a `summary`; without it there is no result, whatever came before.
+/// One line of a backfill; empty lines between them say that it goes on. The last one is a `summary`; without it there is no result, whatever came before.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackfillLine {
@@ -127,6 +127,10 @@ pub struct BackfillSummary {
     pub duplicates: u64,
     /// or other content.
     pub id_reused: u64,
+    /// Those that were given another time than they said, or that said none: too far from their receipt. In a file: one that
+    /// is not in the order of time.
+    #[serde(default)]
+    pub replaced: u64,
     /// What was handled: events, once for each subscription, timers, signals.
     pub inputs: u64,
     /// By name.
@@ -157,7 +161,7 @@ pub struct BackfillSummary {
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackfillError {
-    /// `bad_line`, `released`, `paused`, `stopped`, `host_failure`, `refused`, or the name of a limit.
+    /// `bad_line`, `released`, `paused`, `stopped`, `disk_low`, `host_failure`, `refused`, or the name of a limit.
     pub code: String,
     pub message: String,
 }

@@ -33,6 +33,8 @@ async fn a_backfill_refuses_what_cannot_be_before_its_first_line() {
         r#"{"since":"yesterday"}"#,
         r#"{"until":"2026-01-01"}"#,
         r#"{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}"#,
+        r#"{"advance_s":18446744073709551}"#,
+        r#"{"advance_s":31622401}"#,
         r#"{"from":"2026-01-02T00:00:00Z"}"#,
     ] {
         assert_eq!(refused(PATH, bad).await, (400, "bad_body".to_owned()), "{bad}");

@@ -45,6 +45,10 @@ impl Shown {
     }
 
     fn take(&mut self) -> io::Result<()> {
+        // It goes on, and there is nothing to tell.
+        if self.line.is_empty() {
+            return Ok(());
+        }
         let line: BackfillLine = serde_json::from_slice(&self.line)?;
         let text = match &line {
             BackfillLine::Progress(progress) => {
@@ -129,6 +133,9 @@ fn sum(summary: &BackfillSummary) -> String {
     if summary.duplicates + summary.id_reused > 0 {
         text += &format!("; {} had come before, {} with other content", summary.duplicates, summary.id_reused);
     }
+    if summary.replaced > 0 {
+        text += &format!("\n{} got another time than they say: too far from their receipt", summary.replaced);
+    }
     if let Some(gap) = &summary.gap {
         let since = gap.since.as_deref().map(|since| format!(", written {since}")).unwrap_or_default();
         text += &format!("\nretention has released what lies before position {}{since}: it is missing here", gap.first);
@@ -157,7 +164,7 @@ mod tests {
     use super::*;
 
     const SUMMARY: &str = r#"{"summary":{"deployment":"c2c","module":"0123456789abcdef","configuration":{"n":1},"permissions":[],
-        "events":12,"subscribed":3,"duplicates":0,"id_reused":0,"inputs":3,"matches":{"high_risk":1},"keys":2,"documents":1,
+        "events":12,"subscribed":3,"duplicates":0,"id_reused":0,"replaced":5,"inputs":3,"matches":{"high_risk":1},"keys":2,"documents":1,
         "late":0,"failed":{},"published":{},"fuel":9,"ended":"2026-07-01T10:00:00Z","gap":{"first":7}}}"#;
 
     fn told(lines: &[&str]) -> Result<(), String> {
@@ -172,7 +179,7 @@ mod tests {
     #[test]
     fn only_a_summary_makes_a_result() {
         let progress = r#"{"progress":{"events":1000,"matches":0,"time":"2026-07-01T10:00:00Z"}}"#;
-        assert_eq!(told(&[progress, SUMMARY]), Ok(()));
+        assert_eq!(told(&[progress, "", SUMMARY]), Ok(()));
         let cut = told(&[progress]).expect_err("there is no summary");
         assert!(cut.contains("ended before its summary"), "{cut}");
         let error = told(&[progress, r#"{"error":{"code":"bad_line","message":"line 3: no JSON"}}"#]);
@@ -190,6 +197,7 @@ mod tests {
         let text = sum(&summary);
         assert!(text.contains("before position 7") && text.contains("matches: high_risk 1; published: none"), "{text}");
         assert!(text.contains("12 events read, 3 of types that c2c subscribes to\n"), "{text}");
+        assert!(text.contains("\n5 got another time than they say"), "{text}");
         let BackfillLine::Match(found) = line(
             r#"{"match":{"name":"high_risk","person":"u:1","id":"00","fields":{"n":3},"input":{"kind":"event","position":40,
             "event":{"source":"app","id":"e-2"},"key":"u:1","time":"2026-07-01T10:00:00Z"},"events":[{"source":"app","id":"e-2"}]}}"#,
