@@ -373,12 +373,31 @@ fn a_file_is_read_with_the_rules_of_intake_and_ends_at_a_bad_line() {
 
 #[test]
 fn a_backfill_that_outgrows_its_folder_is_refused_by_the_limits_name() {
-    let mut live = Live::with(&[RISK], Limits { backfill_bytes: 1 << 20, ..small_limits() });
-    live.events(&flow::lines(1, 20));
-    let told = live.backfill(&job(RISK, 0));
-    assert!(matches!(told.done, Err(Error::Bytes { limit, .. }) if limit == 1 << 20), "{:?}", told.done);
-    assert_eq!(told.lines("error")[0]["code"], "backfill_bytes");
-    assert!(told.lines("summary").is_empty());
+    let pad = "x".repeat(60_000);
+    let big = |n| {
+        let then = format!(r#"{{"do": "remember", "match": "x", "n": 1000, "once": "{pad}"}}"#);
+        event(&format!("10:00:{:02} herald id=b{n} actor=p{n} {then}", n / 10), &Limits::default())
+    };
+    let events: Vec<Event> = (0..300).map(big).collect();
+    let told = |backfill_bytes| {
+        let limits = Arc::new(Limits { backfill_bytes, ..small_limits() });
+        let mut source = Lines::new(lines(&events).into_iter(), BUSINESS, limits.clone());
+        // One rest, that takes some seconds.
+        let slowly: Change = |setting| {
+            let batching = Batching::Seeded { seed: 1, most: 1 };
+            Setting { batching, at_once: 1_000, percent: 10, ..setting }
+        };
+        let told = Told::of(&job(("herald", "herald", "{}"), 0), &mut source, &limits, slowly);
+        let Err(Error::Bytes { bytes, .. }) = told.done else { panic!("{:?}", told.done) };
+        assert_eq!(told.lines("error")[0]["code"], "backfill_bytes");
+        assert!(told.lines("summary").is_empty());
+        (bytes, source.next(TEN, &mut || Ok(())).expect("readable").is_some())
+    };
+    // It begins with something already, and with a little more it gets as far as to its events.
+    let (empty, unread) = told(1 << 20);
+    assert!(unread);
+    let (full, unread) = told(empty + (4 << 20));
+    assert!(full > empty + (4 << 20) && !unread, "{empty} {full} {unread}");
 }
 
 #[test]
