@@ -371,14 +371,17 @@ fn a_file_is_read_with_the_rules_of_intake_and_ends_at_a_bad_line() {
     );
 }
 
+/// Events of many keys between two ticks, so that the first time to rest is behind all of them.
+fn within_a_tick(count: u64, data: &str) -> Vec<Event> {
+    let tick = format!(r#"10:00:00 herald id=tick actor=ann {{"do": "timer", "at": {}, "match": "offer"}}"#, TEN + 1);
+    let then = (0..count).map(|n| format!("10:00:00.050 herald id=n{n} actor=p{n} {data}"));
+    std::iter::once(tick).chain(then).map(|line| event(&line, &Limits::default())).collect()
+}
+
 #[test]
 fn a_backfill_that_outgrows_its_folder_is_refused_by_the_limits_name() {
     let pad = "x".repeat(60_000);
-    let big = |n| {
-        let then = format!(r#"{{"do": "remember", "match": "x", "n": 1000, "once": "{pad}"}}"#);
-        event(&format!("10:00:{:02} herald id=b{n} actor=p{n} {then}", n / 10), &Limits::default())
-    };
-    let events: Vec<Event> = (0..300).map(big).collect();
+    let events = within_a_tick(300, &format!(r#"{{"do": "remember", "match": "x", "n": 1000, "once": "{pad}"}}"#));
     let told = |backfill_bytes| {
         let limits = Arc::new(Limits { backfill_bytes, ..small_limits() });
         let mut source = Lines::new(lines(&events).into_iter(), BUSINESS, limits.clone());
@@ -514,18 +517,18 @@ fn leaving(events: &[Event], advance_ms: u64, left: usize, change: Change) -> Re
 
 #[test]
 fn a_reader_that_leaves_while_only_timers_fire_ends_the_backfill() {
-    // Two keys that go on waking each other, and finding nothing.
-    let begun = r#"10:00:00 herald id=a actor=ann {"do": "bounce", "to": "bea", "wait": true}"#;
-    let done = leaving(&[event(begun, &Limits::default())], MINUTE, 100, plain);
+    // Each due at a tick of its own, and finding nothing.
+    let timer = |n: u64| {
+        let told = serde_json::json!({"do": "timer", "at": TEN + n * 1_000, "match": r#"{"do": "cancel"}"#});
+        event(&format!("10:00:00 herald id=t{n} actor=p{n} {told}"), &Limits::default())
+    };
+    let done = leaving(&(1..=300).map(timer).collect::<Vec<_>>(), 10 * MINUTE, 100, plain);
     assert!(matches!(done, Err(Error::Write(_))), "{done:?}");
 }
 
 #[test]
 fn a_reader_that_leaves_in_the_middle_of_one_rest_ends_the_backfill() {
-    let quiet = |n| {
-        format!("10:00:{:02} herald id=q{n} actor=p{n} {{\"do\": \"remember\", \"match\": \"x\", \"n\": 1000}}", n / 20)
-    };
-    let events: Vec<Event> = (0..400).map(|n| event(&quiet(n), &Limits::default())).collect();
+    let events = within_a_tick(400, r#"{"do": "remember", "match": "x", "n": 1000}"#);
     let singly: Change =
         |setting| Setting { batching: Batching::Seeded { seed: 1, most: 1 }, at_once: 1_000, ..setting };
     let done = leaving(&events, 0, 100, singly);
