@@ -93,9 +93,9 @@ mod tests {
         assert_eq!(told(hour, Pace::new(100)), (true, Vec::new()));
         assert_eq!(told(Duration::ZERO, Pace::new(100)), (true, b"\n".to_vec()));
         let mut nobody = io::sink();
-        let mut resting = Listener::new(&mut nobody, &stop, Pace::new(1), hour);
-        std::thread::sleep(Duration::from_millis(300));
-        // It owes half a minute.
+        let pace = Pace::new(1);
+        while pace.owed() < Duration::from_secs(30) {}
+        let mut resting = Listener::new(&mut nobody, &stop, pace, hour);
         let begun = Instant::now();
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| stop.store(true, Ordering::Release));
