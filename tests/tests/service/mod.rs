@@ -2,6 +2,7 @@
 
 mod backfill;
 mod backup;
+mod bench;
 mod bounds;
 mod clients;
 mod delivery;

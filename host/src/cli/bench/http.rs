@@ -57,7 +57,7 @@ pub fn run(arguments: &HttpArgs, json: bool) -> anyhow::Result<ExitCode> {
     let host = Host::start(folder.path(), free_address()?, "")?;
     let client = host.client()?;
     upload(&client, "c2c-blacklist")?;
-    let request = Content::json(r#"{"module":"c2c-blacklist"}"#);
+    let request = Content::json(r#"{"module":"c2c-blacklist","configuration":{}}"#);
     client.put(&client.path(&["deployments", "measured"]), request)?;
     let &HttpArgs { events, batch, connections, singles, single_connections, .. } = arguments;
     let mut lines = vec![machine()];
