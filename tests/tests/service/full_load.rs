@@ -65,10 +65,13 @@ impl Flood {
         Flood { thread: std::thread::spawn(run), sent, stop }
     }
 
-    /// Waits until one more batch is acknowledged, of those that are sent from now on.
+    /// Waits until one more batch is acknowledged, of those that are sent from now on: the first that is told may have been
+    /// under way.
     fn wait(&self) {
         self.sent.try_iter().for_each(drop);
-        self.sent.recv_timeout(PATIENCE).expect("the producer goes on; if not it has said why");
+        for _ in 0..2 {
+            self.sent.recv_timeout(PATIENCE).expect("the producer goes on; if not it has said why");
+        }
     }
 
     fn finish(self) -> Sent {
@@ -255,9 +258,9 @@ fn x_01_a_hundred_activations_at_full_load_lose_double_and_mix_nothing() {
         most * 1e3,
         of_each.len()
     );
-    // The run must hold what it is about: nearly all revisions saw events. Not all: what waits is handled by the newest.
+    // The run must hold what it is about: each revision of the rule has handled what came while it was the newest.
     let of_rule = of_each.keys().filter(|(deployment, _)| *deployment == FOUND).count();
-    assert!(of_rule > 9 * ACTIVATIONS / 10 && of_each.len() > 3 * ACTIVATIONS / 2, "{of_each:?}");
+    assert!(of_rule > ACTIVATIONS && of_each.len() > 3 * ACTIVATIONS / 2, "{of_each:?}");
     assert!(most <= 0.5, "a swap stands still for {most} s");
     assert_eq!(service.terminate().code, Some(0));
 }
