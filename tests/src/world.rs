@@ -119,13 +119,11 @@ impl World {
         let registry = &self.host.parts.registry;
         let uploaded = registry.upload(BUSINESS, &component(deploy.module), "test")?;
         let request = DeployRequest {
-            module: uploaded.digest.to_string(),
-            configuration: deploy.configuration.to_owned(),
             permissions: deploy.permissions.clone(),
             on_error: deploy.on_error,
             guard: deploy.guard,
             start: deploy.start,
-            accept_gap: false,
+            ..DeployRequest::new(uploaded.digest.to_string(), deploy.configuration)
         };
         registry.deploy(BUSINESS, deploy.name, request, "test").map(|(lsn, _)| lsn)
     }

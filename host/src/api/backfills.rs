@@ -15,7 +15,6 @@ use super::extract::{self, Content, NoParameters, Parameters, Place, json};
 use super::refusal::Refusal;
 use super::{Api, Parts};
 use crate::model::ports::BackfillRequest;
-use crate::model::{Guard, OnError, Start};
 use crate::registry::{self, DeployRequest};
 
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -83,15 +82,8 @@ fn request(parts: &Parts, business: &str, name: &str, asked: &BackfillBody) -> R
         (None, None) => Some(newest.permissions.iter().map(|name| name.to_string()).collect()),
     };
     let configuration = asked.configuration.as_ref().map_or(&*newest.configuration, |given| given.get());
-    let deploy = DeployRequest {
-        module: asked.module.clone().unwrap_or_else(|| newest.digest.to_string()),
-        configuration: configuration.to_owned(),
-        permissions: permissions.clone(),
-        on_error: OnError::Skip,
-        guard: Guard::default(),
-        start: Start::Latest,
-        accept_gap: false,
-    };
+    let module = asked.module.clone().unwrap_or_else(|| newest.digest.to_string());
+    let deploy = DeployRequest { permissions: permissions.clone(), ..DeployRequest::new(module, configuration) };
     let (digest, configured) = parts.registry.rehearse(business, name, &deploy)?;
     if let Some(event_type) = configured.plan.told_by_host() {
         let message =

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -28,6 +29,8 @@ pub struct OpenOptions {
     pub steady: Option<Arc<SteadyClock>>,
     pub failpoints: Failpoints,
     pub store_failpoints: store::Failpoints,
+    /// Of the journal; see [`Options::commit_delay`].
+    pub commit_delay: Duration,
     pub batching: Batching,
     /// Cache of native code; None = in the data folder. Only this user may write it.
     pub native: Option<PathBuf>,
@@ -55,6 +58,7 @@ impl Default for OpenOptions {
             steady: None,
             failpoints: Failpoints::default(),
             store_failpoints: store::Failpoints::default(),
+            commit_delay: Duration::ZERO,
             batching: Batching::ByTime,
             native: None,
             script: None,
@@ -122,6 +126,7 @@ pub fn open(data: &Path, options: OpenOptions, mut progress: impl FnMut(Step)) -
         frame_bytes: limits.journal_frame_bytes as usize,
         queue_bytes: limits.journal_queue_bytes as usize,
         clock: Clock(options.clock.clone()),
+        commit_delay: options.commit_delay,
         failpoints: options.failpoints,
         ..Options::default()
     };

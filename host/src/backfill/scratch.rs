@@ -12,9 +12,9 @@ use super::error::Error;
 use super::room::Room;
 use super::run::Job;
 use crate::app::{Host, OpenOptions, open};
-use crate::journal::{Failpoints, Follower};
+use crate::journal::Follower;
 use crate::model::ports::{Submit, SubmitError, Submitted};
-use crate::model::{DeploymentId, Event, Frame, Guard, Limits, Lsn, OnError, Order, Outcome, Plan, Start};
+use crate::model::{DeploymentId, Event, Frame, Limits, Lsn, Outcome};
 use crate::registry::{DeployRequest, Revision};
 use crate::shards::Batching;
 
@@ -28,7 +28,7 @@ const READ_BATCHES: u64 = 16;
 const AT_ONCE: usize = 1_024;
 
 /// Between two groups of its journal. Nobody waits for them, and every sync is one that the live journal waits for.
-const SYNC_PAUSE: Duration = Duration::from_millis(20);
+const COMMIT_DELAY: Duration = Duration::from_millis(20);
 
 /// Before another try when something in it is full.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -72,22 +72,18 @@ impl Scratch {
         room.is_free()?;
         let clock = Arc::new(AtomicU64::new(0));
         let now = clock.clone();
-        let slow = |_| {
-            std::thread::sleep(SYNC_PAUSE);
-            Ok(())
-        };
         let options = OpenOptions {
             limits: within(limits),
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
             batching,
             native: place.native.clone(),
-            failpoints: Failpoints { before_write: Some(Arc::new(slow)), ..Failpoints::default() },
+            commit_delay: COMMIT_DELAY,
             ..OpenOptions::default()
         };
         let host = open(folder.path(), options, |_| {}).map_err(Error::host)?;
         let (id, revision) = deploy(&host, job)?;
         let follower = host.parts.log.follow(Lsn(1));
-        let (ticking, tick_ms) = (waits_for_ticks(&revision.configured.plan), limits.tick_ms);
+        let (ticking, tick_ms) = (revision.configured.plan.sets_timers(), limits.tick_ms);
         let mut scratch =
             Scratch { host: Some(host), clock, follower, id, revision, ticking, tick_ms, room, _folder: folder };
         scratch.look()?;
@@ -240,23 +236,12 @@ fn within(limits: &Limits) -> Limits {
 fn deploy(host: &Host, job: &Job) -> Result<(DeploymentId, Arc<Revision>), Error> {
     let registry = &host.parts.registry;
     let uploaded = registry.upload(&job.business, &job.component, BY)?;
-    let request = DeployRequest {
-        module: uploaded.digest.to_string(),
-        configuration: job.configuration.clone(),
-        permissions: job.permissions.clone(),
-        on_error: OnError::Skip,
-        guard: Guard::default(),
-        start: Start::Latest,
-        accept_gap: false,
-    };
+    let request = DeployRequest::new(uploaded.digest.to_string(), job.configuration.clone());
+    let request = DeployRequest { permissions: job.permissions.clone(), ..request };
     let (_, deployment) = registry.deploy(&job.business, &job.deployment, request, BY)?;
     let revision = deployment.newest().clone();
     match revision.configured.plan.told_by_host() {
         Some(event_type) => Err(Error::Derived(event_type.into())),
         None => Ok((deployment.id, revision)),
     }
-}
-
-fn waits_for_ticks(plan: &Plan) -> bool {
-    !plan.timers.is_empty() || plan.subscriptions.iter().any(|subscription| subscription.order == Order::EventTime)
 }

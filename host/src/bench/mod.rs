@@ -24,7 +24,6 @@ pub use report::{Line, machine, print};
 pub use usage::Usage;
 
 use crate::app::{Host, OpenOptions, open};
-use crate::model::{Guard, OnError, Start};
 use crate::registry::DeployRequest;
 
 /// The business that a bench plays in.
@@ -119,15 +118,7 @@ fn component(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
 fn host(folder: &Path, component: &[u8], options: OpenOptions) -> anyhow::Result<Host> {
     let host = open(folder, options, |_| {})?;
     let uploaded = host.parts.registry.upload(BUSINESS, component, "bench")?;
-    let request = DeployRequest {
-        module: uploaded.digest.to_string(),
-        configuration: "{}".to_owned(),
-        permissions: None,
-        on_error: OnError::Skip,
-        start: Start::Latest,
-        guard: Guard::default(),
-        accept_gap: false,
-    };
+    let request = DeployRequest::new(uploaded.digest.to_string(), "{}");
     host.parts.registry.deploy(BUSINESS, "measured", request, "bench")?;
     Ok(host)
 }

@@ -40,6 +40,9 @@ pub struct Options {
     pub queue_bytes: usize,
     /// See [`IDLE_AFTER`].
     pub idle_after: Duration,
+    /// The writer waits so long before each group, so that more comes into one
+    /// sync; an append that is waited for is durable so much later. None by default.
+    pub commit_delay: Duration,
     /// Sealed segments that lie wholly below it and have a good index file are
     /// not read by `open`; everything from it on is. `Lsn(1)` reads everything.
     pub verify_from: Lsn,
@@ -57,6 +60,7 @@ impl Default for Options {
             frame_bytes: FRAME_BYTES,
             queue_bytes: QUEUE_BYTES,
             idle_after: IDLE_AFTER,
+            commit_delay: Duration::ZERO,
             verify_from: Lsn(1),
             clock: Clock::default(),
             failpoints: Failpoints::default(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
+use std::thread;
 
 use super::error::Error;
 use super::failpoints::{Failpoints, Site};
@@ -92,7 +93,10 @@ impl Writer {
     fn write_all(&mut self) -> Result<(), Error> {
         loop {
             match self.shared.queue.take(self.proved) {
-                Work::Write(chunk) => self.commit(chunk)?,
+                Work::Write(chunk) => {
+                    thread::sleep(self.options.commit_delay);
+                    self.commit(chunk)?
+                }
                 Work::Idle => self.prove()?,
                 Work::Abandon => return Ok(()),
                 Work::Stop if self.proved => return Ok(()),

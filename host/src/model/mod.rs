@@ -23,7 +23,8 @@ pub use ids::{DeploymentId, Digest, Lsn, NameError, SHARD_COUNT, SHARD_HASH, Sha
 pub use limits::Limits;
 pub use outcome::{End, InputOutcome, LogLine, Match, Reply};
 pub use plan::{
-    Attribute, FilterSpec, Order, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock, WindowSpec,
+    Attribute, FilterSpec, HOST_TYPES, Order, Path, Plan, Predicate, Scalar, Select, Subscription, Test, TimerClock,
+    WindowSpec,
 };
 pub use signal::{Signal, Signalled};
 pub use window::{Entry, Span, Totals, Window};

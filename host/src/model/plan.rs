@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What begins so are events of the host itself: nobody else may make one.
+pub const HOST_TYPES: &str = "fishpond.";
+
 /// The native half of a deployment: which events reach it, keyed how, and what the host keeps for it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Plan {
@@ -72,7 +75,12 @@ impl Plan {
     /// A type that it reads and the host itself tells of its work; None if there is none.
     pub fn told_by_host(&self) -> Option<&str> {
         let mut types = self.subscriptions.iter().flat_map(|subscription| &subscription.types);
-        types.find(|name| name.starts_with("fishpond.")).map(|name| &**name)
+        types.find(|name| name.starts_with(HOST_TYPES)).map(|name| &**name)
+    }
+
+    /// May an input set a timer, or wait as one?
+    pub fn sets_timers(&self) -> bool {
+        !self.timers.is_empty() || self.subscriptions.iter().any(|subscription| subscription.order == Order::EventTime)
     }
 
     /// What of the plan waits for the watermark, in words; None if nothing does.

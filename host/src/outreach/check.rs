@@ -3,14 +3,11 @@
 use super::Error;
 use super::rules::{PLATFORM, Rules};
 use crate::model::outreach::{Act, ChainEntry, ChainPart, Channel, Class, Fail, MessageAct, Offline, Policy};
-use crate::model::{DeploymentId, Limits, check_name};
+use crate::model::{DeploymentId, HOST_TYPES, Limits, check_name};
 use crate::registry::{Deployment, Registry};
 
 /// Longest type of a published event, bytes.
 const EVENT_TYPE_BYTES: usize = 256;
-
-/// Event types that only the host publishes begin so.
-const HOST_TYPES: &str = "fishpond.";
 
 /// Longest name of a match or tag, bytes.
 const WORD_BYTES: usize = 64;

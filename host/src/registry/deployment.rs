@@ -26,6 +26,21 @@ pub struct DeployRequest {
     pub accept_gap: bool,
 }
 
+impl DeployRequest {
+    /// What is asked for when nothing else is said: the plan's permissions, failed inputs skipped, no guard, from now on.
+    pub fn new(module: impl Into<String>, configuration: impl Into<String>) -> DeployRequest {
+        DeployRequest {
+            module: module.into(),
+            configuration: configuration.into(),
+            permissions: None,
+            on_error: OnError::default(),
+            guard: Guard::default(),
+            start: Start::default(),
+            accept_gap: false,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Deployment {
     pub id: DeploymentId,

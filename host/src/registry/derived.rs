@@ -6,10 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Registry};
 use crate::model::outreach::Act;
-use crate::model::{Change, Plan};
-
-/// What the host itself says.
-const OWN: &str = "fishpond.";
+use crate::model::{Change, HOST_TYPES, Plan};
 
 /// Types of events that policies publish, by business and policy.
 #[derive(Clone, Default)]
@@ -35,7 +32,7 @@ impl Published {
         let Some(waits) = plan.waits_for_watermark() else { return Ok(()) };
         let published = self.types(business);
         let types = plan.subscriptions.iter().flat_map(|subscription| &subscription.types);
-        let derived = types.map(|kind| &**kind).find(|kind| kind.starts_with(OWN) || published.contains(kind));
+        let derived = types.map(|kind| &**kind).find(|kind| kind.starts_with(HOST_TYPES) || published.contains(kind));
         derived.map_or(Ok(()), |kind| Err(Error::DerivedTypes { waits, event_type: kind.to_owned() }))
     }
 }

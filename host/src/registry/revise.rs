@@ -150,14 +150,11 @@ impl Deployment {
         let older = self.revisions.iter().find(|revision| revision.number == wanted && wanted != newest);
         let revision = older.ok_or_else(|| Error::NoRevision { name: name(), wanted, newest })?;
         Ok(DeployRequest {
-            module: revision.digest.to_string(),
-            configuration: revision.configuration.to_string(),
             permissions: Some(revision.permissions.iter().map(|name| name.to_string()).collect()),
             on_error: revision.on_error,
             // What is chosen for the deployment stays.
             guard: self.newest().guard,
-            start: Start::Latest,
-            accept_gap: false,
+            ..DeployRequest::new(revision.digest.to_string(), &*revision.configuration)
         })
     }
 
@@ -238,20 +235,11 @@ impl Tried {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Guard, OnError, PauseCause};
+    use crate::model::PauseCause;
     use crate::registry::fixture::{Past, plan};
 
     fn request() -> DeployRequest {
-        let (module, configuration) = (String::new(), "{}".to_owned());
-        DeployRequest {
-            module,
-            configuration,
-            permissions: None,
-            on_error: OnError::Skip,
-            guard: Guard::default(),
-            start: Start::Latest,
-            accept_gap: false,
-        }
+        DeployRequest::new("", "{}")
     }
 
     /// As if a module had answered this plan.

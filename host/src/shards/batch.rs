@@ -13,8 +13,8 @@ use crate::engine::{Input, What};
 use crate::journal::ReadError;
 use crate::model::outreach::{Deed, Outreach};
 use crate::model::{
-    Change, DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Order, Outcome, Plan,
-    ShardSet, Signalled, Tick, Timer, TimerClock, Via, shard_of,
+    Change, DeploymentId, Document, End, Event, Frame, InputOutcome, InputRecord, Limits, Lsn, Outcome, Plan, ShardSet,
+    Signalled, Tick, Timer, TimerClock, Via, shard_of,
 };
 use crate::registry::Registry;
 use crate::router::{Routed, Router};
@@ -272,7 +272,7 @@ impl Gather {
     }
 
     fn tick(&mut self, lsn: Lsn, tick: Tick, wanted: &Wanted<'_>, shards: ShardSet, room: usize) -> bool {
-        if !self.is_empty() && sets_timers(wanted.plan) {
+        if !self.is_empty() && wanted.plan.sets_timers() {
             // What is before the tick may set timers that it fires: the agenda does not know of them yet.
             return false;
         }
@@ -318,11 +318,6 @@ impl Gather {
         self.batch.bytes += bytes + key.len();
         self.inputs.push(Input { lsn, replay_of: None, key, document, what });
     }
-}
-
-/// May an input set a timer, or wait as one?
-fn sets_timers(plan: &Plan) -> bool {
-    !plan.timers.is_empty() || plan.subscriptions.iter().any(|subscription| subscription.order == Order::EventTime)
 }
 
 /// Leaves what can be handled at once. One timer may cancel another of its key, so they take turns; of kept inputs, which

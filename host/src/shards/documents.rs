@@ -82,6 +82,11 @@ impl Cached {
     fn is_open(&self) -> bool {
         matches!(self.content, Content::Open(_))
     }
+
+    /// It has nothing and no row, so that there is nothing to remember.
+    fn is_needless(&self) -> bool {
+        self.blank && !self.dirty
+    }
 }
 
 /// Bytes in memory.
@@ -120,7 +125,7 @@ pub struct Documents {
     deployment: Arc<str>,
     store: Arc<Store>,
     cached: HashMap<Arc<str>, Cached, FxBuildHasher>,
-    /// Keys of what is open, those that were opened first in front; some may have left since.
+    /// Keys of what is open, each once, those that were opened first in front.
     open: VecDeque<Arc<str>>,
     totals: Totals,
     interner: Interner,
@@ -208,8 +213,8 @@ impl Documents {
         }
     }
 
-    /// Packs what was not used lately until the open documents take at most so many bytes. Of a document that was never
-    /// written nothing is left. None may be out.
+    /// Packs what was not used lately until the open documents take at most so many bytes. Of a document that has nothing
+    /// nothing is left. None may be out.
     pub fn pack(&mut self, bytes: usize) {
         let mut looks = 2 * self.open.len();
         while self.totals.open > bytes && looks > 0 {
@@ -221,7 +226,7 @@ impl Documents {
             let Content::Open(document) = &cached.content else { continue };
             if std::mem::take(&mut cached.used) {
                 self.open.push_back(key);
-            } else if cached.lsn == Lsn::ZERO {
+            } else if cached.is_needless() {
                 self.totals.remove(cached);
                 place.remove();
             } else {
@@ -303,8 +308,8 @@ impl Documents {
     pub fn written(&mut self, key: &str, lsn: Lsn) {
         if let Some(cached) = self.cached.get_mut(key) {
             self.totals.change(cached, |cached| cached.dirty &= cached.lsn > lsn);
-            if cached.blank && !cached.dirty {
-                // Its row is gone, and with it what there was to remember.
+            // An open one is dropped when its turn to be packed comes: it stands in the order of the open ones.
+            if cached.is_needless() && !cached.is_open() {
                 self.totals.remove(cached);
                 self.cached.remove(key);
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use fishpond::journal;
 use fishpond::model::ports::Ask;
-use fishpond::model::{Document, Frame, Guard, Limits, Lsn, OnError, Start, TimerClock};
+use fishpond::model::{Document, Frame, Limits, Lsn, Start, TimerClock};
 use fishpond::registry::DeployRequest;
 use fishpond::scenario::{BUSINESS, Run, RunOptions, Scenario, small_limits};
 use fishpond::shards::Batching;
@@ -126,15 +126,9 @@ impl Play<'_> {
 
     fn deploy_from_earliest(&mut self, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {
         let registry = self.run.host()?.parts.registry.clone();
-        let request = DeployRequest {
-            module: registry.upload(BUSINESS, &component(module), "test")?.digest.to_string(),
-            configuration: configuration.to_owned(),
-            permissions: None,
-            on_error: OnError::Skip,
-            guard: Guard::default(),
-            start: Start::Earliest,
-            accept_gap: false,
-        };
+        let uploaded = registry.upload(BUSINESS, &component(module), "test")?;
+        let request =
+            DeployRequest { start: Start::Earliest, ..DeployRequest::new(uploaded.digest.to_string(), configuration) };
         registry.deploy(BUSINESS, name, request, "test")?;
         Ok(())
     }

@@ -112,15 +112,7 @@ fn x_01_a_swap_races_with_the_worker_and_loses_nothing() {
     let (limits, swaps, each) = (Limits::default(), 150, 5);
     let mut rng = Rng::with_seed(1);
     for swap in 0..swaps {
-        let request = DeployRequest {
-            module: digests[swap % 2].clone(),
-            configuration: format!("{{\"swap\": {swap}}}"),
-            permissions: None,
-            on_error: Default::default(),
-            guard: Default::default(),
-            start: Default::default(),
-            accept_gap: false,
-        };
+        let request = DeployRequest::new(&*digests[swap % 2], format!("{{\"swap\": {swap}}}"));
         parts.registry.deploy(BUSINESS, "count", request, "test").expect("it deploys");
         // Right behind it, while the worker still makes an instance of the revision before.
         for number in 0..each {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fishpond::app::{Host, OpenOptions, open};
 use fishpond::model::ports::Submit;
-use fishpond::model::{Frame, Limits, OnError, Start, Via};
+use fishpond::model::{Frame, Limits, Via};
 use fishpond::registry::DeployRequest;
 use fishpond::scenario::{BUSINESS, small_limits};
 use fishpond::shards::{Batching, SteadyClock};
@@ -88,15 +88,7 @@ fn fired(host: &Host) -> Vec<String> {
 fn deploy(host: &Host) {
     let registry = &host.parts.registry;
     let uploaded = registry.upload(BUSINESS, &component("herald"), "test").expect("it uploads");
-    let request = DeployRequest {
-        module: uploaded.digest.to_string(),
-        configuration: r#"{"event_clock": true}"#.to_owned(),
-        permissions: None,
-        on_error: OnError::Skip,
-        start: Start::Latest,
-        guard: Default::default(),
-        accept_gap: false,
-    };
+    let request = DeployRequest::new(uploaded.digest.to_string(), r#"{"event_clock": true}"#);
     registry.deploy(BUSINESS, "found", request, "test").expect("it deploys");
 }
 

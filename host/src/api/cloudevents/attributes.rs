@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::data::check_json;
 use super::{Intake, Read, Refusal, is_json, parse_time};
-use crate::model::Event;
+use crate::model::{Event, HOST_TYPES};
 
 /// What an attribute says.
 pub(super) enum Value<'a> {
@@ -43,7 +43,7 @@ impl<'a> Builder<'a> {
                 return Err(bad(name, "sources that begin with `fishpond/` are the host's own".to_owned()));
             }
             "source" => self.event.source = text.into(),
-            "type" if text.starts_with("fishpond.") => {
+            "type" if text.starts_with(HOST_TYPES) => {
                 return Err(bad(name, "types that begin with `fishpond.` are what the host says itself".to_owned()));
             }
             "type" => self.event.kind = text.into(),

@@ -9,7 +9,7 @@ use crate::app::{Host, OpenOptions, open as open_host};
 use crate::channels::Hub;
 use crate::model::outreach::{Act, ChainPart, Channel, Class, Fail, MessageAct, Offline, Policy};
 use crate::model::ports::Watch;
-use crate::model::{DeploymentId, Guard, Limits, Lsn, OnError, Start};
+use crate::model::{DeploymentId, Limits, Lsn};
 use crate::outreach::{Dispatcher, EntryRequest};
 use crate::registry::DeployRequest;
 use crate::shards::{Board, Intake, Parts, Workers};
@@ -70,15 +70,7 @@ pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Workers, Dispa
 fn deploy(host: &Host, plan: &Plan, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {
     let component = component(&plan.components, module)?;
     let uploaded = host.parts.registry.upload(BUSINESS, &component, "bench")?;
-    let request = DeployRequest {
-        module: uploaded.digest.to_string(),
-        configuration: configuration.to_owned(),
-        permissions: None,
-        on_error: OnError::Skip,
-        start: Start::Latest,
-        guard: Guard::default(),
-        accept_gap: false,
-    };
+    let request = DeployRequest::new(uploaded.digest.to_string(), configuration);
     host.parts.registry.deploy(BUSINESS, name, request, "bench")?;
     Ok(())
 }

@@ -4,10 +4,8 @@ use super::{Answer, HostState, is_object, trap};
 use crate::engine::bindings::imports::fishpond::plugin::publishing;
 use crate::engine::call::work_of_bytes;
 use crate::engine::identity::Made;
+use crate::model::HOST_TYPES;
 use crate::model::outreach::Published;
-
-/// What types of the host's own events begin with.
-const RESERVED: &str = "fishpond.";
 
 impl publishing::Host for HostState {
     fn publish(&mut self, at: u32, event_type: String, subject: String, actor: String, data: String) -> Answer<()> {
@@ -17,9 +15,9 @@ impl publishing::Host for HostState {
         let handed = [&event_type, &subject, &actor, &data].map(String::len).into_iter().sum();
         let (_, at) = self.enter_telling(at, "publish an event", "publish", handed)?;
         let most = limits.attribute_bytes;
-        if event_type.is_empty() || event_type.len() as u64 > most || event_type.starts_with(RESERVED) {
+        if event_type.is_empty() || event_type.len() as u64 > most || event_type.starts_with(HOST_TYPES) {
             let message = format!(
-                "`{event_type}` is no type for an event: use 1 to {most} bytes, and leave `{RESERVED}` to the host"
+                "`{event_type}` is no type for an event: use 1 to {most} bytes, and leave `{HOST_TYPES}` to the host"
             );
             return self.violation("bad_event_type", message);
         }

@@ -5,8 +5,8 @@ use std::sync::mpsc::channel;
 use anyhow::{Context, bail};
 
 use super::Run;
+use crate::model::OnError;
 use crate::model::ports::{Ask, AskError, Question};
-use crate::model::{Guard, OnError, Start};
 use crate::registry::{self, DeployRequest};
 use crate::scenario::parse::{Deed, DeployStep, Target};
 use crate::scenario::render;
@@ -63,15 +63,8 @@ impl Run<'_> {
             Some(other) => bail!("on_error is skip or pause, not `{other}`"),
         };
         let uploaded = self.host()?.parts.registry.upload(&business, &wasm, BY)?;
-        Ok(DeployRequest {
-            module: uploaded.digest.to_string(),
-            configuration: step.configuration.clone(),
-            permissions: step.permissions.clone(),
-            on_error,
-            start: Start::Latest,
-            guard: Guard::default(),
-            accept_gap: false,
-        })
+        let request = DeployRequest::new(uploaded.digest.to_string(), step.configuration.clone());
+        Ok(DeployRequest { permissions: step.permissions.clone(), on_error, ..request })
     }
 
     pub(super) fn operate(&mut self, deed: Deed, target: &Target) -> anyhow::Result<()> {
