@@ -17,7 +17,7 @@ mod tags;
 mod wire;
 
 pub use document::{decode_document, encode_document};
-pub use frame::{Kind, decode_frame, encode_frame, kind_of};
+pub use frame::{Kind, Needs, decode_frame, decode_needed, encode_frame, kind_of};
 pub use intern::Interner;
 pub use kept::{decode_kept, encode_kept};
 pub use outreach::{decode_tag, decode_waiting, encode_tag, encode_waiting};

@@ -96,6 +96,11 @@ impl<'a> Reader<'a> {
         if self.offset == self.bytes.len() { Ok(()) } else { self.error(what) }
     }
 
+    /// What is left is of no interest.
+    pub fn pass_over(&mut self) {
+        self.offset = self.bytes.len();
+    }
+
     pub fn byte(&mut self, what: &'static str) -> Read<u8> {
         self.raw(1, what).map(|bytes| bytes[0])
     }

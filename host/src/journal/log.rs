@@ -11,7 +11,7 @@ use super::error::Error;
 use super::handle::Journal;
 use super::reader::Reader;
 use super::retain::Release;
-use crate::codec::{CodecError, Interner, Kind, decode_frame, encode_frame, kind_of};
+use crate::codec::{CodecError, Interner, Kind, Needs, decode_needed, encode_frame, kind_of};
 use crate::model::{Control, Frame, InputRecord, Lsn, Match, Op};
 use crate::tasks::Bell;
 
@@ -197,13 +197,13 @@ impl Log {
 
     /// Reads along from a position, ahead of the disk if need be.
     pub fn follow(&self, from: Lsn) -> Follower {
-        Follower { log: self.clone(), next: from.max(Lsn(1)), file: None }
+        Follower { log: self.clone(), next: from.max(Lsn(1)), needs: Needs::All, file: None }
     }
 
     /// Durable frames from a position on, decoded, up to what is durable when it gets there.
     pub fn scan(&self, from: Lsn) -> Scan {
         let interner = Interner::new(self.inner.interner_limit);
-        Scan { reader: self.inner.journal.read_from(from), interner, only: None }
+        Scan { reader: self.inner.journal.read_from(from), interner, only: None, needs: Needs::All }
     }
 
     /// As [`Self::scan`], of one kind: the others are passed over without decoding them.
@@ -247,6 +247,7 @@ pub struct Scan {
     reader: Reader,
     interner: Interner,
     only: Option<Kind>,
+    needs: Needs,
 }
 
 impl Scan {
@@ -263,7 +264,8 @@ impl Iterator for Scan {
         let is_wanted = |bytes: &[u8]| self.only.is_none_or(|kind| kind_of(bytes).is_none_or(|found| found == kind));
         let item = self.reader.by_ref().find(|item| item.as_ref().map_or(true, |(_, bytes)| is_wanted(bytes)))?;
         Some(item.map_err(ReadError::from).and_then(|(lsn, bytes)| {
-            let frame = decode_frame(&bytes, &mut self.interner).map_err(|error| ReadError::Codec { lsn, error })?;
+            let frame = decode_needed(&bytes, self.needs, &mut self.interner)
+                .map_err(|error| ReadError::Codec { lsn, error })?;
             Ok((lsn, frame))
         }))
     }
@@ -273,6 +275,7 @@ impl Iterator for Scan {
 pub struct Follower {
     log: Log,
     next: Lsn,
+    needs: Needs,
     file: Option<Scan>,
 }
 
@@ -290,6 +293,12 @@ impl Follower {
         }
     }
 
+    /// From now on it reads so much from the files; what comes from the tail is whole all the same.
+    pub fn need(&mut self, needs: Needs) {
+        self.needs = needs;
+        self.file.iter_mut().for_each(|file| file.needs = needs);
+    }
+
     /// Puts up to `limit` frames into `into`; none if there is nothing new. After
     /// an error the same position is tried again, until somebody seeks elsewhere.
     pub fn read(&mut self, limit: usize, into: &mut Vec<(Lsn, Frame)>) -> Result<(), ReadError> {
@@ -297,7 +306,7 @@ impl Follower {
             self.file = None;
             return Ok(());
         }
-        let file = self.file.get_or_insert_with(|| self.log.scan(self.next));
+        let file = self.file.get_or_insert_with(|| Scan { needs: self.needs, ..self.log.scan(self.next) });
         for item in file.take(limit) {
             let (lsn, frame) = match item {
                 Ok(read) => read,

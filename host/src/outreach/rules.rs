@@ -80,6 +80,11 @@ impl Rules {
         self.businesses.get(business).is_some_and(|business| !business.policies.is_empty())
     }
 
+    /// Has any business ever had one?
+    pub fn any_policies(&self) -> bool {
+        self.businesses.values().any(|business| !business.policies.is_empty())
+    }
+
     /// By id, removed ones too: their revisions go on counting.
     pub fn policies(&self, business: &str) -> impl Iterator<Item = &Bound> {
         self.businesses.get(business).into_iter().flat_map(|business| business.policies.values())

@@ -9,6 +9,7 @@ use super::agenda::{Agenda, Due};
 use super::facts::{self, Wants};
 use super::keeping::{self, HANDED_OVER};
 use super::reader::Reader;
+use crate::codec::Needs;
 use crate::engine::{Input, What};
 use crate::journal::ReadError;
 use crate::model::outreach::{Deed, Outreach};
@@ -81,6 +82,7 @@ impl Batch {
     /// not taken). A tick with more timers than fit stays where it is.
     pub fn collect(reader: &mut Reader, wanted: &Wanted<'_>, size: Size) -> Result<Batch, ReadError> {
         reader.settle();
+        reader.need(Needs::Telling { matches: wanted.wants(facts::MATCH) });
         let batch = Batch { position: reader.position(), ..Batch::default() };
         let mut gather = Gather { batch, inputs: Vec::new(), watermark: 0 };
         for _ in 0..size.frames {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::codec::Needs;
 use crate::journal::{Follower, Log, ReadError};
 use crate::model::{Frame, Lsn, ShardId, ShardSet};
 
@@ -22,6 +23,7 @@ pub struct Reader {
     follower: Follower,
     ahead: VecDeque<(Lsn, Frame)>,
     passed: Passed,
+    needs: Needs,
     /// What the journal or the store says of its position.
     said: Lsn,
     fetched: Vec<(Lsn, Frame)>,
@@ -39,6 +41,7 @@ impl Reader {
             follower: log.follow(finished.next()),
             ahead: VecDeque::new(),
             passed: Passed(vec![(finished, watermark)]),
+            needs: Needs::default(),
             said: finished,
             fetched: Vec::new(),
         }
@@ -68,6 +71,17 @@ impl Reader {
     pub fn join(&mut self, other: &Reader) {
         self.shards = self.shards.union(other.shards);
         self.said = self.said.min(other.said);
+    }
+
+    /// Which outcome frames it must have whole from now on. What was read ahead for other needs is read again.
+    pub fn need(&mut self, needs: Needs) {
+        if needs != self.needs {
+            let next = self.next();
+            self.ahead.clear();
+            self.follower.seek(next);
+            self.follower.need(needs);
+            self.needs = needs;
+        }
     }
 
     /// The next frame, without taking it.

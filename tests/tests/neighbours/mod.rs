@@ -2,6 +2,7 @@
 //! back.
 
 mod accounts;
+mod ahead;
 mod begin;
 mod filters;
 mod lag;

@@ -19,8 +19,6 @@ const MEGABYTES: (&str, u64) = ("FISHPOND_POWER_MB", 2);
 const STATE: u64 = 12 << 10;
 /// How long all of it takes by the events' own clocks: less than an identity is remembered.
 const SECONDS: u64 = 300;
-/// Cuts that are kept of each kind of moment.
-const OF_A_KIND: usize = 3;
 /// Base copies of a run, each with a look at what retention may release.
 const KEPT: usize = 4;
 /// Lines that are sent before the power goes for the second time.
@@ -29,6 +27,16 @@ const AGAIN: usize = 60;
 const PADDED: u64 = 75;
 const FILLER: &str = "filler";
 const DEPLOYMENTS: [(&str, &str); 2] = [("count", "misbehave"), ("risk", "c2c-blacklist")];
+
+/// Cuts that are kept of each kind of moment. Of a large store they take much memory.
+fn of_a_kind() -> usize {
+    if is_large() { 1 } else { 3 }
+}
+
+/// Of a larger store no two trials have room side by side.
+pub fn is_large() -> bool {
+    asked(MEGABYTES) > 128
+}
 
 /// A number from the environment, for longer runs.
 pub fn asked(variable: (&str, u64)) -> u64 {
@@ -146,7 +154,7 @@ impl Run {
     pub fn new(seed: u64, leaves_out: LeavesOut) -> Run {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut frames, durable) = prepared(folder.path(), seed);
-        let disk = Disk::new(folder.path(), durable, seed, OF_A_KIND, leaves_out).expect("a disk");
+        let disk = Disk::new(folder.path(), durable, seed, of_a_kind(), leaves_out).expect("a disk");
         let mut world = World::open(folder.path(), &disk.under(setup(seed))).expect("it opens again");
         follow(&disk, &world);
         let (lines, mut accepted) = (lines(seed), Vec::new());

@@ -22,7 +22,7 @@ use fishpond_tests::copy_folder;
 
 use self::disk::LeavesOut;
 use self::image::Cut;
-use self::load::{Run, asked};
+use self::load::{Run, asked, is_large};
 
 /// How often the power goes; the environment variable of this name asks for more or fewer.
 const CUTS: (&str, u64) = ("FISHPOND_POWER_CUTS", 150);
@@ -43,10 +43,11 @@ struct Trials {
     went_on: Vec<(Lsn, Lsn)>,
 }
 
-/// Cuts that leave something open take turns. Until all are done, or, if it is said, one has failed.
+/// Cuts that leave something open take turns, so that few trials meet many kinds of moments. Until all are done, or, if it is said, one has failed.
 fn trials(run: &Run, numbers: Range<u64>, until_failure: bool) -> Trials {
     let (next, trials) = (AtomicU64::new(numbers.start), Mutex::new(Trials::default()));
-    let open: Vec<_> = run.cuts.iter().filter(|cut| cut.open_pages() > 0).collect();
+    let mut open: Vec<_> = run.cuts.iter().filter(|cut| cut.open_pages() > 0).collect();
+    Rng::with_seed(numbers.start).shuffle(&mut open);
     let seen = || trials.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         loop {
@@ -61,7 +62,8 @@ fn trials(run: &Run, numbers: Range<u64>, until_failure: bool) -> Trials {
             }
         }
     };
-    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+    let threads = if is_large() { 1 } else { THREADS };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     trials.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -118,7 +120,9 @@ fn held_enough(run: &Run, went_on: &[(Lsn, Lsn)], seen: &str) {
         went_on.len(),
     );
     println!("{seen}");
-    assert!(marks >= 40 && open > run.cuts.len() * 2 / 5 && more > 0 && more < went_on.len(), "{seen}");
+    assert!(marks >= 40 && open > run.cuts.len() * 2 / 5, "{seen}");
+    // Of few trials nothing can be said.
+    assert!(went_on.len() < 100 || (more > 0 && more < went_on.len()), "{seen}");
     let journal =
         ["SegmentCreate Before", "SegmentEntry Behind", "GroupWrite Before", "GroupSync Behind", "IndexEntry Behind"];
     let released = ["ReleasedRename Behind", "SegmentRemove Before", "SegmentRemove Behind", "RemovedEntry Behind"];

@@ -20,7 +20,7 @@ use outcome::{read_outcome, write_outcome};
 use outreach::{read_outreach, write_outreach};
 use report::{read_report, write_report};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// What a frame is, without decoding it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,15 @@ pub enum Kind {
     Tick,
     Report,
     Outreach,
+}
+
+/// Which outcome frames a reader needs whole. Of the others it gets the head alone, without records and documents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Needs {
+    #[default]
+    All,
+    /// Those that more may follow from: a record has published an event, sent a signal or, if that is of interest, matched.
+    Telling { matches: bool },
 }
 
 /// None if the bytes are no frame of this version.
@@ -93,13 +102,18 @@ pub fn encode_frame(frame: &Frame) -> Vec<u8> {
 
 /// Refuses what [`encode_frame`] of this version does not write.
 pub fn decode_frame(bytes: &[u8], interner: &mut Interner) -> Result<Frame, CodecError> {
+    decode_needed(bytes, Needs::All, interner)
+}
+
+/// As [`decode_frame`], as much of it as the reader needs.
+pub fn decode_needed(bytes: &[u8], needs: Needs, interner: &mut Interner) -> Result<Frame, CodecError> {
     let mut reader = Reader::new(bytes);
     let Some(kind) = kind_of(bytes) else { return reader.error("frame version and kind") };
     reader.raw(2, "frame version and kind")?;
     let frame = match kind {
         Kind::Input => Frame::Input(Arc::new(read_event(&mut reader, interner)?)),
         Kind::Control => Frame::Control(Arc::new(read_control(&mut reader, interner)?)),
-        Kind::Outcome => Frame::Outcome(Arc::new(read_outcome(&mut reader, interner)?)),
+        Kind::Outcome => Frame::Outcome(Arc::new(read_outcome(&mut reader, needs, interner)?)),
         Kind::Mark => Frame::Mark(Mark { shards: ShardSet(reader.uint("mark shards")?) }),
         Kind::Tick => {
             let now = reader.uint("tick now")?;

@@ -1,5 +1,6 @@
 //! Outcome frames: inputs consumed, what they changed and found. The hottest frames beside the inputs themselves.
 
+use super::Needs;
 use crate::codec::document::{read_event_ref, write_event_ref};
 use crate::codec::intern::Interner;
 use crate::codec::op::{read_op, write_op};
@@ -16,6 +17,7 @@ pub fn write_outcome(writer: &mut Writer, outcome: &Outcome) {
     writer.uint(outcome.position.0);
     writer.uint(outcome.now);
     writer.uint(u64::from(outcome.state_version));
+    writer.byte(contents(outcome));
     let mut last = Lsn::ZERO;
     writer.list(outcome.inputs.iter(), |writer, record| {
         writer.uint(record.lsn.0 - last.0);
@@ -28,7 +30,30 @@ pub fn write_outcome(writer: &mut Writer, outcome: &Outcome) {
     });
 }
 
-pub fn read_outcome(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Outcome> {
+/// Bits of a frame: what its records have.
+const MATCHES: u8 = 1;
+const PUBLISHED: u8 = 2;
+const SIGNALS: u8 = 4;
+
+fn contents(outcome: &Outcome) -> u8 {
+    let of = |record: &InputRecord| {
+        let InputOutcome { matches, published, signals, .. } = &record.outcome;
+        let (matches, published, signals) = (!matches.is_empty(), !published.is_empty(), !signals.is_empty());
+        u8::from(matches) * MATCHES + u8::from(published) * PUBLISHED + u8::from(signals) * SIGNALS
+    };
+    outcome.inputs.iter().fold(0, |all, record| all | of(record))
+}
+
+/// Which contents make a reader need the records.
+fn needed(needs: Needs) -> u8 {
+    match needs {
+        Needs::All => u8::MAX,
+        Needs::Telling { matches: true } => MATCHES | PUBLISHED | SIGNALS,
+        Needs::Telling { matches: false } => PUBLISHED | SIGNALS,
+    }
+}
+
+pub fn read_outcome(reader: &mut Reader<'_>, needs: Needs, interner: &mut Interner) -> Read<Outcome> {
     let deployment = DeploymentId(reader.uint("deployment")?);
     let revision = reader.u32("revision")?;
     let digest = read_digest(reader)?;
@@ -36,6 +61,13 @@ pub fn read_outcome(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Ou
     let position = Lsn(reader.uint("position")?);
     let now = reader.uint("outcome now")?;
     let state_version = reader.u32("state version")?;
+    let contents = reader.byte("contents")?;
+    let (inputs, wholes) = (Vec::new(), Vec::new());
+    let head = Outcome { deployment, revision, digest, shards, position, now, state_version, inputs, wholes };
+    if needs != Needs::All && contents & needed(needs) == 0 {
+        reader.pass_over();
+        return Ok(head);
+    }
     let mut last = Lsn::ZERO;
     let inputs = reader.list("inputs", |reader| {
         last = Lsn(last.0.wrapping_add(reader.uint("input lsn")?));
@@ -44,7 +76,11 @@ pub fn read_outcome(reader: &mut Reader<'_>, interner: &mut Interner) -> Read<Ou
     let wholes = reader.list("wholes", |reader| {
         Ok(Whole { key: reader.boxed("whole key")?, bytes: reader.blob("whole document")?.into() })
     })?;
-    Ok(Outcome { deployment, revision, digest, shards, position, now, state_version, inputs, wholes })
+    let outcome = Outcome { inputs, wholes, ..head };
+    if contents != self::contents(&outcome) {
+        return reader.error("contents");
+    }
+    Ok(outcome)
 }
 
 /// Bits of an input: it was late; the position of the original follows, because it is a replay; its event may have come

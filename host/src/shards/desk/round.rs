@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::person::all_waiting;
 use super::{Desk, person};
+use crate::codec::Needs;
 use crate::model::outreach::{ActionId, Channel, Report, Reported, WaitingState};
 use crate::model::{Control, Frame, InputRecord, Lsn, Match, Outcome, Tick};
 use crate::registry::{Deployment, Registry};
+use crate::shards::facts::{self, Wants};
 use crate::shards::worker::Fatal;
 
 /// Frames that a round without jobs passes, so that a reader that skips much still gives way to others.
@@ -74,6 +76,7 @@ impl Desk {
     /// Takes frames until there are enough jobs, a person comes up again, or a filter must read something first.
     pub(super) fn collect(&mut self, registry: &Registry, most: usize) -> Result<Round, Fatal> {
         self.reader.settle();
+        self.reader.need(Needs::Telling { matches: self.rules.any_policies() || self.filters.wants(facts::MATCH) });
         let mut round = Round {
             start: self.reader.next(),
             jobs: Vec::new(),

@@ -215,6 +215,30 @@ fn outcomes_come_back_whole() {
 }
 
 #[test]
+fn of_outcomes_from_which_nothing_follows_the_head_is_enough() {
+    let plain = record(1, Via::Subscription(0), End::Done);
+    let with = |change: fn(&mut InputOutcome)| {
+        let mut telling = plain.clone();
+        change(&mut telling.outcome);
+        Frame::Outcome(Arc::new(outcome(vec![plain.clone(), telling])))
+    };
+    let read = |frame: &Frame, matches| {
+        let needs = Needs::Telling { matches };
+        decode_needed(&encode_frame(frame), needs, &mut Interner::new(100)).expect("it is whole")
+    };
+    let nothing = with(|outcome| outcome.ops = ops());
+    let head = Frame::Outcome(Arc::new(Outcome { wholes: Vec::new(), ..outcome(Vec::new()) }));
+    assert_eq!([read(&nothing, false), read(&nothing, true)], [head.clone(), head.clone()]);
+    let matched = with(|outcome| outcome.matches = vec![found(None)]);
+    assert_eq!([read(&matched, false), read(&matched, true)], [head, matched]);
+    for frame in
+        [with(|outcome| outcome.published = vec![published()]), with(|outcome| outcome.signals = vec![signal()])]
+    {
+        assert_eq!([read(&frame, false), read(&frame, true)], [frame.clone(), frame]);
+    }
+}
+
+#[test]
 fn verdict_reply_and_logs_are_not_journalled() {
     let plain = record(1, Via::Subscription(0), End::Done);
     let mut told = plain.clone();
