@@ -40,8 +40,9 @@ pub struct Options {
     pub queue_bytes: usize,
     /// See [`IDLE_AFTER`].
     pub idle_after: Duration,
-    /// The writer waits so long before each group, so that more comes into one
-    /// sync; an append that is waited for is durable so much later. None by default.
+    /// The writer rests so long before each group, so that more comes into the
+    /// next one and there are fewer syncs; an append that is waited for is durable
+    /// later by up to twice that. None by default.
     pub commit_delay: Duration,
     /// Sealed segments that lie wholly below it and have a good index file are
     /// not read by `open`; everything from it on is. `Lsn(1)` reads everything.

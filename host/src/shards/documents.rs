@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 
 use crate::codec::{Interner, decode_document, encode_document};
-use crate::model::{Document, Lsn, Op, SHARD_COUNT, ShardSet, Whole};
+use crate::model::{Document, Lsn, Op, SHARD_COUNT, ShardSet, Whole, shard_of};
 use crate::store::{self, Row, Store, row_key};
 
 /// Memory of a document beside its size: map entry, key, vectors.
@@ -274,12 +274,12 @@ impl Documents {
         Ok(())
     }
 
-    /// Keys whose store row is behind, about in the order of the rows: neighbours share a page of the store, and one that was
-    /// just written costs a fraction of any other.
+    /// Keys whose store row is behind, about in the order of their rows, which begin with the shard: neighbours share a page of
+    /// the store, and one that was just written costs a fraction of any other.
     pub fn dirty(&self) -> Vec<Arc<str>> {
         let dirty = self.cached.iter().filter(|(_, cached)| cached.dirty);
         let mut keys: Vec<Arc<str>> = dirty.map(|(key, _)| key.clone()).collect();
-        keys.sort_by_cached_key(|key| beginning(key));
+        keys.sort_by_cached_key(|key| (shard_of(key), beginning(key)));
         keys
     }
 

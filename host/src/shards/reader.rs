@@ -87,8 +87,12 @@ impl Reader {
     /// The next frame, without taking it.
     pub fn peek(&mut self) -> Result<Option<&(Lsn, Frame)>, ReadError> {
         if self.ahead.is_empty() {
-            self.follower.read(FETCH, &mut self.fetched)?;
+            let read = self.follower.read(FETCH, &mut self.fetched);
+            // What came before a failure counts; it fails again behind that.
             self.ahead.extend(self.fetched.drain(..));
+            if self.ahead.is_empty() {
+                read?;
+            }
         }
         Ok(self.ahead.front())
     }

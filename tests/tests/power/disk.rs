@@ -373,6 +373,9 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Begun::Nothing),
             Err(error) => return Err(error),
         };
+        // A page that is being written right now may have its stamp already. For a cut it is one that was not written yet; what
+        // is said to be sure must be read.
+        self.read.borrow_mut().remove(&Inode::of(&file.metadata()?));
         let (inode, content) = self.content(&mut file)?;
         Ok(Begun::File(inode, content))
     }

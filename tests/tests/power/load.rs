@@ -33,7 +33,7 @@ fn of_a_kind() -> usize {
     if is_large() { 1 } else { 3 }
 }
 
-/// Of a larger store no two trials have room side by side.
+/// Of a larger store no two trials have room side by side: one of 1 GiB takes 14 to 23 GiB of memory with all its states.
 pub fn is_large() -> bool {
     asked(MEGABYTES) > 128
 }

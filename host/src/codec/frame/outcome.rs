@@ -44,12 +44,12 @@ fn contents(outcome: &Outcome) -> u8 {
     outcome.inputs.iter().fold(0, |all, record| all | of(record))
 }
 
-/// Which contents make a reader need the records.
-fn needed(needs: Needs) -> u8 {
+/// Which contents make a reader need the records; None if it needs them anyway.
+fn needed(needs: Needs) -> Option<u8> {
     match needs {
-        Needs::All => u8::MAX,
-        Needs::Telling { matches: true } => MATCHES | PUBLISHED | SIGNALS,
-        Needs::Telling { matches: false } => PUBLISHED | SIGNALS,
+        Needs::All => None,
+        Needs::Telling { matches: true } => Some(MATCHES | PUBLISHED | SIGNALS),
+        Needs::Telling { matches: false } => Some(PUBLISHED | SIGNALS),
     }
 }
 
@@ -64,7 +64,7 @@ pub fn read_outcome(reader: &mut Reader<'_>, needs: Needs, interner: &mut Intern
     let contents = reader.byte("contents")?;
     let (inputs, wholes) = (Vec::new(), Vec::new());
     let head = Outcome { deployment, revision, digest, shards, position, now, state_version, inputs, wholes };
-    if needs != Needs::All && contents & needed(needs) == 0 {
+    if needed(needs).is_some_and(|needed| contents & needed == 0) {
         reader.pass_over();
         return Ok(head);
     }
