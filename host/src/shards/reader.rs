@@ -159,3 +159,55 @@ impl Reader {
         Reader { said: self.said, ..Reader::new(log, shards, self.position(), self.watermark()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::journal::{Encoded, Error, Journal, Options};
+    use crate::model::Tick;
+
+    /// Small segments, and nothing in memory that is durable.
+    fn log(folder: &Path) -> Log {
+        let options = Options {
+            segment_bytes: 32 << 10,
+            group_bytes: 16 << 10,
+            frame_bytes: 5_000,
+            queue_bytes: 1 << 20,
+            ..Options::default()
+        };
+        let (journal, _) = Journal::open(folder, options, Lsn::ZERO, &mut |_| {}).expect("a journal");
+        Log::new(journal, 0, 10)
+    }
+
+    /// One group.
+    fn append(log: &Log, frames: u64) {
+        let ticks = (0..frames).map(|now| Encoded::new(Frame::Tick(Tick { now, watermark: 0 })));
+        let first = log.append_all(ticks.collect()).expect("positions");
+        log.wait_committed(Lsn(first.0 + frames - 1)).expect("durable");
+    }
+
+    #[test]
+    fn what_was_read_before_a_failure_is_not_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = log(folder.path());
+        let group = FETCH as u64 + 44;
+        (0..40).for_each(|_| append(&log, group));
+        let mut reader = Reader::new(&log, ShardSet::ALL, Lsn::ZERO, 0);
+        for lsn in 1..=group {
+            let (found, _) = reader.peek().expect("it reads").expect("a frame");
+            assert_eq!(*found, Lsn(lsn));
+            reader.take();
+            if lsn == FETCH as u64 {
+                // The rest of the group is in the reader's hands, what is behind it is not.
+                assert!(log.release(log.last()).expect("released").first > Lsn(group + 1));
+            }
+        }
+        for _ in 0..2 {
+            let gone = reader.peek().map(|_| ());
+            assert!(matches!(gone, Err(ReadError::Journal(Error::Released { .. }))), "{gone:?}");
+            assert_eq!(reader.next(), Lsn(group + 1));
+        }
+    }
+}

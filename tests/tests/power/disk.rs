@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
@@ -54,15 +54,32 @@ impl Content {
         loop {
             let filled = fill(file, &mut buffer)?;
             for page in buffer[..filled].chunks(PAGE) {
-                let known = like.iter().filter_map(|like| like.pages.get(content.pages.len()));
-                let known = known.into_iter().find(|known| known[..] == *page);
-                content.pages.push(known.cloned().unwrap_or_else(|| page.into()));
+                let number = content.pages.len();
+                let mut known = like.iter().filter_map(|like| like.pages.get(number));
+                content.pages.push(match known.find(|known| known[..] == *page) {
+                    Some(known) => known.clone(),
+                    None => settled(file, number, page)?.into(),
+                });
             }
             content.bytes += filled as u64;
             if filled < buffer.len() {
                 return Ok(content);
             }
         }
+    }
+}
+
+/// A page that may be written at this moment, as it is before or behind that: a disk has no half pages.
+fn settled(file: &File, number: usize, read: &[u8]) -> io::Result<Vec<u8>> {
+    let mut page = read.to_vec();
+    loop {
+        let mut again = page.clone();
+        let read = file.read_at(&mut again, (number * PAGE) as u64)?;
+        // Or the file has become shorter meanwhile.
+        if again == page || read < again.len() {
+            return Ok(page);
+        }
+        page = again;
     }
 }
 
