@@ -4,7 +4,6 @@
 //! It learns of syncs by the failpoints around them. While it takes the state of a cut, every hook waits: nothing becomes
 //! durable meanwhile, so nothing is told to anybody, and whatever is read belongs to one moment.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -13,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use fastrand::Rng;
 use fishpond::journal;
@@ -47,16 +46,14 @@ pub struct Content {
 }
 
 impl Content {
-    /// What is as in one of the others is shared with it, with the first rather.
-    fn read(file: &mut File, like: [&Content; 2]) -> io::Result<Content> {
+    fn read(file: &mut File, like: &Content) -> io::Result<Content> {
         let mut content = Content::default();
         let mut buffer = vec![0; 256 * PAGE];
         loop {
             let filled = fill(file, &mut buffer)?;
             for page in buffer[..filled].chunks(PAGE) {
                 let number = content.pages.len();
-                let mut known = like.iter().filter_map(|like| like.pages.get(number));
-                content.pages.push(match known.find(|known| known[..] == *page) {
+                content.pages.push(match like.pages.get(number).filter(|known| known[..] == *page) {
                     Some(known) => known.clone(),
                     None => settled(file, number, page)?.into(),
                 });
@@ -104,25 +101,6 @@ impl Inode {
     }
 }
 
-/// A file when it was last read. Who has not written since finds the same.
-#[derive(Clone)]
-struct LastRead {
-    at: SystemTime,
-    modified: SystemTime,
-    content: Content,
-}
-
-/// So coarse may the clock be that file systems stamp changes with.
-const STAMP: Duration = Duration::from_millis(40);
-
-impl LastRead {
-    /// It was read so long after the last change that a later one has another stamp.
-    fn is_current(&self, file: &Metadata) -> bool {
-        let settled = self.at.duration_since(self.modified).is_ok_and(|since| since > STAMP);
-        settled && file.modified().is_ok_and(|modified| modified == self.modified) && file.len() == self.content.bytes
-    }
-}
-
 /// A file as a cut finds it.
 #[derive(Clone)]
 pub struct Version {
@@ -152,9 +130,7 @@ enum Begun {
 
 #[derive(Default)]
 struct State {
-    /// What is sure of each.
     files: HashMap<Inode, Content>,
-    read: RefCell<HashMap<Inode, LastRead>>,
     folders: BTreeMap<PathBuf, Entries>,
     begun: HashMap<(ThreadId, PathBuf), Begun>,
     /// By kind of moment: how often it was met, and what is kept of it.
@@ -192,8 +168,7 @@ impl Disk {
             for (name, inode) in entries(&path)? {
                 let file = path.join(name);
                 if file.is_file() {
-                    let (_, content) = state.content(&mut File::open(file)?)?;
-                    state.files.insert(inode, content);
+                    state.files.insert(inode, Content::read(&mut File::open(file)?, &Content::default())?);
                 }
             }
             state.folders.insert(path.clone(), entries(&path)?);
@@ -337,7 +312,8 @@ impl Disk {
         let durable = |inode: Inode| state.files.get(&inode).cloned().unwrap_or_default();
         let is = match File::open(&file) {
             Ok(mut open) => {
-                let (inode, current) = state.content(&mut open)?;
+                let inode = Inode::of(&open.metadata()?);
+                let current = Content::read(&mut open, &durable(inode))?;
                 let durable = if is_snapshot(&file) { current.clone() } else { durable(inode) };
                 Some((inode, Version { durable, current }))
             }
@@ -378,8 +354,7 @@ impl State {
     fn snapshots_of(&mut self, folder: &Path) -> io::Result<Entries> {
         let found = entries(folder)?;
         for (name, inode) in found.iter().filter(|(name, _)| is_snapshot(Path::new(name))) {
-            let (_, content) = self.content(&mut File::open(folder.join(name))?)?;
-            self.files.insert(*inode, content);
+            self.files.insert(*inode, Content::read(&mut File::open(folder.join(name))?, &Content::default())?);
         }
         Ok(found)
     }
@@ -390,25 +365,10 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Begun::Nothing),
             Err(error) => return Err(error),
         };
-        // A page that is being written right now may have its stamp already. For a cut it is one that was not written yet; what
-        // is said to be sure must be read.
-        self.read.borrow_mut().remove(&Inode::of(&file.metadata()?));
-        let (inode, content) = self.content(&mut file)?;
+        let inode = Inode::of(&file.metadata()?);
+        let none = Content::default();
+        let content = Content::read(&mut file, self.files.get(&inode).unwrap_or(&none))?;
         Ok(Begun::File(inode, content))
-    }
-
-    /// What is in a file now, read only if it was changed since the last time.
-    fn content(&self, file: &mut File) -> io::Result<(Inode, Content)> {
-        let (at, found, none) = (SystemTime::now(), file.metadata()?, Content::default());
-        let (inode, mut read) = (Inode::of(&found), self.read.borrow_mut());
-        let before = read.get(&inode);
-        if let Some(before) = before.filter(|before| before.is_current(&found)) {
-            return Ok((inode, before.content.clone()));
-        }
-        let like = [self.files.get(&inode).unwrap_or(&none), before.map_or(&none, |before| &before.content)];
-        let content = Content::read(file, like)?;
-        read.insert(inode, LastRead { at, modified: found.modified()?, content: content.clone() });
-        Ok((inode, content))
     }
 }
 

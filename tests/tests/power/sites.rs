@@ -12,12 +12,14 @@ use fishpond::journal::{self, Site};
 use fishpond::model::ports::{Ask, Submit, SubmitError, Submitted, Watch};
 use fishpond::model::{Event, Frame, Limits, Lsn};
 use fishpond::scenario::BUSINESS;
-use fishpond::shards::Shards;
+use fishpond::shards::{Intake, Shards};
 use fishpond::store;
 use fishpond_tests::{Deploy, Setup, World, event};
 
 const NO_SPACE: i32 = 28;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Until more is sent.
+const ROUND: Duration = Duration::from_secs(2);
 const KEY: &str = "ann";
 /// Keys with large documents.
 const KEYS: u64 = 150;
@@ -266,9 +268,23 @@ fn places() -> Vec<Place> {
 }
 
 /// Documents of some 12 KiB, more than one page of sled's holds: it gives some of its pages files of their own.
-fn large() -> Vec<Event> {
-    let line = |n| format!("10:00:01 do id=s{n} actor=k{} {{\"do\": \"some_state\"}}", n % KEYS);
+fn large(round: usize) -> Vec<Event> {
+    let line = |n| format!("10:00:01 do id=s{round}-{n} actor=k{} {{\"do\": \"some_state\"}}", n % KEYS);
     (0..KEYS * 3).map(|n| event(&line(n), &limits())).collect()
+}
+
+/// More and more documents, until the place is met: when sled makes a file of a page is its own affair. Answers the rounds.
+fn until_met(place: &str, met: &Receiver<()>, intake: &Intake) -> usize {
+    let begun = Instant::now();
+    let mut rounds = 1;
+    loop {
+        match met.recv_timeout(ROUND) {
+            Ok(()) => return rounds,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{place} was not met: {error}"),
+        }
+        intake.submit(large(rounds)).expect("accepted");
+        rounds += 1;
+    }
 }
 
 /// The journal holds everything: events are accepted, and nothing is written back behind the failure.
@@ -282,12 +298,12 @@ fn x_11_every_place_where_the_store_writes_or_syncs_may_fail() {
         let limits = Limits { checkpoint_bytes: 256 << 10, store_directories: 1, ..limits() };
         let world = begun(folder.path(), &Setup { limits, ..setup });
         broken.switch(true);
-        world.submit(large()).expect("accepted");
+        world.submit(large(0)).expect("accepted");
         let World { host, .. } = world;
         let (parts, intake, board) = (host.parts, host.intake, host.workers.board.clone());
         let asker = host.workers.asker();
         let shards = Shards::start(host.workers).expect("threads");
-        met.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{place} was not met: {error}"));
+        let rounds = until_met(place, &met, &intake);
         let (checkpoints, begun) = (parts.store.checkpoints(), Instant::now());
         let reason = loop {
             match board.unhealthy() {
@@ -307,15 +323,15 @@ fn x_11_every_place_where_the_store_writes_or_syncs_may_fail() {
         let (journal, last) = (parts.log.journal().clone(), parts.log.last());
         drop((parts, intake, board, asker, host.book, host.decisions, host.dispatcher, host.hub, host.keeper));
         journal.close().expect("it closes");
-        whole_store(folder.path(), last);
+        whole_store(folder.path(), last, rounds);
     }
 }
 
-fn whole_store(folder: &Path, durable: Lsn) {
+fn whole_store(folder: &Path, durable: Lsn, rounds: usize) {
     let mut world = World::open(folder, &Setup { limits: limits(), ..Setup::default() }).expect("it opens again");
     assert!(world.host.report.journal.last >= durable);
     world.rest();
-    assert_eq!((count(&mut world), world.handled().len()), ("6".to_owned(), 6 + KEYS as usize * 3));
+    assert_eq!((count(&mut world), world.handled().len()), ("6".to_owned(), 6 + KEYS as usize * 3 * rounds));
     world.checkpoint();
     world.close();
 }
