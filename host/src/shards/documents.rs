@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 
 use crate::codec::{Interner, decode_document, encode_document};
-use crate::model::{Document, Lsn, Op, SHARD_COUNT, ShardSet, Whole, shard_of};
-use crate::store::{self, Row, Store, row_key};
+use crate::model::{Document, Lsn, Op, SHARD_COUNT, ShardSet, Whole};
+use crate::store::{self, Row, Store, row_key, row_place};
 
 /// Memory of a document beside its size: map entry, key, vectors.
 const OVERHEAD_BYTES: usize = 160;
@@ -274,12 +274,12 @@ impl Documents {
         Ok(())
     }
 
-    /// Keys whose store row is behind, about in the order of their rows, which begin with the shard: neighbours share a page of
-    /// the store, and one that was just written costs a fraction of any other.
+    /// Keys whose store row is behind, about in the order of their rows: neighbours share a page of the store, and one that was
+    /// just written costs a fraction of any other.
     pub fn dirty(&self) -> Vec<Arc<str>> {
         let dirty = self.cached.iter().filter(|(_, cached)| cached.dirty);
         let mut keys: Vec<Arc<str>> = dirty.map(|(key, _)| key.clone()).collect();
-        keys.sort_by_cached_key(|key| (shard_of(key), beginning(key)));
+        keys.sort_by_cached_key(|key| row_place(key));
         keys
     }
 
@@ -354,14 +354,6 @@ impl Documents {
     pub fn len(&self) -> usize {
         self.cached.len()
     }
-}
-
-/// As much of a key as its place among others depends on, nearly always.
-fn beginning(key: &str) -> [u8; 24] {
-    let mut beginning = [0; 24];
-    let bytes = key.len().min(beginning.len());
-    beginning[..bytes].copy_from_slice(&key.as_bytes()[..bytes]);
-    beginning
 }
 
 /// What some shards may have of a limit on bytes: shards are spread evenly, so are documents.

@@ -34,7 +34,7 @@ pub use check::{Checked, Fault};
 pub(crate) use dump::fill;
 pub use dump::{Dump, DumpError, Entry, Header, Progress, Stamp, Summary, load_dump, read_dump, verify_dump};
 pub use error::Error;
-pub use key::{KeyError, RowKey, row_key};
+pub use key::{KeyError, RowKey, row_key, row_place};
 pub use layout::Lock;
 pub use options::{Failpoint, Failpoints, Moment, Options, Place, SyncHook};
 

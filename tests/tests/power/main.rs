@@ -43,7 +43,8 @@ struct Trials {
     went_on: Vec<(Lsn, Lsn)>,
 }
 
-/// Cuts that leave something open take turns, so that few trials meet many kinds of moments. Until all are done, or, if it is said, one has failed.
+/// Cuts that leave something open take turns, in an order in which few trials meet many kinds of moments. Until all are
+/// done, or, if it is said, one has failed.
 fn trials(run: &Run, numbers: Range<u64>, until_failure: bool) -> Trials {
     let (next, trials) = (AtomicU64::new(numbers.start), Mutex::new(Trials::default()));
     let mut open: Vec<_> = run.cuts.iter().filter(|cut| cut.open_pages() > 0).collect();

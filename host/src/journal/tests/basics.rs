@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::journal::{Clock, Failpoints, Health, Progress};
@@ -263,6 +263,17 @@ fn time_finds_the_first_group_at_or_after_it() {
     expect(&journal);
     journal.close().unwrap();
     expect(&try_open(dir.path(), options, 0).unwrap().0);
+}
+
+#[test]
+fn a_commit_waits_for_its_delay() {
+    let dir = tempfile::tempdir().unwrap();
+    let delay = Duration::from_millis(60);
+    let (journal, _) = try_open(dir.path(), Options { commit_delay: delay, ..small() }, 0).unwrap();
+    let begun = Instant::now();
+    append_groups(&journal, 0, &[1, 1]);
+    assert!(begun.elapsed() >= 2 * delay, "{:?} for two groups", begun.elapsed());
+    assert_eq!(read_all(&journal), frames(0, 2));
 }
 
 #[test]

@@ -96,6 +96,8 @@ fn a_document_is_what_was_put_wherever_it_lies() {
             let totals = (documents.bytes(), documents.dirty_bytes(), documents.open_bytes());
             assert_eq!(totals, recount(&documents), "seed {seed}, {lsn}");
             assert!(is_in_order(&documents), "seed {seed}, {lsn}: {:?}", documents.open);
+            let dirty = documents.dirty();
+            assert!(dirty.is_sorted_by_key(|key| row_key("demo", "rule", key)), "seed {seed}, {lsn}: {dirty:?}");
         }
         // What is in memory alone is dirty: a start from the rows and what is dirty misses nothing.
         documents.write_all(&store, 3).expect("rows");
