@@ -26,7 +26,6 @@ impl Store {
             first.set_highest(reach)?;
             for (id, bytes) in blocks {
                 self.blocks.insert(id.to_be_bytes(), bytes).map_err(|error| first.failed(error))?;
-                first.wrote(reach)?;
             }
             Ok(())
         })
@@ -43,7 +42,6 @@ impl Store {
             for key in self.blocks.range(keys).keys() {
                 let key = key.map_err(|error| first.failed(error))?;
                 self.blocks.remove(key).map_err(|error| first.failed(error))?;
-                first.wrote(Lsn::ZERO)?;
                 removed += 1;
             }
             Ok(())

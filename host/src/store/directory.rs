@@ -1,7 +1,6 @@
 //! One sled database: rows, marks, and what it takes to have them on disk.
 //!
-//! sled's `flush` is `sync_file_range`, not fsync, and a page above 128 KiB goes to a file of its own in `blobs/`, which
-//! sled never syncs: what was written is synced through handles of our own on both. `reach` says when that cannot wait.
+//! What sled has written is on the disk when it says so: `synced` sees to that.
 
 use std::fs::File;
 use std::io;
@@ -9,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
-use super::files::{Blobs, DATABASE, blobs};
 use super::opening;
 use super::options::{Failpoint, Failpoints, Place};
-use super::reach::{Reach, written};
+use super::synced::SyncedLog;
 use super::{Marks, Row};
 use crate::model::{Lsn, SHARD_COUNT, ShardId};
 
@@ -37,20 +35,11 @@ pub(super) struct Directory {
     /// By shard.
     progress: sled::Tree,
     meta: sled::Tree,
-    /// sled's own file, to sync what sled only flushes.
-    file: File,
     /// What the records say; a checkpoint is in here once it is synced, the highest position before its rows.
     marks: Mutex<Marks>,
-    synced: Mutex<Synced>,
-    reach: Reach,
     failpoints: Failpoints,
-}
-
-/// The end of each write goes through here, one write at a time: a failed sync is told to one of its callers only.
-#[derive(Default)]
-struct Synced {
-    failed: bool,
-    blobs: Blobs,
+    /// Behind the database and its trees: it goes when they are gone.
+    log: SyncedLog,
 }
 
 /// What a directory says about itself.
@@ -66,31 +55,18 @@ impl Directory {
     /// from now on is on disk. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path, number: usize, cache_bytes: u64, failpoints: Failpoints) -> Result<Directory, Error> {
         let failed = |error| Error::sled(folder, error);
-        let db = opening::open(folder, cache_bytes, &failpoints)?;
+        let (db, log) = opening::open(folder, cache_bytes, &failpoints)?;
         let rows = db.open_tree("documents").map_err(failed)?;
         let timers = db.open_tree("timers").map_err(failed)?;
         let progress = db.open_tree("progress").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
-        let file = folder.join(DATABASE);
-        let file = File::open(&file).map_err(Error::io("open", &file))?;
-        let (marks, synced, reach) = (Mutex::default(), Mutex::default(), Reach::new(&db));
-        let directory = Directory {
-            folder: folder.to_owned(),
-            number,
-            db,
-            rows,
-            timers,
-            progress,
-            meta,
-            file,
-            marks,
-            synced,
-            reach,
-            failpoints,
-        };
+        let marks = Mutex::default();
+        let directory =
+            Directory { folder: folder.to_owned(), number, db, rows, timers, progress, meta, marks, failpoints, log };
         *directory.marks() = directory.read_marks()?;
-        directory.make_durable()?;
-        Ok(directory)
+        // What sled has written while it opened.
+        directory.log.sync();
+        directory.log.failure().map_or(Ok(directory), |error| Err(Error::Sync { folder: folder.to_owned(), error }))
     }
 
     pub fn folder(&self) -> &Path {
@@ -131,6 +107,9 @@ impl Directory {
         self.put(HEADER, label.header.as_bytes())?;
         self.put(STORE, &label.store)?;
         self.sync(Lsn::ZERO)?;
+        if !self.log.was_asked() {
+            return Err(self.give_up(io::Error::other("this program was linked so that nothing of sled's is")));
+        }
         for name in ["conf", "blobs", "."] {
             let path = self.folder.join(name);
             let sync = || File::open(&path)?.sync_all();
@@ -151,10 +130,7 @@ impl Directory {
         self.writable()?;
         self.pass(&self.failpoints.before_rows, highest).map_err(Error::io("write rows to", &self.folder))?;
         self.raise(highest)?;
-        for row in rows {
-            self.put_row(row)?;
-            self.wrote(highest)?;
-        }
+        rows.iter().try_for_each(|row| self.put_row(row))?;
         self.sync(highest)
     }
 
@@ -174,11 +150,6 @@ impl Directory {
             Ok(())
         };
         put().map_err(|error| self.failed(error))
-    }
-
-    /// To be called behind each thing that was given to sled: syncs what must be on the disk before it is given more.
-    pub fn wrote(&self, lsn: Lsn) -> Result<(), Error> {
-        if self.reach.is_due(&self.db) { self.sync(lsn) } else { Ok(()) }
     }
 
     /// For a store that is loaded. Without a sync.
@@ -211,11 +182,9 @@ impl Directory {
         self.raise(highest)?;
         for (shard, bytes) in progress {
             self.load(&self.progress, &shard.0.to_be_bytes(), bytes)?;
-            self.wrote(highest)?;
         }
         for (shard, lsn) in checkpoints {
             self.put(&checkpoint_name(*shard), &lsn.0.to_be_bytes())?;
-            self.wrote(highest)?;
         }
         self.sync(highest)?;
         let mut marks = self.marks();
@@ -230,10 +199,6 @@ impl Directory {
 
     pub fn marks(&self) -> MutexGuard<'_, Marks> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn synced(&self) -> MutexGuard<'_, Synced> {
-        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_marks(&self) -> Result<Marks, Error> {
@@ -262,64 +227,17 @@ impl Directory {
     /// kernel may forget that it failed: nothing more is written.
     pub fn sync(&self, lsn: Lsn) -> Result<(), Error> {
         self.pass(&self.failpoints.before_flush, lsn).map_err(|error| self.give_up(error))?;
-        if self.reach.is_behind(&self.db) {
-            // The flush may write a header that speaks of it.
-            self.make_durable()?;
-        }
-        if let Err(error) = self.db.flush() {
-            self.synced().failed = true;
-            return Err(self.failed(error));
-        }
-        self.pass(&self.failpoints.before_sync, lsn).map_err(|error| self.give_up(error))?;
-        self.make_durable()
-    }
-
-    /// Puts on the disk what sled has written.
-    fn make_durable(&self) -> Result<(), Error> {
-        let mut synced = self.synced();
-        if synced.failed {
-            return Err(Error::Failed { folder: self.folder.clone() });
-        }
-        let written = written(&self.db);
-        if !self.failpoints.leave_out_sync {
-            self.sync_files(&mut synced).map_err(|error| {
-                synced.failed = true;
-                self.unsynced(error)
-            })?;
-        }
-        self.reach.raise(written);
-        Ok(())
-    }
-
-    fn sync_files(&self, synced: &mut Synced) -> io::Result<()> {
-        self.sync_blobs(&mut synced.blobs)?;
-        self.failpoints.sync(&self.folder.join(DATABASE), || self.file.sync_data())
-    }
-
-    /// Syncs the files that have come since the last time; sled removes those that it needs no more. By name and length:
-    /// one that another thread is still writing is synced again when it has its length.
-    fn sync_blobs(&self, synced: &mut Blobs) -> io::Result<()> {
-        let folder = self.folder.join("blobs");
-        let found = blobs(&folder)?;
-        let mut fresh = false;
-        for (name, _) in found.iter().filter(|(name, bytes)| synced.get(*name) != Some(bytes)) {
-            let path = folder.join(name);
-            match File::open(&path) {
-                Ok(file) => self.failpoints.sync(&path, || file.sync_data())?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            }
-            fresh = true;
-        }
-        if fresh {
-            self.failpoints.sync(&folder, || File::open(&folder)?.sync_all())?;
-        }
-        *synced = found;
-        Ok(())
+        self.db.flush().map_err(|error| {
+            let error = self.failed(error);
+            self.log.give_up();
+            error
+        })?;
+        self.pass(&self.failpoints.behind_flush, lsn).map_err(|error| self.give_up(error))?;
+        self.writable()
     }
 
     fn give_up(&self, error: io::Error) -> Error {
-        self.synced().failed = true;
+        self.log.give_up();
         self.unsynced(error)
     }
 
@@ -329,7 +247,7 @@ impl Directory {
 
     /// Refuses to write after a failed sync.
     pub fn writable(&self) -> Result<(), Error> {
-        if self.synced().failed {
+        if self.log.has_failed() {
             return Err(Error::Failed { folder: self.folder.clone() });
         }
         Ok(())
@@ -341,15 +259,20 @@ impl Directory {
 
     #[cfg(test)]
     pub fn synced_files(&self) -> Vec<std::ffi::OsString> {
-        self.synced().blobs.keys().cloned().collect()
+        self.log.blobs()
     }
 
     pub fn failpoints(&self) -> &Failpoints {
         &self.failpoints
     }
 
+    /// What sled has failed with; behind a failed sync it fails with that.
     pub fn failed(&self, error: sled::Error) -> Error {
-        Error::sled(&self.folder, error)
+        match self.log.failure() {
+            Some(error) => self.unsynced(error),
+            None if self.log.has_failed() => Error::Failed { folder: self.folder.clone() },
+            None => Error::sled(&self.folder, error),
+        }
     }
 
     pub fn broken(&self, name: &'static str) -> Error {

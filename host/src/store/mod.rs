@@ -17,8 +17,8 @@ mod key;
 mod layout;
 mod opening;
 mod options;
-mod reach;
 mod standing;
+mod synced;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -40,11 +40,11 @@ pub use options::{Failpoint, Failpoints, Moment, Options, Place, SyncHook};
 
 /// An open store; may be used from several threads.
 pub struct Store {
-    directories: Vec<Directory>,
-    /// Of idempotency keys, in the first directory.
+    /// Of idempotency keys, in the first directory. Trees go before their directory: they are of its database.
     blocks: sled::Tree,
     /// Control frames by position, in the first directory.
     controls: sled::Tree,
+    directories: Vec<Directory>,
     /// Last, so that it is given back last.
     _lock: layout::Lock,
 }

@@ -53,11 +53,12 @@ pub struct Failpoints {
     pub before_checkpoint: Option<Failpoint>,
     /// After sled was told, before it is asked to write what it has in its buffers.
     pub before_flush: Option<Failpoint>,
-    /// After sled's flush, which is no sync, before ours.
-    pub before_sync: Option<Failpoint>,
-    /// Around each sync of ours, of whatever file or folder.
+    /// After sled's flush: it is on the disk, and nobody has been told.
+    pub behind_flush: Option<Failpoint>,
+    /// Around each sync of whatever file or folder, on the thread that does it: one of sled's, mostly.
     pub at_sync: Option<SyncHook>,
-    /// Leaves out our own sync, so that a test of power cuts can be seen failing without it. Never in earnest.
+    /// Leaves out the syncs that sled does not do, so that a test of power cuts can be seen failing without them. Never in
+    /// earnest.
     pub leave_out_sync: bool,
 }
 
@@ -82,7 +83,7 @@ impl fmt::Debug for Failpoints {
             .field("before_blocks", &self.before_blocks.is_some())
             .field("before_checkpoint", &self.before_checkpoint.is_some())
             .field("before_flush", &self.before_flush.is_some())
-            .field("before_sync", &self.before_sync.is_some())
+            .field("behind_flush", &self.behind_flush.is_some())
             .field("at_sync", &self.at_sync.is_some())
             .field("leave_out_sync", &self.leave_out_sync)
             .finish()

@@ -25,7 +25,6 @@ impl Store {
         first.set_highest(highest)?;
         for (lsn, bytes) in controls {
             first.load(&self.controls, &lsn.0.to_be_bytes(), bytes)?;
-            first.wrote(highest)?;
         }
         first.sync(highest)
     }

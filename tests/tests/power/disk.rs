@@ -199,7 +199,7 @@ impl Disk {
             before_blocks: Some(self.at_place("blocks")),
             before_checkpoint: Some(self.at_place("checkpoint")),
             before_flush: Some(self.at_place("flush")),
-            before_sync: Some(self.at_place("sync")),
+            behind_flush: Some(self.at_place("flushed")),
             at_sync: Some(self.at_sync()),
             leave_out_sync: self.leaves_out == LeavesOut::StoreSync,
         }

@@ -19,6 +19,7 @@ use std::time::Instant;
 use fastrand::Rng;
 use fishpond::model::{Frame, Lsn};
 use fishpond_tests::copy_folder;
+use tempfile::TempDir;
 
 use self::disk::LeavesOut;
 use self::image::Cut;
@@ -70,15 +71,37 @@ fn trials(run: &Run, numbers: Range<u64>, until_failure: bool) -> Trials {
 
 /// Answers where the host went on behind the last cut.
 fn trial(run: &Run, cut: &Cut, number: u64) -> Lsn {
-    let (folder, mut rng) = (tempfile::tempdir().expect("a folder"), Rng::with_seed(number));
-    left_by(run, cut, &mut rng, folder.path());
+    let (image, mut rng) = (Image::new(), Rng::with_seed(number));
+    left_by(run, cut, &mut rng, image.path());
     if !number.is_multiple_of(TWICE) {
-        return run.goes_on(&run.course, cut, number, folder.path());
+        return run.goes_on(&run.course, cut, number, image.path());
     }
-    let (second, course) = run.cut_again(cut, number, folder.path());
-    let folder = tempfile::tempdir().expect("a folder");
-    left_by(run, &second, &mut rng, folder.path());
-    run.goes_on(&course, &second, number, folder.path())
+    let (second, course) = run.cut_again(cut, number, image.path());
+    let image = Image::new();
+    left_by(run, &second, &mut rng, image.path());
+    run.goes_on(&course, &second, number, image.path())
+}
+
+/// The folder of a trial. One that fails leaves it to be looked at.
+struct Image(TempDir);
+
+impl Image {
+    fn new() -> Image {
+        Image(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.disable_cleanup(true);
+            println!("what a power cut has left, and a start has made of it: {}", self.path().display());
+        }
+    }
 }
 
 fn left_by(run: &Run, cut: &Cut, rng: &mut Rng, folder: &Path) {
@@ -128,7 +151,7 @@ fn held_enough(run: &Run, went_on: &[(Lsn, Lsn)], seen: &str) {
         ["SegmentCreate Before", "SegmentEntry Behind", "GroupWrite Before", "GroupSync Behind", "IndexEntry Behind"];
     let released = ["ReleasedRename Behind", "SegmentRemove Before", "SegmentRemove Behind", "RemovedEntry Behind"];
     let store =
-        ["rows", "checkpoint", "flush", "sync", "sync of db Before", "sync of db Behind", "sync of blob Behind"];
+        ["rows", "checkpoint", "flush", "flushed", "sync of db Before", "sync of db Behind", "sync of blob Behind"];
     for kind in journal.iter().chain(&released).chain(&store).chain(&["between two steps"]) {
         assert!(kinds.contains(kind), "{kind} was not met: {kinds:?}");
     }

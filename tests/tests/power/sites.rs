@@ -241,7 +241,7 @@ fn places() -> Vec<Place> {
         before_blocks: _,
         before_checkpoint: _,
         before_flush: _,
-        before_sync: _,
+        behind_flush: _,
         at_sync: _,
         leave_out_sync: _,
     } = store::Failpoints::default();
@@ -260,7 +260,7 @@ fn places() -> Vec<Place> {
         ("rows", |broken| store::Failpoints { before_rows: at(broken), ..store::Failpoints::default() }),
         ("checkpoint", |broken| store::Failpoints { before_checkpoint: at(broken), ..store::Failpoints::default() }),
         ("flush", |broken| store::Failpoints { before_flush: at(broken), ..store::Failpoints::default() }),
-        ("sync", |broken| store::Failpoints { before_sync: at(broken), ..store::Failpoints::default() }),
+        ("flushed", |broken| store::Failpoints { behind_flush: at(broken), ..store::Failpoints::default() }),
         ("sync of the database", |broken| sync(broken, "db")),
         ("sync of a file beside it", |broken| sync(broken, "blob")),
         ("sync of their folder", |broken| sync(broken, "blobs")),

@@ -153,3 +153,34 @@ fn the_name_of_sleds_snapshot_is_synced_before_sled_goes_on() {
     // It is there, and sled is not.
     assert_eq!((before, met.lock().expect("no panic").as_slice()), (0, &[(1, true)][..]));
 }
+
+/// sled removes the older snapshot when the newer has its name, which is not on the disk by then: both may be lost.
+#[test]
+fn a_snapshot_that_has_lost_its_name_gets_it_back() {
+    let whole = filled();
+    drop(open(whole.path(), 1));
+    let folder = whole.path().join("0");
+    let snapshots = move |folder: &Path| {
+        let names = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        names
+            .filter(|name| name.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap.")))
+            .collect::<Vec<_>>()
+    };
+    // The first start had none to keep, the second one has.
+    assert_eq!(snapshots(&folder).len(), 1);
+    drop(open(whole.path(), 1));
+    let lost = snapshots(&folder);
+    lost.iter().for_each(|snapshot| std::fs::remove_file(snapshot).expect("removed"));
+    let met: Arc<Mutex<Vec<Vec<_>>>> = Arc::default();
+    let noted = met.clone();
+    let at_sync: SyncHook = Arc::new(move |path, moment| {
+        if path.ends_with("0") && moment == Moment::Before {
+            noted.lock().expect("no panic").push(snapshots(path));
+        }
+        Ok(())
+    });
+    let failpoints = Failpoints { at_sync: Some(at_sync), ..Failpoints::default() };
+    let store = Store::open_with(whole.path(), &options(1, failpoints)).expect("a store");
+    assert_eq!(met.lock().expect("no panic").first(), Some(&lost));
+    assert_eq!(stored(&store, 1).map(String::into_bytes), Some(wide(1)));
+}

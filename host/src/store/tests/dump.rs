@@ -223,11 +223,11 @@ fn a_dump_is_loaded_into_an_empty_folder_only() {
 fn a_load_that_cannot_be_synced_is_no_store() {
     let bytes = sample();
     let to = folder();
-    let before_sync = point(|place| match place.lsn {
+    let behind_flush = point(|place| match place.lsn {
         Lsn::ZERO => Ok(()),
         _ => Err(io::Error::other("no such luck")),
     });
-    let failpoints = Failpoints { before_sync, ..Failpoints::default() };
+    let failpoints = Failpoints { behind_flush, ..Failpoints::default() };
     let refused = load_dump(&*bytes, to.path(), &options(2, failpoints), |_| {}).expect_err("refused");
     assert!(matches!(refused, DumpError::Store(Error::Sync { .. })), "{refused}");
     assert_eq!(std::fs::read_dir(to.path()).expect("a folder").count(), 0);

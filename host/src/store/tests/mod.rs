@@ -6,6 +6,7 @@ mod crafted;
 mod damage;
 mod dump;
 mod failing;
+mod headers;
 mod key;
 mod layout;
 mod standing;

@@ -55,7 +55,7 @@ fn a_directory_that_waits_for_its_disk_holds_nobody_else() {
     let (held, is_held) = channel();
     let (release, released) = channel::<()>();
     let released = std::sync::Mutex::new(released);
-    let before_sync = point(move |place| {
+    let behind_flush = point(move |place| {
         if place == (Place { directory: 0, lsn: Lsn(1) }) {
             held.send(()).expect("the test listens");
             released.lock().expect("one at a time").recv().expect("the test releases");
@@ -63,7 +63,7 @@ fn a_directory_that_waits_for_its_disk_holds_nobody_else() {
         Ok(())
     });
     let folder = folder();
-    let store = Store::open_with(folder.path(), &options(2, Failpoints { before_sync, ..Failpoints::default() }));
+    let store = Store::open_with(folder.path(), &options(2, Failpoints { behind_flush, ..Failpoints::default() }));
     let store = store.expect("a store");
     let (slow, fast) = (user_in(&store, 0), user_in(&store, 1));
     thread::scope(|scope| {
