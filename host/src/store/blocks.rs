@@ -25,7 +25,8 @@ impl Store {
         self.change_blocks("write blocks to", reach, |first| {
             first.set_highest(reach)?;
             for (id, bytes) in blocks {
-                self.blocks.insert(id.to_be_bytes(), bytes).map_err(|error| first.failed(error))?;
+                self.blocks.insert(id.to_be_bytes(), bytes).map_err(|error| first.refused(error))?;
+                first.given()?;
             }
             Ok(())
         })
@@ -41,7 +42,8 @@ impl Store {
         self.change_blocks("remove blocks from", Lsn::ZERO, |first| {
             for key in self.blocks.range(keys).keys() {
                 let key = key.map_err(|error| first.failed(error))?;
-                self.blocks.remove(key).map_err(|error| first.failed(error))?;
+                self.blocks.remove(key).map_err(|error| first.refused(error))?;
+                first.given()?;
                 removed += 1;
             }
             Ok(())

@@ -1,11 +1,12 @@
 //! One sled database: rows, marks, and what it takes to have them on disk.
 //!
-//! What sled has written is on the disk when it says so: `synced` sees to that.
+//! What sled says it has written is on the disk: `synced` sees to that.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
 use super::opening;
@@ -17,6 +18,8 @@ use crate::model::{Lsn, SHARD_COUNT, ShardId};
 const HEADER: &[u8] = b"header";
 const STORE: &[u8] = b"store";
 const HIGHEST: &[u8] = b"highest-row-lsn";
+/// Of sled's log, that may be begun and not written: fewer than a third of the threads that sled writes with.
+const SEGMENTS: usize = 2;
 
 /// Where the checkpoint of one shard is kept.
 fn checkpoint_name(shard: ShardId) -> [u8; 12] {
@@ -28,7 +31,7 @@ fn checkpoint_name(shard: ShardId) -> [u8; 12] {
 pub(super) struct Directory {
     folder: PathBuf,
     number: usize,
-    db: sled::Db,
+    db: Arc<sled::Db>,
     rows: sled::Tree,
     /// Keys of the rows whose documents have timers, and perhaps of some that had.
     timers: sled::Tree,
@@ -37,6 +40,8 @@ pub(super) struct Directory {
     meta: sled::Tree,
     /// What the records say; a checkpoint is in here once it is synced, the highest position before its rows.
     marks: Mutex<Marks>,
+    /// Up to where sled's log was written at the last flush, or before.
+    flushed: AtomicI64,
     failpoints: Failpoints,
     /// Behind the database and its trees: it goes when they are gone.
     log: SyncedLog,
@@ -54,19 +59,32 @@ impl Directory {
     /// Opens or makes the database, and syncs what an earlier process may have left in the kernel's cache: what is read
     /// from now on is on disk. Reads sled's log once: keep a directory at 1 to 2 GB.
     pub fn open(folder: &Path, number: usize, cache_bytes: u64, failpoints: Failpoints) -> Result<Directory, Error> {
-        let failed = |error| Error::sled(folder, error);
         let (db, log) = opening::open(folder, cache_bytes, &failpoints)?;
+        let db = Arc::new(db);
+        log.is_of(&db);
+        let failed = |error| if log.has_failed() { log.refusal() } else { Error::sled(folder, error) };
         let rows = db.open_tree("documents").map_err(failed)?;
         let timers = db.open_tree("timers").map_err(failed)?;
         let progress = db.open_tree("progress").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
-        let marks = Mutex::default();
-        let directory =
-            Directory { folder: folder.to_owned(), number, db, rows, timers, progress, meta, marks, failpoints, log };
+        let (marks, flushed) = (Mutex::default(), AtomicI64::new(0));
+        let directory = Directory {
+            folder: folder.to_owned(),
+            number,
+            db,
+            rows,
+            timers,
+            progress,
+            meta,
+            marks,
+            flushed,
+            failpoints,
+            log,
+        };
         *directory.marks() = directory.read_marks()?;
         // What sled has written while it opened.
-        directory.log.sync();
-        directory.log.failure().map_or(Ok(directory), |error| Err(Error::Sync { folder: folder.to_owned(), error }))
+        directory.log.sync()?;
+        Ok(directory)
     }
 
     pub fn folder(&self) -> &Path {
@@ -107,9 +125,6 @@ impl Directory {
         self.put(HEADER, label.header.as_bytes())?;
         self.put(STORE, &label.store)?;
         self.sync(Lsn::ZERO)?;
-        if !self.log.was_asked() {
-            return Err(self.give_up(io::Error::other("this program was linked so that nothing of sled's is")));
-        }
         for name in ["conf", "blobs", "."] {
             let path = self.folder.join(name);
             let sync = || File::open(&path)?.sync_all();
@@ -149,12 +164,21 @@ impl Directory {
             }
             Ok(())
         };
-        put().map_err(|error| self.failed(error))
+        put().map_err(|error| self.refused(error))?;
+        self.given()
     }
 
     /// For a store that is loaded. Without a sync.
     pub fn load(&self, tree: &sled::Tree, key: &[u8], bytes: &[u8]) -> Result<(), Error> {
-        tree.insert(key, bytes).map(drop).map_err(|error| self.failed(error))
+        tree.insert(key, bytes).map_err(|error| self.refused(error))?;
+        self.given()
+    }
+
+    /// To be called behind what was given to sled: waits for its disk when much of it is not written. What is written waits
+    /// on a few threads that all databases share, and where all of them do sled may wait for itself.
+    pub fn given(&self) -> Result<(), Error> {
+        let flushed = self.flushed.load(Ordering::Relaxed);
+        if self.db.context.pagecache.log.iter_from(flushed).segments.len() > SEGMENTS { self.flush() } else { Ok(()) }
     }
 
     /// Records a position as evidence of what the journal must hold; durable with the next sync.
@@ -220,37 +244,32 @@ impl Directory {
     }
 
     fn put(&self, name: &[u8], bytes: &[u8]) -> Result<(), Error> {
-        self.meta.insert(name, bytes).map(drop).map_err(|error| self.failed(error))
+        self.meta.insert(name, bytes).map(drop).map_err(|error| self.refused(error))
     }
 
     /// Everything that was written before is on disk when it answers. After a failure nobody knows what is, and the
-    /// kernel may forget that it failed: nothing more is written.
+    /// kernel may forget that it failed: nothing more is taken.
     pub fn sync(&self, lsn: Lsn) -> Result<(), Error> {
-        self.pass(&self.failpoints.before_flush, lsn).map_err(|error| self.give_up(error))?;
-        self.db.flush().map_err(|error| {
-            let error = self.failed(error);
-            self.log.give_up();
-            error
+        self.pass(&self.failpoints.before_flush, lsn).map_err(|error| self.log.give_up(error))?;
+        self.flush()?;
+        self.pass(&self.failpoints.behind_flush, lsn).map_err(|error| self.log.give_up(error))
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        let bytes = self.db.flush().map_err(|error| match self.log.has_failed() {
+            true => self.log.refusal(),
+            false => self.log.give_up(io::Error::other(error)),
         })?;
-        self.pass(&self.failpoints.behind_flush, lsn).map_err(|error| self.give_up(error))?;
+        if bytes > 0 && !self.log.was_asked() && !self.failpoints.leave_out_sync {
+            return Err(self.log.give_up(io::Error::other("this program was linked so that nothing of sled's is")));
+        }
+        self.flushed.fetch_max(self.db.context.pagecache.log.stable_offset(), Ordering::Relaxed);
         self.writable()
-    }
-
-    fn give_up(&self, error: io::Error) -> Error {
-        self.log.give_up();
-        self.unsynced(error)
-    }
-
-    fn unsynced(&self, error: io::Error) -> Error {
-        Error::Sync { folder: self.folder.clone(), error }
     }
 
     /// Refuses to write after a failed sync.
     pub fn writable(&self) -> Result<(), Error> {
-        if self.log.has_failed() {
-            return Err(Error::Failed { folder: self.folder.clone() });
-        }
-        Ok(())
+        if self.log.has_failed() { Err(self.log.refusal()) } else { Ok(()) }
     }
 
     pub fn pass(&self, point: &Option<Failpoint>, lsn: Lsn) -> io::Result<()> {
@@ -266,13 +285,14 @@ impl Directory {
         &self.failpoints
     }
 
-    /// What sled has failed with; behind a failed sync it fails with that.
+    /// What sled has failed with while it read.
     pub fn failed(&self, error: sled::Error) -> Error {
-        match self.log.failure() {
-            Some(error) => self.unsynced(error),
-            None if self.log.has_failed() => Error::Failed { folder: self.folder.clone() },
-            None => Error::sled(&self.folder, error),
-        }
+        Error::sled(&self.folder, error)
+    }
+
+    /// What sled has failed with while it took something: behind a failed sync that.
+    pub fn refused(&self, error: sled::Error) -> Error {
+        if self.log.has_failed() { self.log.refusal() } else { self.failed(error) }
     }
 
     pub fn broken(&self, name: &'static str) -> Error {

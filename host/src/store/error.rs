@@ -22,8 +22,10 @@ pub enum Error {
     /// Whether the last rows are on disk is not known; nothing more is written there by this process.
     #[error("the store {folder} cannot be synced: {error}")]
     Sync { folder: PathBuf, error: io::Error },
-    #[error("the store {folder} takes no more writes, because an earlier sync failed: mend the disk, restart the host")]
-    Failed { folder: PathBuf },
+    #[error(
+        "the store {folder} takes no more writes, because an earlier sync failed ({reason}): mend the disk, restart the host"
+    )]
+    Failed { folder: PathBuf, reason: String },
     #[error(
         "the store {folder} was made with `{found}`, this host uses `{expected}`: rows cannot be found under other keys. Use the fishpond that made it"
     )]

@@ -2,7 +2,7 @@
 //!
 //! A store is a folder of several sled databases, because sled reads a database's whole log when it opens it. Shard
 //! modulo the number of directories says where a row lies; the header of each fixes what every row's key depends on.
-//! Writes to different directories do not wait for each other.
+//! Writes to different directories do not wait for each other's disks.
 //!
 //! Beside the rows lies what a start needs and rows do not say: `standing` (control frames, how far each shard's readers
 //! are, which rows have timers).

@@ -4,7 +4,7 @@
 //! segment that no page of the snapshot is in. Without that snapshot the log may not be readable any more: where its end is, is
 //! looked for from a segment on that may be among those. sled then takes the log for empty, or for shorter, in silence. But sled
 //! syncs the snapshot alone and not its name, so it must be stopped between the two; and it removes the one before, of which we
-//! keep a link until then.
+//! keep a copy until the next start.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,7 +24,7 @@ const HURDLE: &str = "9223372036854775807";
 /// How sled's names of snapshots begin; behind it stands a place in the log, so the last by name is the newest.
 const SNAPSHOT: &str = "snap.";
 
-/// Before the name of a snapshot: our own link to it.
+/// Before the name of a snapshot: our own copy of it.
 const KEPT: &str = "kept.";
 
 /// Opens or makes the database, and syncs what an earlier process may have left in the kernel's cache: what is read from now
@@ -75,12 +75,23 @@ fn keep_snapshot(folder: &Path, failpoints: &Failpoints) -> io::Result<()> {
     let first = kept[KEPT.len()..].to_owned();
     for (from, to) in [(&first, &kept), (&kept, &first)] {
         if !names.contains(to) {
-            std::fs::hard_link(folder.join(from), folder.join(to))?;
+            duplicate(&folder.join(from), &folder.join(to))?;
         }
     }
     failpoints.sync(folder, || File::open(folder)?.sync_all())?;
     let older = names.iter().filter(|name| name.starts_with(KEPT) && **name != kept);
     older.map(|name| folder.join(name)).try_for_each(std::fs::remove_file)
+}
+
+/// Another name for a file; a copy where there are no such links, synced before it has its name.
+fn duplicate(from: &Path, to: &Path) -> io::Result<()> {
+    if std::fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let unfinished = to.with_file_name("kept");
+    std::fs::copy(from, &unfinished)?;
+    File::open(&unfinished)?.sync_all()?;
+    std::fs::rename(unfinished, to)
 }
 
 fn names(folder: &Path) -> io::Result<BTreeSet<String>> {

@@ -55,7 +55,7 @@ pub struct Failpoints {
     pub before_flush: Option<Failpoint>,
     /// After sled's flush: it is on the disk, and nobody has been told.
     pub behind_flush: Option<Failpoint>,
-    /// Around each sync of whatever file or folder, on the thread that does it: one of sled's, mostly.
+    /// Around each sync that is not sled's own, of whatever file or folder; that of a log is on a thread of sled's.
     pub at_sync: Option<SyncHook>,
     /// Leaves out the syncs that sled does not do, so that a test of power cuts can be seen failing without them. Never in
     /// earnest.

@@ -17,16 +17,21 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use errno::{Errno, set_errno};
 use rustix::fs::{fdatasync, fstat};
 
+use super::error::Error;
 use super::files::{Blobs, DATABASE, blobs};
 use super::options::Failpoints;
 
 /// Device and inode of a file.
 type Id = (u64, u64);
+
+/// sled's places in its log.
+type Lsn = i64;
 
 /// The logs that are open. Of another file only that file is synced.
 static LOGS: Mutex<BTreeMap<Id, Arc<Log>>> = Mutex::new(BTreeMap::new());
@@ -66,36 +71,32 @@ struct Log {
     folder: PathBuf,
     file: File,
     failpoints: Failpoints,
+    database: OnceLock<Weak<sled::Db>>,
     /// By sled, ever.
     asked: AtomicBool,
     /// Syncs that have begun.
     begun: AtomicU64,
-    /// Held by the sync that is under way.
-    state: Mutex<State>,
+    /// What the last sync has found in `blobs/`. Held by the sync that is under way.
+    synced: Mutex<Blobs>,
+    failure: Mutex<Option<Failure>>,
 }
 
-#[derive(Default)]
-struct State {
-    blobs: Blobs,
-    failure: Option<Failure>,
+/// Why a sync has failed, and whether anybody was told.
+struct Failure {
+    error: io::Error,
+    told: bool,
 }
 
-/// A failed sync. The kernel tells of it once, and so do we.
-enum Failure {
-    Untold(io::Error),
-    Told,
-}
-
-/// What it was is kept until somebody asks.
+/// What it was is kept for those who ask.
 struct Failed;
 
 impl Log {
     /// Everything that was written before is on the disk when it answers. After a failure nobody knows what is, and it
     /// fails for ever.
-    fn sync(&self) -> Result<(), Failed> {
+    fn sync(self: &Arc<Log>) -> Result<(), Failed> {
         let before = self.begun.load(Ordering::SeqCst);
-        let mut state = lock(&self.state);
-        if state.failure.is_some() {
+        let mut synced = lock(&self.synced);
+        if self.has_failed() {
             return Err(Failed);
         }
         // One that began behind this call has ended.
@@ -103,12 +104,35 @@ impl Log {
             return Ok(());
         }
         self.begun.fetch_add(1, Ordering::SeqCst);
-        let synced = self.sync_blobs(&mut state.blobs);
-        let synced = synced.and_then(|()| self.failpoints.sync(&self.folder.join(DATABASE), || self.file.sync_data()));
-        synced.map_err(|error| {
-            state.failure = Some(Failure::Untold(error));
+        let done = self.sync_blobs(&mut synced);
+        let done = done.and_then(|()| self.failpoints.sync(&self.folder.join(DATABASE), || self.file.sync_data()));
+        done.map_err(|error| {
+            self.fail(error);
+            let log = self.clone();
+            // sled does not always wake those who wait for what will never be written.
+            std::thread::spawn(move || log.wake());
             Failed
         })
+    }
+
+    fn has_failed(&self) -> bool {
+        lock(&self.failure).is_some()
+    }
+
+    fn fail(&self, error: io::Error) {
+        lock(&self.failure).get_or_insert(Failure { error, told: false });
+    }
+
+    /// A flush wakes all who wait, once sled has noted that it has failed.
+    fn wake(&self) {
+        while let Some(database) = self.database.get().and_then(Weak::upgrade) {
+            if database.context.pagecache.log.iter_from(Lsn::MAX).config.global_error().is_err() {
+                let _ = database.flush();
+                return;
+            }
+            drop(database);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// First, because the log refers to them. Syncs the files that have come since the last time; sled removes those that it
@@ -150,12 +174,19 @@ impl SyncedLog {
             folder: folder.to_owned(),
             file,
             failpoints: failpoints.clone(),
+            database: OnceLock::new(),
             asked: AtomicBool::new(false),
             begun: AtomicU64::new(0),
-            state: Mutex::default(),
+            synced: Mutex::default(),
+            failure: Mutex::default(),
         });
         lock(&LOGS).insert(id, log.clone());
         Ok(SyncedLog { id, log })
+    }
+
+    /// Once it is open: whoever waits for it is woken when a sync fails.
+    pub fn is_of(&self, database: &Arc<sled::Db>) {
+        let _ = self.log.database.set(Arc::downgrade(database));
     }
 
     /// Has sled asked for a sync, ever? If not, this program was not linked as it must be.
@@ -163,32 +194,39 @@ impl SyncedLog {
         self.log.asked.load(Ordering::SeqCst)
     }
 
-    /// Everything that was written before is on the disk when it answers; or look for the [`failure`](Self::failure).
-    pub fn sync(&self) {
-        let _ = self.log.sync();
+    /// Everything that was written before is on the disk when it answers.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.log.sync().map_err(|Failed| self.refusal())
     }
 
     pub fn has_failed(&self) -> bool {
-        lock(&self.log.state).failure.is_some()
-    }
-
-    /// Why a sync has failed; whoever asks first is told.
-    pub fn failure(&self) -> Option<io::Error> {
-        let mut state = lock(&self.log.state);
-        match std::mem::replace(state.failure.as_mut()?, Failure::Told) {
-            Failure::Untold(error) => Some(error),
-            Failure::Told => None,
-        }
+        self.log.has_failed()
     }
 
     /// Nothing more is synced.
-    pub fn give_up(&self) {
-        lock(&self.log.state).failure.get_or_insert(Failure::Told);
+    pub fn give_up(&self, error: io::Error) -> Error {
+        self.log.fail(error);
+        self.refusal()
+    }
+
+    /// Behind a failed sync: the failure, for who comes first, and then that there was one.
+    pub fn refusal(&self) -> Error {
+        let folder = self.log.folder.clone();
+        let mut failure = lock(&self.log.failure);
+        match failure.as_mut() {
+            Some(Failure { error, told }) if *told => Error::Failed { folder, reason: error.to_string() },
+            Some(Failure { error, told }) => {
+                *told = true;
+                let again = error.raw_os_error().map(io::Error::from_raw_os_error);
+                Error::Sync { folder, error: again.unwrap_or_else(|| io::Error::new(error.kind(), error.to_string())) }
+            }
+            None => Error::Failed { folder, reason: "nobody knows which".to_owned() },
+        }
     }
 
     #[cfg(test)]
     pub fn blobs(&self) -> Vec<std::ffi::OsString> {
-        lock(&self.log.state).blobs.keys().cloned().collect()
+        lock(&self.log.synced).keys().cloned().collect()
     }
 }
 

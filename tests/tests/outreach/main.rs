@@ -3,6 +3,7 @@
 
 mod counted;
 mod cut;
+mod gap;
 mod limits;
 mod shipped;
 

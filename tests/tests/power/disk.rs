@@ -32,7 +32,7 @@ const FOLDERS: [&str; 2] = ["journal", "store"];
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LeavesOut {
     Nothing,
-    /// The store's own sync behind sled's flush: it is not called.
+    /// The store's sync of what sled has written: it is not called.
     StoreSync,
     /// The journal's sync of a group: it is called, and the disk knows nothing of it.
     JournalSync,

@@ -1,4 +1,4 @@
-//! Makes a store from a dump, in an empty folder. Nothing is synced before the end, and nothing opens it before that.
+//! Makes a store from a dump, in an empty folder. It is no store before the end, and nothing opens it before that.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Rows and checkpoints, one writer or several.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -55,26 +56,34 @@ fn a_directory_that_waits_for_its_disk_holds_nobody_else() {
     let (held, is_held) = channel();
     let (release, released) = channel::<()>();
     let released = std::sync::Mutex::new(released);
-    let behind_flush = point(move |place| {
-        if place == (Place { directory: 0, lsn: Lsn(1) }) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let seen = armed.clone();
+    // On a thread of sled's: all directories share them.
+    let at_sync: SyncHook = Arc::new(move |path, moment| {
+        if path.ends_with("0/db") && moment == Moment::Before && seen.swap(false, Ordering::SeqCst) {
             held.send(()).expect("the test listens");
             released.lock().expect("one at a time").recv().expect("the test releases");
         }
         Ok(())
     });
     let folder = folder();
-    let store = Store::open_with(folder.path(), &options(2, Failpoints { behind_flush, ..Failpoints::default() }));
+    let store =
+        Store::open_with(folder.path(), &options(2, Failpoints { at_sync: Some(at_sync), ..Failpoints::default() }));
     let store = store.expect("a store");
     let (slow, fast) = (user_in(&store, 0), user_in(&store, 1));
+    // More than sled has threads to write it with.
+    let large = |number| Row { bytes: Some(vec![7; 120 << 10]), ..row(number, 1) };
+    let rows: Vec<Row> = (0..).filter(|number| home(&store, *number) == 0).take(100).map(large).collect();
+    armed.store(true, Ordering::SeqCst);
     thread::scope(|scope| {
         // Dropped with this closure, so that a failure here releases the thread as well.
         let release = release;
-        let slow_write = scope.spawn(|| store.write_directory(0, &[row(slow, 1)]));
+        let slow_write = scope.spawn(|| store.write_directory(0, &rows));
         is_held.recv().expect("it is held");
         store.write_directory(1, &[row(fast, 2)]).expect("written");
         store.set_checkpoint(ShardSet::one(ShardId(1)), Lsn(2), &[]).expect("noted");
         assert_eq!(stored(&store, fast).as_deref(), Some(&*format!("{fast} at 2")));
-        assert!(stored(&store, slow).is_some(), "rows are read while they are synced");
+        assert!(store.get(&key(slow)).expect("read").is_some(), "rows are read while they are synced");
         release.send(()).expect("it waits");
         slow_write.join().expect("no panic").expect("written");
     });
