@@ -42,6 +42,7 @@ pub(super) struct Directory {
     marks: Mutex<Marks>,
     /// Up to where sled's log was written at the last flush, or before.
     flushed: AtomicI64,
+    flushing: Mutex<()>,
     failpoints: Failpoints,
     /// Behind the database and its trees: it goes when they are gone.
     log: SyncedLog,
@@ -67,7 +68,7 @@ impl Directory {
         let timers = db.open_tree("timers").map_err(failed)?;
         let progress = db.open_tree("progress").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
-        let (marks, flushed) = (Mutex::default(), AtomicI64::new(0));
+        let (marks, flushed, flushing) = (Mutex::default(), AtomicI64::new(0), Mutex::default());
         let directory = Directory {
             folder: folder.to_owned(),
             number,
@@ -78,6 +79,7 @@ impl Directory {
             meta,
             marks,
             flushed,
+            flushing,
             failpoints,
             log,
         };
@@ -255,7 +257,10 @@ impl Directory {
         self.pass(&self.failpoints.behind_flush, lsn).map_err(|error| self.log.give_up(error))
     }
 
+    /// One at a time: each flush takes one of the threads that sled writes with.
     fn flush(&self) -> Result<(), Error> {
+        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writable()?;
         let bytes = self.db.flush().map_err(|error| match self.log.has_failed() {
             true => self.log.refusal(),
             false => self.log.give_up(io::Error::other(error)),
@@ -290,9 +295,14 @@ impl Directory {
         Error::sled(&self.folder, error)
     }
 
-    /// What sled has failed with while it took something: behind a failed sync that.
+    /// What sled has failed with while it took something: behind a failed sync that. Nothing more is taken: sled may wait
+    /// for ever for what it has not finished.
     pub fn refused(&self, error: sled::Error) -> Error {
-        if self.log.has_failed() { self.log.refusal() } else { self.failed(error) }
+        if self.log.has_failed() {
+            return self.log.refusal();
+        }
+        let _ = self.log.give_up(io::Error::other(error.clone()));
+        self.failed(error)
     }
 
     pub fn broken(&self, name: &'static str) -> Error {

@@ -110,7 +110,7 @@ impl Log {
             self.fail(error);
             let log = self.clone();
             // sled does not always wake those who wait for what will never be written.
-            std::thread::spawn(move || log.wake());
+            let _ = std::thread::Builder::new().name("sled-wake".to_owned()).spawn(move || log.wake());
             Failed
         })
     }

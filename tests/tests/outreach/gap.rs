@@ -72,10 +72,12 @@ fn x_29_a_settlement_is_delivered_across_a_gap() {
         policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {}, "lasts_s": 3600}}
         chain caps
         event 10:00:00 herald actor=ann {"match": "offer"}
+        query caps fatigue ann
         pause caps
         "#,
         options(),
     );
+    assert!(run.output.iter().any(|line| line.contains(r#""used":1"#)), "{:?}", run.output);
     let read_to = standing(&mut run, "caps")[0].1;
     fill(&mut run, "10:10:00");
     fill(&mut run, "10:20:00");
