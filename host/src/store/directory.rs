@@ -18,6 +18,9 @@ use crate::model::{Lsn, SHARD_COUNT, ShardId};
 const HEADER: &[u8] = b"header";
 const STORE: &[u8] = b"store";
 const HIGHEST: &[u8] = b"highest-row-lsn";
+/// `synced` is not what sled calls.
+const NOT_LINKED: &str =
+    "this program was linked so that what sled writes is not synced: build fishpond again, as one program";
 /// Of sled's log, that may be begun and not written: fewer than a third of the threads that sled writes with.
 const SEGMENTS: usize = 2;
 
@@ -266,7 +269,7 @@ impl Directory {
             false => self.log.give_up(io::Error::other(error)),
         })?;
         if bytes > 0 && !self.log.was_asked() && !self.failpoints.leave_out_sync {
-            return Err(self.log.give_up(io::Error::other("this program was linked so that nothing of sled's is")));
+            return Err(self.log.give_up(io::Error::other(NOT_LINKED)));
         }
         self.flushed.fetch_max(self.db.context.pagecache.log.stable_offset(), Ordering::Relaxed);
         self.writable()

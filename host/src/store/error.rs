@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the store {folder} cannot be synced: {error}")]
     Sync { folder: PathBuf, error: io::Error },
     #[error(
-        "the store {folder} takes no more writes, because an earlier sync failed ({reason}): mend the disk, restart the host"
+        "the store {folder} takes no more writes, because an earlier write or sync failed ({reason}): mend the disk, restart the host"
     )]
     Failed { folder: PathBuf, reason: String },
     #[error(

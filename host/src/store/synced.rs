@@ -30,9 +30,6 @@ use super::options::Failpoints;
 /// Device and inode of a file.
 type Id = (u64, u64);
 
-/// sled's places in its log.
-type Lsn = i64;
-
 /// The logs that are open. Of another file only that file is synced.
 static LOGS: Mutex<BTreeMap<Id, Arc<Log>>> = Mutex::new(BTreeMap::new());
 
@@ -123,10 +120,11 @@ impl Log {
         lock(&self.failure).get_or_insert(Failure { error, told: false });
     }
 
-    /// A flush wakes all who wait, once sled has noted that it has failed.
+    /// A flush wakes all who wait, once sled has noted that it has failed. It does so soon behind our answer, and tells nobody:
+    /// so it is asked. A flush before that would wait with the others.
     fn wake(&self) {
         while let Some(database) = self.database.get().and_then(Weak::upgrade) {
-            if database.context.pagecache.log.iter_from(Lsn::MAX).config.global_error().is_err() {
+            if database.context.global_error().is_err() {
                 let _ = database.flush();
                 return;
             }

@@ -11,12 +11,16 @@ fn played(folder: &tempfile::TempDir, text: &str) -> Run<'static> {
 }
 
 pub(super) fn played_in(folder: &tempfile::TempDir, text: &str, options: RunOptions) -> Run<'static> {
-    let scenario = Scenario::parse(text).expect("a scenario");
     let mut run = Run::open(folder.path(), modules(), options).expect("a host");
-    for (line, step) in &scenario.steps {
+    play(&mut run, text);
+    run
+}
+
+/// More steps.
+pub(super) fn play(run: &mut Run<'_>, text: &str) {
+    for (line, step) in &Scenario::parse(text).expect("a scenario").steps {
         run.step(step).unwrap_or_else(|error| panic!("line {line}: {error:#}"));
     }
-    run
 }
 
 #[test]
@@ -75,8 +79,7 @@ fn one_of_fifty(options: RunOptions) {
     assert_eq!((decided("ann", "-> sent"), decided("ann", "-> denied")), (1, 49), "{:#?}", run.output);
     assert_eq!(decided("bob", "-> sent"), 1);
     run.output.clear();
-    let asked = Scenario::parse("query caps fatigue ann").expect("a question");
-    run.step(&asked.steps[0].1).expect("an answer");
+    play(&mut run, "query caps fatigue ann");
     assert!(run.output[0].contains(r#""used":1,"at_most":1"#), "{:?}", run.output);
 }
 

@@ -6,10 +6,10 @@ use fishpond::model::outreach::Deed;
 use fishpond::model::ports::Ask;
 use fishpond::model::{Frame, Limits, Lsn, ShardSet};
 use fishpond::registry::Error;
-use fishpond::scenario::{BUSINESS, Run, RunOptions, Scenario, small_limits};
+use fishpond::scenario::{BUSINESS, Run, RunOptions, small_limits};
 use fishpond_tests::frames;
 
-use super::counted::played_in;
+use super::counted::{play, played_in};
 
 /// As little as can be released is released as soon as it may, and no memory hides what is gone.
 fn options() -> RunOptions {
@@ -22,14 +22,6 @@ fn options() -> RunOptions {
         ..small_limits()
     };
     RunOptions { limits, ..RunOptions::default() }
-}
-
-fn play(run: &mut Run<'_>, text: &str) {
-    let scenario = Scenario::parse(text).expect("a scenario");
-    scenario
-        .steps
-        .iter()
-        .for_each(|(line, step)| run.step(step).unwrap_or_else(|error| panic!("line {line}: {error:#}")));
 }
 
 /// More than a segment of the journal; then a checkpoint, a base copy, and retention. Answers the first position that is kept.
