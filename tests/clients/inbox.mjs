@@ -1,5 +1,5 @@
 // Runs the delivery client that we ship as a page would, and says in a line of JSON what happens. Lines that it is given:
-// `deafen`: from now on acknowledgements do not get through; `hear`: they do again; `reload`: the page is loaded anew. Ends
+// `deafen`: from now on acknowledgements do not get through, and it says so; `hear`: they do again; `reload`: the page is loaded anew. Ends
 // with its standard input.
 //
 //   node --experimental-eventsource inbox.mjs CLIENT.JS http://HOST BUSINESS USER OPERATOR_TOKEN TOKEN_LASTS_S
@@ -39,7 +39,10 @@ const load = () =>
 
 let inbox = load();
 const commands = {
-  deafen: () => (deaf = true),
+  deafen: () => {
+    deaf = true;
+    say({ deaf });
+  },
   hear: () => (deaf = false),
   reload: () => {
     inbox.close();
