@@ -62,7 +62,7 @@ pub use intakes::Intakes;
 pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
-pub use user_token::UserKeys;
+pub use user_token::{User, UserKeys};
 pub use view::{expired, policy_json, time};
 
 use crate::channels::Hub;

@@ -4,4 +4,4 @@ mod open;
 mod serve;
 
 pub use open::{Host, OpenOptions, Report, Step, open};
-pub use serve::serve;
+pub use serve::{Doors, Running, serve, start};

@@ -90,25 +90,25 @@ async fn drain(
 }
 
 /// Who may come in, and where.
-struct Doors {
+pub struct Doors {
     /// What backups are taken of.
-    data: PathBuf,
-    tokens: api::Tokens,
-    keys: api::UserKeys,
-    cors_origins: Vec<String>,
-    intakes: api::Intakes,
+    pub data: PathBuf,
+    pub tokens: api::Tokens,
+    pub keys: api::UserKeys,
+    pub cors_origins: Vec<String>,
+    pub intakes: api::Intakes,
 }
 
 /// What is on threads of its own.
-struct Running {
+pub struct Running {
     shards: Shards,
     dispatching: Dispatching,
     keeping: Keeping,
     indexing: Indexing,
 }
 
-/// The worker and the dispatcher on their threads, and the doors to all of it.
-fn start(host: Host, doors: Doors, backfills: Stop) -> anyhow::Result<(api::Router, Running)> {
+/// The workers and the dispatcher on their threads, and the doors to all of it.
+pub fn start(host: Host, doors: Doors, backfills: Stop) -> anyhow::Result<(api::Router, Running)> {
     let Host { parts, intake, mut workers, dispatcher, keeper, keys, indexer, book, decisions, hub, clock, report } =
         host;
     if report.redone > 0 {
@@ -151,26 +151,28 @@ fn start(host: Host, doors: Doors, backfills: Stop) -> anyhow::Result<(api::Rout
     Ok((router, Running { shards, dispatching, keeping, indexing }))
 }
 
-/// Worker, dispatcher, journal: everything accepted is handled, everything handled is handed over and durable.
 async fn close(running: Running, log: Log) -> anyhow::Result<()> {
-    let Running { shards, dispatching, keeping, indexing } = running;
-    let closed = tokio::task::spawn_blocking(move || {
-        keeping.stop();
-        indexing.stop();
-        let worked = shards.stop();
-        let dispatched = dispatching.stop();
-        let closed = log.journal().clone().close();
-        (worked, dispatched, closed)
-    });
-    let (worked, dispatched, closed) = closed.await.context("the end was interrupted")?;
-    closed?;
-    anyhow::ensure!(worked, "the worker had failed; the journal holds everything that was accepted");
-    anyhow::ensure!(
-        dispatched,
-        "the dispatcher had failed; what it did not hand over is tried again after the next start"
-    );
+    let closed = tokio::task::spawn_blocking(move || running.stop(&log));
+    closed.await.context("the end was interrupted")??;
     tracing::info!("ended");
     Ok(())
+}
+
+impl Running {
+    /// Worker, dispatcher, journal: everything accepted is handled, everything handled is handed over and durable.
+    pub fn stop(self, log: &Log) -> anyhow::Result<()> {
+        self.keeping.stop();
+        self.indexing.stop();
+        let worked = self.shards.stop();
+        let dispatched = self.dispatching.stop();
+        log.journal().clone().close()?;
+        anyhow::ensure!(worked, "the worker had failed; the journal holds everything that was accepted");
+        anyhow::ensure!(
+            dispatched,
+            "the dispatcher had failed; what it did not hand over is tried again after the next start"
+        );
+        Ok(())
+    }
 }
 
 /// SIGTERM and interrupts, from the moment that it is made: whoever has read `ready` may send one.

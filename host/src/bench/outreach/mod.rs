@@ -1,11 +1,12 @@
 //! `fishpond bench outreach`: what it costs from an event to a decision about a person, and how soon the person has it.
 //!
-//! In process, one run: a rule that finds something in every event, one message policy for the app, and a chain of three
-//! shipped filters over a crowd of persons. First at full speed, with nobody connected; then paced at half of it, with
-//! some of the crowd connected.
+//! One run of the host as it is served: a rule that finds something in every event, one message policy for the app, and a
+//! chain of three shipped filters over a crowd of persons. Events are handed to intake; persons are connected by HTTP. First
+//! at full speed, with nobody connected; then paced at half of it, with some of the crowd connected.
 
 mod census;
 mod crowd;
+mod door;
 mod full;
 mod paced;
 mod stage;
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use super::report::{self, Line};
-use crate::outreach::Dispatching;
-use crate::shards::Shards;
+use crate::app;
+use crate::backfill::Stop;
+use door::Door;
 use stage::Stage;
 use watch::Watch;
 
@@ -83,21 +85,22 @@ fn measure(plan: &Plan) -> anyhow::Result<Line> {
 /// The stage with its threads.
 struct Running {
     stage: Stage,
-    shards: Shards,
-    dispatching: Dispatching,
+    host: app::Running,
+    door: Door,
     watch: Arc<Watch>,
     watching: crate::tasks::Thread<()>,
 }
 
 impl Running {
     fn start(plan: &Plan, folder: &std::path::Path) -> anyhow::Result<Running> {
-        let (stage, workers, dispatcher) = stage::open(plan, folder)?;
-        let shards = Shards::start(workers)?;
-        let dispatching = Dispatching::start(dispatcher)?;
+        let (stage, host) = stage::open(plan, folder)?;
+        let keys = door::keys(folder)?;
+        let (router, host) = app::start(host, door::doors(folder, keys.clone()), Stop::default())?;
+        let door = Door::open(router, keys, &stage.parts)?;
         let watch = Arc::new(Watch::new(stage.parts.log.clone(), plan.events));
         let own = watch.clone();
         let watching = crate::tasks::Thread::spawn("bench-watch", move || own.run())?;
-        Ok(Running { stage, shards, dispatching, watch, watching })
+        Ok(Running { stage, host, door, watch, watching })
     }
 
     /// Waits until so many decisions are durable. `each` is called about once a millisecond.
@@ -127,9 +130,9 @@ impl Running {
 
     /// In the order of the flow. Answers the stage, for its metrics.
     fn stop(self) -> anyhow::Result<Stage> {
-        anyhow::ensure!(self.shards.stop(), "the worker has failed");
-        anyhow::ensure!(self.dispatching.stop(), "the dispatcher has failed");
-        self.stage.parts.log.journal().clone().close()?;
+        self.stage.hub.close();
+        self.door.close()?;
+        self.host.stop(&self.stage.parts.log)?;
         self.watching.join().context("the watcher has failed")?;
         Ok(self.stage)
     }

@@ -10,9 +10,9 @@ use crate::channels::Hub;
 use crate::model::outreach::{Act, ChainPart, Channel, Class, Fail, MessageAct, Offline, Policy};
 use crate::model::ports::Watch;
 use crate::model::{DeploymentId, Limits, Lsn};
-use crate::outreach::{Dispatcher, EntryRequest};
+use crate::outreach::EntryRequest;
 use crate::registry::DeployRequest;
-use crate::shards::{Board, Intake, Parts, Workers};
+use crate::shards::{Board, Intake, Parts};
 
 /// The deployment that finds something in every event.
 pub const SOURCE: &str = "source";
@@ -45,8 +45,14 @@ pub struct Guest {
     pub calls: u64,
 }
 
-pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Workers, Dispatcher)> {
-    let limits = Limits { dedup_ids: 2 * plan.events, ..Limits::default() };
+/// Connections beside those of the streams, for whoever looks at the host meanwhile.
+const OTHER_CONNECTIONS: u64 = 64;
+
+pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Host)> {
+    let defaults = Limits::default();
+    let streams = defaults.streams.max(plan.streams);
+    let connections = defaults.connections.max(streams + OTHER_CONNECTIONS);
+    let limits = Limits { dedup_ids: 2 * plan.events, streams, connections, ..defaults };
     let host = open_host(folder, OpenOptions { limits, ..OpenOptions::default() }, |_| {})?;
     deploy(&host, plan, SOURCE, "c2c-blacklist", SOURCE_CONFIGURATION)?;
     for (module, configuration) in FILTERS {
@@ -62,9 +68,9 @@ pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Workers, Dispa
     host.book.set_chain(BUSINESS, ChainPart::Business, entries.into(), "bench")?;
     let source = host.parts.registry.deployment(BUSINESS, SOURCE);
     let source = source.ok_or_else(|| anyhow::anyhow!("the deployment is gone"))?.id;
-    let Host { parts, intake, workers, dispatcher, hub, .. } = host;
-    let stage = Stage { parts, intake, hub, board: workers.board.clone(), source };
-    Ok((stage, workers, dispatcher))
+    let (parts, intake, hub) = (host.parts.clone(), host.intake.clone(), host.hub.clone());
+    let stage = Stage { parts, intake, hub, board: host.workers.board.clone(), source };
+    Ok((stage, host))
 }
 
 fn deploy(host: &Host, plan: &Plan, name: &str, module: &str, configuration: &str) -> anyhow::Result<()> {
