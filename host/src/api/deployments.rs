@@ -13,7 +13,7 @@ use super::extract::{Content, NoParameters, Parameters, Place, json};
 use super::refusal::Refusal;
 use super::view::{self, Known, activated_at};
 use super::{Api, Parts, answered};
-use crate::model::{Guard, Lsn, OnError, OnLag, OnQuarantine, ShardSet, Start};
+use crate::model::{DeploymentId, Guard, Lsn, OnError, OnLag, OnQuarantine, ShardSet, Start};
 use crate::registry::{self, DeployRequest, Deployment};
 
 type Named = Place<(String, String)>;
@@ -31,24 +31,28 @@ pub async fn deploy(
     Content(body): Content,
 ) -> Result<Response, Refusal> {
     let body: Deploy = json(&body)?;
-    let standing = match body.from.as_deref() {
-        None => None,
-        Some("backlog") => Some(standing(&api, &business, &name).await?),
-        // A time: where a new deployment begins.
-        Some(_) => None,
-    };
+    // Otherwise it is a time: where a new deployment begins.
+    let repair = body.from.as_deref() == Some("backlog");
     let request = request(body)?;
     let author = by.clone();
-    let deploy = move |parts: &Parts, business: &str, name: &str| match standing {
-        Some(standing) => parts.registry.repair(business, name, request, standing, &author),
-        None => parts.registry.deploy(business, name, request, &author),
+    let deploy = move |parts: &Parts, business: &str, name: &str| match repair {
+        true => parts.registry.repair(business, name, request, |id| stand(parts, id), &author),
+        false => parts.registry.deploy(business, name, request, &author),
     };
     let (revision, view) = revised(&api, business, name, &by, deploy).await?;
     let status = if revision == 1 { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(view)).into_response())
 }
 
-/// Where a paused deployment's shards stand, once that is durable.
+/// Where a paused deployment's shards stand. Blocks.
+fn stand(parts: &Parts, id: DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, registry::Error> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    parts.ask.standing(id, Box::new(move |answer| drop(sender.send(answer))));
+    let stopped = |_| registry::Error::Host("a shard stopped before it answered".to_owned());
+    receiver.recv().map_err(stopped)?.map_err(|error| registry::Error::Host(error.to_string()))
+}
+
+/// Where a paused deployment's shards stand.
 async fn standing(api: &Arc<Api>, business: &str, name: &str) -> Result<Vec<(ShardSet, Lsn)>, Refusal> {
     let (of, named) = (business.to_owned(), name.to_owned());
     let deployment = api.blocking(move |parts| parts.registry.deployment(&of, &named)).await?;

@@ -77,8 +77,7 @@ pub async fn slot(
     check_name("slot", &slot)?;
     let person = arrive(&api, &business, &user, Some(&slot)).await?;
     let wanted = Channel::Slot(slot.into());
-    let best = entries(&person, &wanted, (api.parts.clock)())
-        .max_by_key(|(waiting, sequence)| (waiting.action.priority, *sequence));
+    let best = entries(&person, &wanted, (api.parts.clock)()).max_by_key(|(waiting, _)| waiting.rank());
     Ok(match best {
         Some((waiting, sequence)) => {
             Json(view::action(&waiting.action, sequence, &wanted, waiting.attempt)).into_response()

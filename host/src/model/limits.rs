@@ -113,7 +113,13 @@ limits! {
     policies_per_match = 16, "policies", "policies of one business for one match name";
     hold_min_ms = 1_000, "ms", "a hold lasts at least so long";
     once_ms = 35 * 24 * 3_600_000, "ms", "how long repeats of a match under the same `once` are known";
-    inbox_max_unacked = 100, "actions", "what waits for one person, whatever for; beyond it the oldest ends as expired_unacked";
+    inbox_max_unacked = 100, "actions", "a person's inbox: handed over and not acknowledged, or not handed over yet; beyond it the oldest ends as expired_unacked";
+    held_max = 100, "actions", "what is held for one person, or tried again by a channel; beyond it the oldest ends as expired_unacked";
+    waiting_bytes = 1 << 20, "bytes", "everything that waits for one person; beyond it the oldest ends as expired_unacked. Half a journal_frame_bytes at most";
+    tags_per_person = 100, "tags", "tags of one person in one business; beyond it the one that was given first is lost";
+    tag_bytes = 1 << 10, "bytes", "value of a tag";
+    remembered_per_person = 1_000, "keys", "keys of `once`, and as many acknowledgements, that are known of one person; the one that would be forgotten first is forgotten then";
+    acknowledged_ms = 24 * 3_600_000, "ms", "how long a client may repeat an acknowledgement, and is told that it is one";
     delivery_tries = 5, "tries", "of a channel that says `not now`; then the delivery has failed";
     delivery_retry_ms = 10_000, "ms", "before the second try of a delivery; doubles with each further one";
     streams = 512, "streams", "open streams of actions, per host; each is one of the connections";

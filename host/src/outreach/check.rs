@@ -39,6 +39,9 @@ pub(super) fn policy(registry: &Registry, business: &str, policy: &Policy, limit
     }
     match &policy.act {
         Act::Tag(tag) if !is_tag_name(&tag.tag) => return Err(Error::TagName(short(&tag.tag))),
+        Act::Tag(tag) if tag.value.len() as u64 > limits.tag_bytes => {
+            return Err(Error::TagBytes { bytes: tag.value.len() as u64, limit: limits.tag_bytes });
+        }
         Act::Tag(tag) if tag.lasts_ms == Some(0) => return Err(Error::LastsNothing { what: "the tag" }),
         Act::Tag(_) => {}
         Act::Message(act) => message(act)?,

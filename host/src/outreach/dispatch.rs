@@ -73,6 +73,7 @@ impl Dispatcher {
             }
         }
         self.frames = frames;
+        self.index.release(self.log.first());
         Ok(any)
     }
 

@@ -32,6 +32,8 @@ pub enum Error {
     NoPolicy(String),
     #[error("the policy has {bytes} bytes, at most {limit} are allowed (`policy_bytes`)")]
     PolicyBytes { bytes: u64, limit: u64 },
+    #[error("the value of the tag has {bytes} bytes, at most {limit} are allowed (`tag_bytes`)")]
+    TagBytes { bytes: u64, limit: u64 },
     #[error("a business has at most {limit} policies (`policies`): remove one first")]
     Policies { limit: u64 },
     #[error("the platform part of all chains belongs to the business `platform`: ask for it there")]

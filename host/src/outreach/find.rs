@@ -76,6 +76,8 @@ impl Query<'_> {
     fn holds(&self, traits: &Traits<'_>) -> bool {
         let is = |wanted: Option<&str>, value: &str| wanted.is_none_or(|wanted| wanted == value);
         traits.business() == self.business
+            && self.since.is_none_or(|since| traits.time() >= since)
+            && self.until.is_none_or(|until| traits.time() < until)
             && is(self.person, traits.person())
             && is(self.match_name, traits.match_name())
             && is(self.policy, traits.policy())

@@ -1,23 +1,26 @@
 //! [`Index`]: where decisions and ends of deliveries are in the journal, and how many there were, so that nobody has to
 //! read all of it.
 //!
-//! It lives in memory and is rebuilt at a start. A decision costs 155 bytes in a frame of its own and 105 where 16 share
-//! one (measured with a counting allocator: a million decisions, each of a new action and a new person): 16 for the frame,
+//! It lives in memory, in generations that leave when the journal no longer has their frames, and is rebuilt at a start. A decision costs some 165 bytes in a frame of its own and 106 where 16 share
+//! one (measured with a counting allocator: a million decisions, each of a new action and a new person): 24 for the frame,
 //! 8 for each of the six things or more that it is found by, and the places of new names in the map. The end of its
 //! delivery finds the names there and costs some 70.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use super::postings::{Kind, Postings, key};
 use crate::model::Lsn;
-use crate::model::outreach::{Answered, Cause, Decision, Deed, Ended, Fail, Outreach, Status, VerdictKind};
+use crate::model::outreach::{Answered, Cause, Decision, Deed, Ended, Outreach, Status, VerdictKind};
 use crate::telemetry::Metrics;
 
 /// Different matches of a business, and reasons of a match, that are counted by name; what comes then is `other`.
 const COUNTED_NAMES: usize = 1_000;
+
+/// Mentions after which a generation is full: some tens of MB.
+const GENERATION_MENTIONS: usize = 1 << 20;
 
 pub struct Index {
     state: RwLock<State>,
@@ -38,19 +41,32 @@ pub struct Stopped;
 
 #[derive(Default)]
 pub(super) struct State {
+    /// Oldest first.
+    generations: VecDeque<Generation>,
+}
+
+/// Frames that follow each other, and what they speak of.
+#[derive(Default)]
+struct Generation {
     /// Those that hold a decision or an end.
     frames: Vec<FrameAt>,
     postings: Postings,
     counts: HashMap<Box<str>, Counts>,
+    /// Decisions and ends.
+    found: u64,
+    /// Of the oldest and the newest decision or end, receive clock in milliseconds.
+    since: u64,
+    until: u64,
 }
 
 struct FrameAt {
     lsn: Lsn,
-    /// Receive clock, milliseconds.
-    now: u64,
+    /// Of the oldest and the newest of what it holds, receive clock in milliseconds: a round is of several jobs.
+    since: u64,
+    until: u64,
 }
 
-/// What was done about matches since the journal begins, by name of the match.
+/// What was done about matches as far back as the journal goes, by name of the match.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub matches: BTreeMap<Box<str>, MatchCounts>,
@@ -77,13 +93,16 @@ impl Index {
 
     /// Takes over a durable frame, in the order of positions. One that it knows changes nothing.
     pub fn frame(&self, lsn: Lsn, outreach: &Outreach) {
-        let mut state = self.write();
-        if state.frames.last().is_some_and(|last| last.lsn >= lsn) {
-            return;
-        }
-        let found = state.take(lsn, outreach);
-        drop(state);
+        let found = self.write().take(lsn, outreach);
         self.metrics.decisions_indexed.add(found as i64);
+    }
+
+    /// The journal begins here now: what is older need not be found any more.
+    pub fn release(&self, first: Lsn) {
+        if self.read().oldest_ends().is_some_and(|last| last < first) {
+            let gone = self.write().release(first);
+            self.metrics.decisions_indexed.sub(gone as i64);
+        }
     }
 
     /// Everything up to here was offered.
@@ -121,7 +140,12 @@ impl Index {
     }
 
     pub fn counts(&self, business: &str) -> Counts {
-        self.read().counts.get(business).cloned().unwrap_or_default()
+        let mut all = Counts::default();
+        for generation in &self.read().generations {
+            let counts = generation.counts.get(business);
+            counts.into_iter().for_each(|counts| all.add(counts));
+        }
+        all
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -135,27 +159,71 @@ impl Index {
 
 impl State {
     /// Answers how many decisions and ends there were.
-    fn take(&mut self, lsn: Lsn, outreach: &Outreach) -> usize {
-        let number = self.frames.len() as u32;
-        let mut found = 0;
-        for deed in &outreach.deeds {
-            self.count(deed);
-            let Some(traits) = Traits::of(deed) else { continue };
-            found += 1;
-            traits.keys(|key| self.postings.add(key, number));
+    fn take(&mut self, lsn: Lsn, outreach: &Outreach) -> u64 {
+        let newest = self.generations.back();
+        if newest.and_then(Generation::ends).is_some_and(|last| last >= lsn) {
+            return 0;
         }
-        if found > 0 {
-            self.frames.push(FrameAt { lsn, now: outreach.now });
+        if newest.is_none_or(Generation::is_full) {
+            self.generations.push_back(Generation { since: u64::MAX, ..Generation::default() });
         }
-        found
+        self.generations.back_mut().map_or(0, |newest| newest.take(lsn, outreach))
+    }
+
+    /// The last position of the oldest generation, if that is full.
+    fn oldest_ends(&self) -> Option<Lsn> {
+        self.generations.front().filter(|oldest| oldest.is_full())?.ends()
+    }
+
+    /// Answers how many decisions and ends are gone.
+    fn release(&mut self, first: Lsn) -> u64 {
+        let mut gone = 0;
+        while self.oldest_ends().is_some_and(|last| last < first) {
+            gone += self.generations.pop_front().map_or(0, |oldest| oldest.found);
+        }
+        gone
     }
 
     /// Positions of frames that may hold what is asked for, newest first, between two times (receive clock; `until`
     /// exclusive), below a position.
     pub fn positions(&self, keys: &[u64], since: u64, until: u64, before: Lsn, limit: usize) -> Vec<Lsn> {
+        let generations = self.generations.iter().rev();
+        let met = generations.filter(|generation| generation.until >= since && generation.since < until);
+        met.flat_map(|generation| generation.positions(keys, since, until, before)).take(limit).collect()
+    }
+}
+
+impl Generation {
+    fn is_full(&self) -> bool {
+        self.postings.mentions() >= GENERATION_MENTIONS
+    }
+
+    fn ends(&self) -> Option<Lsn> {
+        self.frames.last().map(|last| last.lsn)
+    }
+
+    fn take(&mut self, lsn: Lsn, outreach: &Outreach) -> u64 {
+        let number = self.frames.len() as u32;
+        let (mut found, mut since, mut until) = (0, u64::MAX, 0);
+        for deed in &outreach.deeds {
+            self.count(deed);
+            let Some(traits) = Traits::of(deed) else { continue };
+            found += 1;
+            (since, until) = (since.min(traits.time()), until.max(traits.time()));
+            traits.keys(|key| self.postings.add(key, number));
+        }
+        if found > 0 {
+            self.frames.push(FrameAt { lsn, since, until });
+            (self.since, self.until) = (self.since.min(since), self.until.max(until));
+        }
+        self.found += found;
+        found
+    }
+
+    fn positions(&self, keys: &[u64], since: u64, until: u64, before: Lsn) -> impl Iterator<Item = Lsn> {
         let below = self.frames.partition_point(|frame| frame.lsn < before) as u32;
         let frames = self.postings.frames(keys, below).map(|number| &self.frames[number as usize]);
-        frames.filter(|frame| (since..until).contains(&frame.now)).map(|frame| frame.lsn).take(limit).collect()
+        frames.filter(move |frame| frame.until >= since && frame.since < until).map(|frame| frame.lsn)
     }
 
     fn count(&mut self, deed: &Deed) {
@@ -181,6 +249,20 @@ impl State {
     }
 }
 
+impl Counts {
+    fn add(&mut self, more: &Counts) {
+        for (name, theirs) in &more.matches {
+            let own = counted(&mut self.matches, name);
+            own.seen += theirs.seen;
+            own.tagged += theirs.tagged;
+            own.published += theirs.published;
+            theirs.statuses.iter().for_each(|(status, count)| *own.statuses.entry(status).or_default() += count);
+            theirs.ends.iter().for_each(|(end, count)| *own.ends.entry(end).or_default() += count);
+            theirs.reasons.iter().for_each(|(reason, count)| *counted(&mut own.reasons, reason) += count);
+        }
+    }
+}
+
 impl MatchCounts {
     fn decided(&mut self, decision: &Decision) {
         match decision.cause {
@@ -189,12 +271,7 @@ impl MatchCounts {
             Cause::Release | Cause::Arrival => {}
         }
         *self.statuses.entry(decision.status.name()).or_default() += 1;
-        let reason = match &decision.status {
-            Status::Denied => denial(decision),
-            Status::Cancelled { reason } => Some(&**reason),
-            _ => None,
-        };
-        if let Some(reason) = reason {
+        if let Some(reason) = decision.reason() {
             *counted(&mut self.reasons, reason) += 1;
         }
     }
@@ -204,15 +281,6 @@ impl MatchCounts {
 fn counted<'a, T: Default>(map: &'a mut BTreeMap<Box<str>, T>, name: &str) -> &'a mut T {
     let name = if map.contains_key(name) || map.len() < COUNTED_NAMES { name } else { "other" };
     map.entry(name.into()).or_default()
-}
-
-/// Why the chain said no.
-fn denial(decision: &Decision) -> Option<&str> {
-    decision.verdicts.iter().find_map(|reached| match &reached.answer {
-        Answered::Verdict(verdict) if verdict.kind == VerdictKind::Deny => Some(&*verdict.reason),
-        Answered::Error { code, fail: Fail::Closed, .. } => Some(&**code),
-        _ => None,
-    })
 }
 
 /// What a decision or an end is found by.
@@ -245,6 +313,14 @@ impl<'a> Traits<'a> {
         match self {
             Traits::Decided(decision) => &decision.action.business,
             Traits::Ended(ended) => &ended.business,
+        }
+    }
+
+    /// Receive clock, milliseconds.
+    pub fn time(&self) -> u64 {
+        match self {
+            Traits::Decided(decision) => decision.time,
+            Traits::Ended(ended) => ended.time,
         }
     }
 

@@ -65,6 +65,10 @@ impl Postings {
         *head = Head { newest, count: head.count + 1 };
     }
 
+    pub fn mentions(&self) -> usize {
+        self.links.len()
+    }
+
     /// Frames below a number that speak of all of these, as far as lists can tell: newest first.
     pub fn frames(&self, keys: &[u64], below: u32) -> impl Iterator<Item = u32> {
         let heads: Option<Vec<Head>> = keys.iter().map(|key| self.heads.get(key).copied()).collect();

@@ -46,6 +46,8 @@ pub struct Selection<'a> {
     pub message: Option<(&'a str, u32, &'a Policy)>,
     /// All message policies of the match, the best first.
     pub candidates: Vec<Candidate>,
+    /// Policies of other kinds that are not valid.
+    pub passed_over: Vec<Candidate>,
 }
 
 /// A chain as it runs for one policy.
@@ -120,7 +122,7 @@ impl Rules {
             match (&policy.act, fate) {
                 (Act::Message(_), fate) => messages.push((bound, policy, fate)),
                 (_, None) => selection.acts.push((&*bound.id, bound.revision, policy)),
-                (_, Some(_)) => {}
+                (_, Some(fate)) => selection.passed_over.push(candidate(bound, policy, fate)),
             }
         }
         // Policies come in the order of their ids, and the sort is stable: of equals the smallest id is first.
@@ -133,8 +135,7 @@ impl Rules {
             if fate == CandidateFate::Chosen {
                 selection.message = Some((&bound.id, bound.revision, policy));
             }
-            let (policy, revision, priority) = (bound.id.clone(), bound.revision, policy.priority);
-            selection.candidates.push(Candidate { policy, revision, priority, fate });
+            selection.candidates.push(candidate(bound, policy, fate));
         }
         selection
     }
@@ -153,6 +154,10 @@ impl Rules {
         }
         chain
     }
+}
+
+fn candidate(bound: &Bound, policy: &Policy, fate: CandidateFate) -> Candidate {
+    Candidate { policy: bound.id.clone(), revision: bound.revision, priority: policy.priority, fate }
 }
 
 /// Why a policy is not valid at a time; None if it is.

@@ -107,11 +107,10 @@ impl Revision {
     }
 }
 
-/// Which shards stand still, and why the last of them was stopped.
+/// Which shards stand still, and why: of the gravest of what stopped any of them the newest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paused {
     pub shards: ShardSet,
-    /// The gravest of those that stopped any of them.
     pub cause: PauseCause,
     pub reason: Box<str>,
     /// Wall clock, milliseconds.
@@ -123,8 +122,10 @@ pub struct Paused {
 impl Paused {
     pub(super) fn add(&mut self, shards: ShardSet, cause: PauseCause, reason: &str, at: u64) {
         self.shards = self.shards.union(shards);
-        self.cause = self.cause.max(cause);
-        (self.reason, self.since) = (reason.into(), at);
+        // The poison's place must not be lost when an operator stops the others.
+        if cause >= self.cause {
+            (self.cause, self.reason, self.since) = (cause, reason.into(), at);
+        }
         if cause == PauseCause::Gap {
             self.gap = Some(reason.into());
         }

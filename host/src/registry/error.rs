@@ -2,7 +2,7 @@
 
 use crate::engine::{ConfigureError, UploadError};
 use crate::journal;
-use crate::model::{Gap, NameError, SHARD_COUNT, ShardId};
+use crate::model::{Gap, NameError, ShardId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,9 +35,11 @@ pub enum Error {
     #[error("the deployment `{0}` has revision 1 only: there is none to go back to")]
     FirstRevision(String),
     #[error(
-        "the deployment `{name}` stands still in {shards} of {SHARD_COUNT} shards only: a repair begins where all of them are paused, so pause it first"
+        "no shard of the deployment `{0}` is paused, so it has no backlog: activate without `--from backlog`, or pause it first"
     )]
-    NotStanding { name: String, shards: u32 },
+    NotStanding(String),
+    #[error("the deployment `{0}` was changed while it was to be repaired: look at it, and try again")]
+    NoLongerStanding(String),
     #[error("a repair needs the position of each shard once, but shard {} is named {times} times: ask again where the deployment stands", shard.0)]
     Standing { shard: ShardId, times: usize },
     #[error(

@@ -64,7 +64,7 @@ impl Registry {
         let Some(deployment) = self.by_id(id) else { return Ok(None) };
         let Some(good) = deployment.way_back() else { return Ok(None) };
         let request: DeployRequest = deployment.going_back(Some(good))?;
-        let repaired = self.repair(&deployment.business, &deployment.name, request, standing, "host")?;
+        let repaired = self.repair(&deployment.business, &deployment.name, request, |_| Ok(standing), "host")?;
         Ok(Some(repaired.1))
     }
 

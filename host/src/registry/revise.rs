@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use super::deployment::{DeployRequest, Deployment};
-use super::{Error, Registry, still_there};
+use super::{Error, Registry, State, still_there};
 use crate::engine::{Configured, Module, Runner, Scope, envelope};
-use crate::model::{Change, Digest, Limits, Lsn, SHARD_COUNT, ShardId, ShardSet, Start, check_name};
+use crate::model::{
+    Change, DeploymentId, Digest, Limits, Lsn, PauseCause, SHARD_COUNT, ShardId, ShardSet, Start, check_name,
+};
 
 /// What a deployment may be allowed.
 const PERMISSIONS: [&str; 3] = ["matches", "publish", "signals"];
@@ -18,14 +20,13 @@ impl Registry {
     /// Validates a configuration by the module's own `configure`, tries an instance, and appends the new revision.
     /// Any failure changes nothing.
     pub fn deploy(&self, business: &str, name: &str, request: DeployRequest, by: &str) -> Result<Revised, Error> {
-        self.revise(business, name, request, Vec::new(), by)
+        self.revise(business, name, request, by)
     }
 
     /// What would be deployed, by the same checks; changes nothing. Runs the module.
     pub fn rehearse(&self, business: &str, name: &str, request: &DeployRequest) -> Result<(Digest, Configured), Error> {
-        let uploaded = self.find_module(business, &request.module)?;
-        let module = self.load(uploaded.digest)?;
-        Ok((uploaded.digest, try_out(&module, business, name, request, &self.limits)?.configured))
+        let (digest, tried) = self.try_request(business, name, request)?;
+        Ok((digest, tried.configured))
     }
 
     /// A new revision with the module, configuration, permissions and `on_error` of an older one (None = the one before
@@ -36,22 +37,58 @@ impl Registry {
             return Err(Error::Retired(name.to_owned()));
         }
         let request = deployment.going_back(to)?;
-        self.revise(business, name, request, Vec::new(), by)
+        self.revise(business, name, request, by)
     }
 
-    /// Deploys a revision that handles what the paused shards have not: in each it begins behind where that stands
-    /// (`standing`: every shard once), and the pause is over. Refused unless all shards are paused.
+    /// Deploys a revision that handles what the shards have not: in each it begins behind where that stands, and the pause
+    /// is over. Refused unless some shard is paused; the others are paused with it, once the module has been tried, and go
+    /// on if it is refused all the same. `standing` answers where the paused shards stand, every shard once.
     pub fn repair(
         &self,
         business: &str,
         name: &str,
         request: DeployRequest,
-        standing: Vec<(ShardSet, Lsn)>,
+        standing: impl FnOnce(DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, Error>,
         by: &str,
     ) -> Result<Revised, Error> {
         let deployment = self.deployment(business, name).ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
-        check_standing(&deployment, &standing)?;
-        self.revise(business, name, request, standing, by)
+        check_paused(&deployment)?;
+        let (digest, tried) = self.try_request(business, name, &request)?;
+        deployment.check_successor(&tried)?;
+        let (stood, others) = self.stand_still(deployment.id, by)?;
+        let repaired = standing(deployment.id).and_then(|standing| {
+            let backlog = Backlog { standing, of: stood };
+            self.activate(business, name, digest, request, tried, Some(backlog), by)
+        });
+        if repaired.is_err() {
+            self.go_on(deployment.id, others, by);
+        }
+        repaired
+    }
+
+    /// All shards are paused. Answers the deployment as it stands, and the shards that went on until now.
+    fn stand_still(&self, id: DeploymentId, by: &str) -> Result<(Arc<Deployment>, ShardSet), Error> {
+        let mut state = self.write();
+        let find = |state: &State| state.deployments.get(&id).cloned().ok_or_else(|| Error::NoDeployment(id.0.to_string()));
+        let deployment = find(&state)?;
+        check_paused(&deployment)?;
+        let others = ShardSet::ALL.without(deployment.paused.shards);
+        if !others.is_empty() {
+            let (cause, reason) = (PauseCause::Operator, "for a repair".into());
+            self.commit(&mut state, by, Change::Paused { deployment: id, shards: others, cause, reason })?;
+        }
+        Ok((find(&state)?, others))
+    }
+
+    /// A repair was refused: those that were paused for it go on.
+    fn go_on(&self, deployment: DeploymentId, shards: ShardSet, by: &str) {
+        if shards.is_empty() {
+            return;
+        }
+        let resumed = self.commit(&mut self.write(), by, Change::Resumed { deployment, shards });
+        if let Err(error) = resumed {
+            tracing::error!(deployment = deployment.0, %error, "shards that were paused for a repair still stand");
+        }
     }
 
     fn revise(
@@ -59,16 +96,19 @@ impl Registry {
         business: &str,
         name: &str,
         request: DeployRequest,
-        backlog: Vec<(ShardSet, Lsn)>,
         by: &str,
     ) -> Result<Revised, Error> {
         check_name("business", business)?;
         check_name("deployment", name)?;
+        let (digest, tried) = self.try_request(business, name, &request)?;
+        self.activate(business, name, digest, request, tried, None, by)
+    }
+
+    /// Compiles and runs the module: no lock may be held meanwhile.
+    fn try_request(&self, business: &str, name: &str, request: &DeployRequest) -> Result<(Digest, Tried), Error> {
         let uploaded = self.find_module(business, &request.module)?;
         let module = self.load(uploaded.digest)?;
-        // Compiles and runs the module, so no lock is held meanwhile.
-        let tried = try_out(&module, business, name, &request, &self.limits)?;
-        self.activate(business, name, uploaded.digest, request, tried, backlog, by)
+        Ok((uploaded.digest, try_out(&module, business, name, request, &self.limits)?))
     }
 
     fn activate(
@@ -78,12 +118,12 @@ impl Registry {
         digest: Digest,
         request: DeployRequest,
         tried: Tried,
-        backlog: Vec<(ShardSet, Lsn)>,
+        backlog: Option<Backlog>,
         by: &str,
     ) -> Result<Revised, Error> {
         let mut state = self.write();
         state.published.check(business, &tried.configured.plan)?;
-        let mut backlog = backlog;
+        let mut standing = Vec::new();
         let begins = self.begins(request.start)?;
         let present = state.find(business, name).cloned();
         let revision = match &present {
@@ -93,10 +133,10 @@ impl Registry {
                     return Err(Error::HasBegun(name.to_owned()));
                 }
                 let revision = deployment.check_successor(&tried)?;
-                if !backlog.is_empty() {
-                    check_standing(deployment, &backlog)?;
-                    let gone = self.pass_gaps(&mut state, deployment, &backlog, request.accept_gap, by)?;
-                    backlog.iter_mut().for_each(|(_, position)| *position = (*position).max(gone));
+                if let Some(backlog) = backlog {
+                    standing = backlog.check(deployment)?;
+                    let gone = self.pass_gaps(&mut state, deployment, &standing, request.accept_gap, by)?;
+                    standing.iter_mut().for_each(|(_, position)| *position = (*position).max(gone));
                 }
                 revision
             }
@@ -105,7 +145,7 @@ impl Registry {
             }
             None => 1,
         };
-        let change = tried.into_change(business, name, revision, digest, request, begins, backlog);
+        let change = tried.into_change(business, name, revision, digest, request, begins, standing);
         let lsn = self.commit(&mut state, by, change)?;
         let deployment = state.find(business, name).cloned().ok_or_else(|| Error::NoDeployment(name.to_owned()))?;
         Ok((lsn, deployment))
@@ -125,15 +165,32 @@ impl Registry {
     }
 }
 
-fn check_standing(deployment: &Deployment, standing: &[(ShardSet, Lsn)]) -> Result<(), Error> {
-    let paused = deployment.paused.shards;
-    if paused != ShardSet::ALL {
-        return Err(Error::NotStanding { name: deployment.name.to_string(), shards: paused.len() });
+/// What a repair begins behind.
+struct Backlog {
+    standing: Vec<(ShardSet, Lsn)>,
+    /// The deployment as it was when it was asked where it stands.
+    of: Arc<Deployment>,
+}
+
+impl Backlog {
+    /// The positions, if they are those of every shard, and still are.
+    fn check(self, present: &Arc<Deployment>) -> Result<Vec<(ShardSet, Lsn)>, Error> {
+        if !Arc::ptr_eq(&self.of, present) || present.paused.shards != ShardSet::ALL {
+            return Err(Error::NoLongerStanding(present.name.to_string()));
+        }
+        let times = |shard: ShardId| self.standing.iter().filter(|(shards, _)| shards.contains(shard)).count();
+        match (0..SHARD_COUNT).map(ShardId).find(|shard| times(*shard) != 1) {
+            Some(shard) => Err(Error::Standing { shard, times: times(shard) }),
+            None => Ok(self.standing),
+        }
     }
-    let times = |shard: ShardId| standing.iter().filter(|(shards, _)| shards.contains(shard)).count();
-    match (0..SHARD_COUNT).map(ShardId).find(|shard| times(*shard) != 1) {
-        Some(shard) => Err(Error::Standing { shard, times: times(shard) }),
-        None => Ok(()),
+}
+
+fn check_paused(deployment: &Deployment) -> Result<(), Error> {
+    still_there(deployment)?;
+    match deployment.paused.shards.is_empty() {
+        true => Err(Error::NotStanding(deployment.name.to_string())),
+        false => Ok(()),
     }
 }
 
@@ -243,9 +300,11 @@ mod tests {
     }
 
     /// As if a module had answered this plan.
-    fn activate(past: &Past, plan: &str, backlog: Vec<(ShardSet, Lsn)>) -> Result<Revised, Error> {
+    fn activate(past: &Past, plan: &str, standing: Vec<(ShardSet, Lsn)>) -> Result<Revised, Error> {
         let configured = Configured::stored(plan).expect("a plan");
         let tried = Tried { envelope: "{}".to_owned(), configured, permissions: Vec::new() };
+        let of = past.registry.deployment("b", "d").expect("deployed");
+        let backlog = (!standing.is_empty()).then_some(Backlog { standing, of });
         past.registry.activate("b", "d", Digest([9; 32]), request(), tried, backlog, "ops")
     }
 
@@ -271,17 +330,34 @@ mod tests {
     fn a_repair_needs_a_pause_and_the_place_of_each_shard_once() {
         let past = Past::new();
         let id = past.deploy("b", "d", &plan(""));
+        let error = past.registry.repair("b", "d", request(), |_| Ok(standing()), "ops").expect_err("not paused");
+        assert!(matches!(error, Error::NotStanding(_)), "{error}");
         past.registry.pause_shards(id, ShardSet(0b11), PauseCause::Fault, "trap").expect("paused");
-        let error = activate(&past, &plan(""), standing()).expect_err("two shards only");
-        assert!(matches!(error, Error::NotStanding { shards: 2, .. }), "{error}");
-        past.registry.pause("b", "d", "look", "ops").expect("paused");
+        let (_, others) = past.registry.stand_still(id, "ops").expect("all of them");
+        assert_eq!(others, ShardSet::ALL.without(ShardSet(0b11)));
         let mut twice = standing();
         twice.push((ShardSet(0b100), Lsn(5)));
         let error = activate(&past, &plan(""), twice).expect_err("a shard twice");
         assert!(matches!(error, Error::Standing { shard: ShardId(2), times: 2 }), "{error}");
         let missing = vec![(ShardSet::ALL.without(ShardSet(0b1000)), Lsn(5))];
-        let error = past.registry.repair("b", "d", request(), missing, "ops").expect_err("a shard is missing");
+        let error = activate(&past, &plan(""), missing).expect_err("a shard is missing");
         assert!(matches!(error, Error::Standing { shard: ShardId(3), times: 0 }), "{error}");
+        past.registry.go_on(id, others, "ops");
+        let paused = past.registry.by_id(id).expect("deployed").paused.clone();
+        assert_eq!((paused.shards, paused.cause, &*paused.reason), (ShardSet(0b11), PauseCause::Fault, "trap"));
+    }
+
+    #[test]
+    fn positions_from_before_a_resume_are_refused() {
+        let past = Past::new();
+        let id = past.deploy("b", "d", &plan(""));
+        past.registry.pause("b", "d", "look", "ops").expect("paused");
+        let (of, _) = past.registry.stand_still(id, "ops").expect("all of them");
+        past.registry.resume("b", "d", "ops").expect("resumed");
+        past.registry.pause("b", "d", "look", "ops").expect("paused");
+        let present = past.registry.by_id(id).expect("deployed");
+        let error = Backlog { standing: standing(), of }.check(&present).expect_err("it may have read on");
+        assert!(matches!(error, Error::NoLongerStanding(_)), "{error}");
     }
 
     #[test]

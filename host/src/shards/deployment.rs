@@ -155,7 +155,10 @@ impl Active {
         if self.singly {
             runner.run_singly();
         }
-        self.meters.swapped(started.elapsed());
+        // An instance that was dropped for room, or is the first, is no swap.
+        if self.loaded.iter().map(|loaded| loaded.revision.number).max().is_some_and(|newest| newest < revision.number) {
+            self.meters.swapped(started.elapsed());
+        }
         let router = Router::new(&revision.configured.plan, parts.limits.attribute_bytes as usize);
         if self.loaded.len() == RUNNERS {
             self.loaded.remove(0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::outreach::{Decision, Deed, Ended, Origin, Outreach, Published};
+use crate::model::outreach::{Decision, Deed, Ended, Origin, Outreach, Published, Status};
 use crate::model::{Change, Control, Event, InputRecord, Lsn, Match, Outcome};
 use crate::registry::{Deployment, Registry};
 
@@ -94,10 +94,15 @@ pub fn of_outreach(outreach: &Outreach, wants: &impl Wants, mut found: impl FnMu
 
 fn decided(decision: &Decision) -> Published {
     let action = &decision.action;
+    // As the chain has changed it, if it was sent.
+    let channel = match &decision.status {
+        Status::Sent { channel, .. } => channel,
+        _ => &action.channel,
+    };
     let data = json!({
         "action": action.id.to_string(), "match": action.origin.match_name, "policy": action.policy,
         "class": action.class.name(), "attempt": decision.attempt, "status": decision.status.name(),
-        "deployment": action.origin.deployment,
+        "channel": channel.to_string(), "reason": decision.reason(), "deployment": action.origin.deployment,
     });
     Published {
         id: fact_id(&["decision", &action.id.to_string(), &decision.attempt.to_string()]),

@@ -60,6 +60,11 @@ impl Meters {
         self.metrics.verdicts.with_label_values(&[&*self.business, &*self.deployment, said]).inc();
     }
 
+    /// A filter that could not be asked.
+    pub fn not_asked(&self, code: &str) {
+        self.metrics.verdicts.with_label_values(&[&*self.business, &*self.deployment, code]).inc();
+    }
+
     pub fn records(&self, records: &[InputRecord]) {
         let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
         let mut matches: BTreeMap<&str, u64> = BTreeMap::new();

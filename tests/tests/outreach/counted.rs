@@ -83,6 +83,64 @@ fn one_of_fifty(options: RunOptions) {
     assert!(run.output[0].contains(r#""used":1,"at_most":1"#), "{:?}", run.output);
 }
 
+/// Many at once, through two chains that share a filter: as many as one chain alone would have let through.
+#[test]
+fn s2_23_a_burst_through_two_chains_counts_as_one() {
+    for most in [1, 3, 100] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = RunOptions { batching: Batching::Seeded { seed: 5, most }, ..RunOptions::default() };
+        let mut run = played_in(
+            &folder,
+            r#"
+            deploy found = herald {}
+            deploy caps = fatigue {"caps": [{"name": "daily", "at_most": 5, "window": {"rolling_s": 86400}}]}
+            policy first {"match": "offer", "message": {"class": "marketing", "channel": "log", "content": {}}}
+            policy second {"match": "news", "message": {"class": "marketing", "channel": "log", "content": {}}}
+            chain policy=first caps
+            chain policy=second caps
+            pause found
+            event 10:00:00 herald actor=ann {"match": "offer", "find": 12}
+            event 10:00:00 herald actor=ann {"match": "news", "find": 12}
+            event 10:00:00 herald actor=bob {"match": "news", "find": 4}
+            resume found
+            "#,
+            options,
+        );
+        let sent = |person: &str| {
+            let own = format!("person={person} ");
+            run.output.iter().filter(|line| line.contains(&own) && line.contains("-> sent")).count()
+        };
+        assert_eq!((sent("ann"), sent("bob")), (5, 4), "{:#?}", run.output);
+        run.output.clear();
+        play(&mut run, "query caps fatigue ann");
+        assert!(run.output[0].contains(r#""used":5,"at_most":5"#), "{:?}", run.output);
+    }
+}
+
+/// Also those that were never asked: S2-13 says counted.
+#[test]
+fn s2_13_a_filter_that_cannot_be_asked_is_counted_and_a_look_in_thought_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = played(
+        &folder,
+        r#"
+        deploy found = herald {}
+        deploy block = lists {}
+        policy tell {"match": "offer", "message": {"class": "marketing", "channel": "log", "content": {}}}
+        chain block:open
+        event 10:00:00 herald actor=ann {"match": "offer"}
+        what-if ann offer
+        pause block
+        event 10:00:01 herald actor=ann {"match": "offer"}
+        event 10:00:02 herald actor=ann {"match": "offer"}
+        what-if ann offer
+        "#,
+    );
+    let metrics = run.host().expect("it is open").parts.metrics.clone();
+    let said = |verdict: &str| metrics.verdicts.with_label_values(&[BUSINESS, "block", verdict]).get();
+    assert_eq!((said("allow"), said("paused")), (1, 2));
+}
+
 #[test]
 fn x_26_a_second_poison_pauses_again_and_says_where() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! A crash behind every frame of a run with chains, holds, arrivals, acknowledgements and swaps: the folder as it would be,
-//! opened again, the rest of the run played. What was decided must be what is decided without a crash (DECISIONS 27).
+//! A crash behind every frame of a run with chains, holds, arrivals, acknowledgements, deliveries that are tried again and fail, a
+//! swap, a repair and a rollback: the folder as it would be, opened again, the rest of the run played. What was decided must be what is decided without a crash (DECISIONS 27).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,23 @@ disconnect cid
 ack cid #3
 event 12:31:00 herald actor=cid {"match": "offer", "find": 2}
 policy tell remove
-advance 24h
+advance 2h
+policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {"text": "hi"}}}
+policy note {"match": "alarm", "message": {"class": "critical", "channel": "log", "content": {}}}
+channel log = not_now
+event 14:40:00 herald actor=bob {"match": "alarm"}
+advance 10s
+deploy found = herald on_error=pause {}
+event 14:41:00 herald actor=dan {"do": "trap"}
+event 14:41:01 herald actor=dan {"match": "news"}
+event 14:41:01 herald actor=ann {"match": "offer", "find": 2}
+repair found = herald {}
+rollback caps
+channel log = fail
+advance 20s
+event 14:42:00 herald actor=cid {"match": "offer", "find": 4}
+connect cid
+disconnect cid
 "#;
 
 /// What was decided about each action, with all that was said, and how deliveries ended; without positions. A person's arrival that
@@ -56,6 +72,8 @@ struct Result {
     decisions: BTreeMap<String, BTreeSet<String>>,
     ends: BTreeMap<String, String>,
     tags: BTreeSet<String>,
+    /// What each filter was told of the end of a delivery.
+    settled: BTreeMap<(u64, String), String>,
     published: BTreeMap<u128, String>,
     persons: BTreeMap<String, Vec<String>>,
     fatigue: BTreeMap<String, String>,
@@ -96,15 +114,23 @@ impl Result {
                         .iter()
                         .map(|reached| match &reached.answer {
                             Answered::Verdict(verdict) => {
-                                format!("{}@{} {verdict:?}", reached.filter, reached.revision)
+                                format!("{}@{} {} {verdict:?}", reached.filter, reached.revision, reached.digest)
                             }
-                            other => format!("{}@{} {other:?}", reached.filter, reached.revision),
+                            other => format!("{}@{} {} {other:?}", reached.filter, reached.revision, reached.digest),
                         })
                         .collect();
                     let action = &decision.action;
+                    let origin = &action.origin;
                     let line = format!(
-                        "{} {} {:?} {:?} {} {said:?}",
-                        action.person, action.origin.match_name, decision.cause, decision.status, decision.time
+                        "{} {} {}@{} {} {:?} {:?} {} {said:?}",
+                        action.person,
+                        origin.match_name,
+                        origin.deployment,
+                        origin.revision,
+                        origin.digest,
+                        decision.cause,
+                        decision.status,
+                        decision.time
                     );
                     assert!(looks.insert((action.id, decision.attempt)), "decided twice, again at {lsn}");
                     self.decisions.entry(action.id.to_string()).or_default().insert(line);
@@ -114,13 +140,20 @@ impl Result {
                     assert_eq!(twice, None, "ended twice, again at {lsn}");
                 }
                 Deed::Tagged { person, tag, .. } => {
-                    self.tags.insert(format!("{person} {} {} {:?}", tag.name, tag.since, tag.expires));
+                    let origin = &tag.origin;
+                    let caused = format!("{:032x} {}@{}", origin.match_id, origin.deployment, origin.revision);
+                    let new = self.tags.insert(format!("{person} {} {} {:?} {caused}", tag.name, tag.since, tag.expires));
+                    assert!(new, "tagged twice, again at {lsn}");
                 }
                 Deed::Published { event, .. } => {
                     let twice = self.published.insert(event.id, format!("{} {}", event.event_type, event.actor));
                     assert_eq!(twice, None, "published twice, again at {lsn}");
                 }
-                Deed::Settled(_) => {}
+                Deed::Settled(settled) => {
+                    let whom = (settled.deployment.0, settled.action.to_string());
+                    let twice = self.settled.insert(whom, format!("{} {}", settled.status, settled.time));
+                    assert_eq!(twice, None, "settled twice, again at {lsn}");
+                }
             }
         }
     }
@@ -218,13 +251,27 @@ fn one_two_and_four_workers_decide_the_same() {
 /// The run must hold what a crash could break.
 fn check_uncut(uncut: &Uncut) {
     let all: Vec<&String> = uncut.result.decisions.values().flatten().collect();
-    let parts = ["Held", "Release", "Arrival", "opted_out", "blocked", "Repeated", "Cancelled", "caps@1", "caps@2"];
+    let parts = [
+        "Held", "Release", "Arrival", "Retry", "opted_out", "blocked", "Repeated", "Cancelled", "caps@1", "caps@2",
+        "caps@3", "found@3",
+    ];
     for part in parts.into_iter().chain(["attempted: true", "attempted: false"]) {
         assert!(all.iter().any(|line| line.contains(part)), "the flow holds no {part}: {all:#?}");
     }
-    for end in ["Acknowledged", "Expired"] {
+    for end in ["Acknowledged", "Expired", "Failed"] {
         assert!(uncut.result.ends.values().any(|line| line.contains(end)), "{:#?}", uncut.result.ends);
     }
-    assert!(uncut.result.tags.len() >= 3 && uncut.result.published.len() == 2, "{:?}", uncut.result);
+    assert!(uncut.result.tags.len() >= 3 && uncut.result.published.len() == 3, "{:?}", uncut.result);
+    for status in ["delivered", "failed"] {
+        assert!(uncut.result.settled.values().any(|line| line.starts_with(status)), "{:#?}", uncut.result.settled);
+    }
+    // What a crash could lose must be there at the end.
+    let left = |what: &BTreeMap<String, String>, part: &str| what.values().any(|line| line.contains(part));
+    assert!(left(&uncut.result.fatigue, r#""used":2"#), "{:#?}", uncut.result.fatigue);
+    let shown: BTreeMap<String, String> =
+        uncut.result.persons.iter().map(|(person, lines)| (person.clone(), lines.join("\n"))).collect();
+    for part in ["held until", "attempted", "tag"] {
+        assert!(left(&shown, part), "nobody has {part}: {shown:#?}");
+    }
     assert_eq!(uncut.stores.len(), 3);
 }

@@ -57,6 +57,46 @@ fn the_oldest_gives_way_when_too_much_waits_for_a_person() {
 }
 
 #[test]
+fn what_is_held_takes_no_room_from_the_inbox_and_has_a_bound_of_its_own() {
+    const HELD: &str = r#"
+        deploy found = herald {}
+        deploy caps = fatigue {"caps": [{"name": "none", "at_most": 1, "window": {"rolling_s": 86400}, "on_exceed": "hold"}]}
+        policy tell {"match": "offer", "message": {"class": "marketing", "channel": "log", "content": {}, "lasts_s": 86400}}
+        policy warn {"match": "alarm", "message": {"class": "critical", "channel": "app", "content": {}, "lasts_s": 86400}}
+        chain caps:marketing
+        event 10:00:00 herald actor=ann {"match": "offer"}
+        event 10:00:01 herald actor=ann {"match": "offer"}
+        event 10:00:02 herald actor=ann {"match": "offer"}
+        event 10:00:03 herald actor=ann {"match": "offer"}
+        event 10:00:04 herald actor=ann {"match": "alarm"}
+        inbox ann
+        "#;
+    let gone = |inbox, held| {
+        let options = with(|limits| (limits.inbox_max_unacked, limits.held_max) = (inbox, held));
+        after(options, HELD, |run| {
+            let warned = run.output.iter().any(|line| line.starts_with("inbox ann #1") && line.contains("policy=warn"));
+            assert!(warned, "{:#?}", run.output);
+            ends(run, "expired_unacked")
+        })
+    };
+    assert_eq!((gone(100, 100), gone(1, 3), gone(1, 2), gone(100, 1)), (0, 0, 1, 2));
+}
+
+#[test]
+fn what_waits_for_a_person_is_bounded_in_bytes() {
+    const LARGE: &str = r#"
+        deploy found = herald {}
+        policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {"text": "0123456789012345678901234567890123456789012345678901234567890123456789"}, "lasts_s": 86400}}
+        event 10:00:00 herald actor=ann {"match": "offer"}
+        event 10:00:01 herald actor=ann {"match": "offer"}
+        event 10:00:02 herald actor=ann {"match": "offer"}
+        event 10:00:03 herald actor=bob {"match": "offer"}
+        "#;
+    let gone = |bytes| after(with(|limits| limits.waiting_bytes = bytes), LARGE, |run| ends(run, "expired_unacked"));
+    assert_eq!((gone(1 << 20), gone(500), gone(1)), (0, 1, 4));
+}
+
+#[test]
 fn a_tick_comes_no_sooner_after_another_than_the_limit_says() {
     // 10:01:00 and 10:01:10.
     const TWO: &str = r#"

@@ -110,6 +110,16 @@ fn a_slot_shows_the_best_of_what_waits_for_it() {
 }
 
 #[test]
+fn s2_13g_an_opt_out_stops_what_a_slot_has_not_shown() {
+    scenario("tests/tests/outreach/s2_13g_slot.scenario");
+}
+
+#[test]
+fn s2_22_what_was_shown_counts_also_when_nobody_acknowledged_it() {
+    scenario("tests/tests/outreach/s2_22_shown.scenario");
+}
+
+#[test]
 fn a_delivery_is_tried_again_and_ends() {
     scenario("tests/tests/outreach/log_channel.scenario");
 }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use fishpond_tests::component;
 use fishpond_tests::service::Settings;
 use serde_json::json;
 
-use super::telling::{acknowledge, connect, connected, decided, message, policy, stream, tell, telling};
+use super::BUSINESS;
+use super::telling::{acknowledge, connect, connected, decided, message, of, policy, stream, tell, telling};
 
 /// From the moment that an event is sent until its action is on the screen: what is promised for 99 of 100.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -133,4 +135,41 @@ fn s1_15_two_devices_of_a_person_both_show_it_and_one_acknowledges_for_both() {
     assert_eq!((page.n(), connect(&service, "ann").n()), (2, 2));
     tell(&client, "bob", "offer", 3);
     assert_eq!(bobs.n(), 3, "and nobody else has seen any of it");
+}
+
+/// How soon an opt-out or a block must stop what was not shown.
+const OBEYED: Duration = Duration::from_secs(5);
+
+#[test]
+fn s2_13_a_block_and_an_opt_out_stop_what_waits_within_five_seconds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = telling(folder.path(), &Settings::default());
+    let client = service.client();
+    for filter in ["lists", "preference"] {
+        client.upload(BUSINESS, &component(filter));
+        client.deploy(BUSINESS, filter, filter, &json!({})).ok();
+    }
+    let entries = ["preference", "lists"].map(|filter| json!({ "filter": filter, "on_error": "closed" }));
+    client.put(&format!("/v1/{BUSINESS}/chain"), &json!({ "entries": entries })).ok();
+    policy(&client, "top", &json!({ "match": "news", "message": message("slot:top") }));
+    for (person, kind, who, reason) in
+        [("ann", "preference.opt_out", "actorid", "opted_out"), ("bob", "list.block.add", "subject", "blocked")]
+    {
+        tell(&client, person, "offer", 1);
+        tell(&client, person, "news", 2);
+        decided(&mut service, person, 2);
+        let mut word = json!({ "specversion": "1.0", "id": person, "source": "/wishes", "type": kind });
+        word[who] = json!(person);
+        let said = Instant::now();
+        assert_eq!(client.try_events(BUSINESS, &[word.to_string()]).expect("an answer").ok()["accepted"], 1);
+        assert_eq!(client.get(&of(person, "slots/top")).status, 204, "{person}");
+        let live = connect(&service, person);
+        let looks = decided(&mut service, person, 4);
+        assert!(said.elapsed() < OBEYED, "{:?}", said.elapsed());
+        for look in &looks[..2] {
+            assert_eq!((&look["cause"], &look["status"]), (&json!("arrival"), &json!("denied")), "{look}");
+            assert!(look["verdicts"].to_string().contains(reason), "{look}");
+        }
+        drop(live);
+    }
 }

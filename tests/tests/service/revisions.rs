@@ -112,3 +112,59 @@ fn s2_08_another_chain_over_http_is_in_the_next_decision() {
         assert_eq!((judges(&looks[0]), &looks[0]["chain"]["business"]), (filters.to_vec(), &json!(n)), "{looks:?}");
     }
 }
+
+/// By the numbers in what was found, in the order of the pages.
+fn numbers(client: &Client, person: &str) -> Vec<i64> {
+    let matches = client.pages(&format!("/v1/{BUSINESS}/matches"), "matches");
+    let own = matches.iter().filter(|found| found["person"] == person);
+    own.map(|found| found["fields"]["n"].as_i64().expect("a number")).collect()
+}
+
+#[test]
+fn x_26_a_repair_over_http_begins_at_the_poison_whose_place_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = telling(folder.path(), &Settings::default());
+    let client = service.client();
+    let put = |client: &Client, module: &str, more: Value| {
+        let mut body = json!({ "module": module, "configuration": {}, "on_error": "pause" });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        client.put(&format!("/v1/{BUSINESS}/deployments/{FOUND}"), &body)
+    };
+    let repair = || json!({ "from": "backlog" });
+    put(&client, "herald", json!({})).ok();
+    assert_eq!(put(&client, "herald", repair()).refusal(), (409, "not_paused".to_owned()));
+
+    let poison = json!({ "specversion": "1.0", "id": "poison", "source": "/app", "type": "herald", "actorid": "ann",
+        "data": { "do": "trap" } });
+    let position = client.try_events(BUSINESS, &[poison.to_string()]).expect("an answer").ok()["position"].clone();
+    tell(&client, "ann", "offer", 2);
+    let shown = |client: &Client| client.get(&format!("/v1/{BUSINESS}/deployments/{FOUND}")).ok();
+    service.wait_until("a pause", |client| shown(client)["state"] == "paused");
+    tell(&client, "bob", "offer", 3);
+    service.wait_until("bob's", |client| numbers(client, "bob") == [3]);
+    let place = format!("input {position} of key `ann`");
+    let told = |client: &Client| {
+        let paused = shown(client)["paused"].clone();
+        assert_eq!(paused["cause"], "on_error", "{paused}");
+        assert!(paused["reason"].as_str().expect("a reason").starts_with(&place), "{paused}");
+    };
+    told(&client);
+
+    // What is refused leaves all but the poison's shard running, and a pause of them all hides the place of nothing.
+    assert_eq!(put(&client, "no-such-module", repair()).refusal(), (422, "no_module".to_owned()));
+    tell(&client, "bob", "offer", 4);
+    service.wait_until("bob's next", |client| numbers(client, "bob") == [4, 3]);
+    deed(&client, FOUND, "pause", r#"{"reason":"looking"}"#).ok();
+    told(&client);
+    service.kill_and_restart();
+    let client = service.client();
+    told(&client);
+    tell(&client, "bob", "offer", 5);
+
+    let mended = client.upload(BUSINESS, &other_version("herald"))["digest"].clone();
+    let more = json!({ "from": "backlog", "on_error": "skip" });
+    assert_eq!(put(&client, mended.as_str().expect("a digest"), more).ok()["state"], "active");
+    service.wait_until("everything", |client| numbers(client, "bob") == [5, 4, 3] && numbers(client, "ann") == [2]);
+    let failed = client.pages(&format!("/v1/{BUSINESS}/failed-events"), "failed");
+    assert_eq!((failed.len(), &failed[0]["revision"]), (1, &json!(3)), "{failed:?}");
+}

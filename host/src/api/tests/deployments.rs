@@ -152,15 +152,14 @@ async fn a_query_is_passed_on_and_its_answer_with_where_it_stands() {
 }
 
 #[tokio::test]
-async fn a_repair_asks_where_the_shards_stand_and_wants_all_of_them_paused() {
+async fn a_repair_of_what_runs_is_refused_and_stops_nothing() {
     let harness = harness();
+    let before = harness.past.log.last();
     let body = r#"{"module":"risk","configuration":{},"from":"backlog"}"#;
-    *harness.shards.standing.lock().expect("no panic") = Some(Ok(vec![]));
-    assert_eq!(put(&harness, "risk", body).await.refusal(), (409, "not_paused".to_owned()));
-    *harness.shards.standing.lock().expect("no panic") = Some(Ok(vec![(ShardSet::ALL, Lsn(2))]));
     let told = put(&harness, "risk", body).await;
-    assert_eq!(told.refusal(), (409, "not_paused".to_owned()), "the registry looks as well");
-    assert!(told.text.contains("stands still in 0 of 64 shards"), "{}", told.text);
+    assert_eq!(told.refusal(), (409, "not_paused".to_owned()));
+    assert!(told.text.contains("no shard of the deployment `risk` is paused"), "{}", told.text);
+    assert_eq!(harness.past.log.last(), before);
 }
 
 #[tokio::test]

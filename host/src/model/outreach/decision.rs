@@ -44,13 +44,28 @@ pub struct Decision {
     pub attempt: u32,
     /// What started this look.
     pub cause: Cause,
-    /// All message policies of the match, the best first. Only at the first look.
+    /// All message policies of the match, the best first; then those of other kinds that were not valid. Only at the first look.
     pub candidates: Vec<Candidate>,
     /// Revision of each part of the chain as it was judged; zero = there is none.
     pub chain: ChainRevisions,
     /// In the chain's order, those that were not reached as well.
     pub verdicts: Vec<Reached>,
     pub status: Status,
+}
+
+impl Decision {
+    /// Why nothing was sent, where a filter or the host said so: the filter's reason, the code of its error, or the host's reason.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.status {
+            Status::Denied => self.verdicts.iter().find_map(|reached| match &reached.answer {
+                Answered::Verdict(verdict) if verdict.kind == VerdictKind::Deny => Some(&*verdict.reason),
+                Answered::Error { code, fail: Fail::Closed, .. } => Some(&**code),
+                _ => None,
+            }),
+            Status::Cancelled { reason } => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

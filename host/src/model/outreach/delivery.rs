@@ -39,12 +39,13 @@ impl DeliveryEnd {
         }
     }
 
-    /// What a filter is told.
-    pub fn settlement(self) -> &'static str {
+    /// What a filter is told. What was handed over and never acknowledged may have been seen: nobody knows.
+    pub fn settlement(self, handed_over: bool) -> &'static str {
         match self {
             DeliveryEnd::Acknowledged | DeliveryEnd::Delivered => "delivered",
             DeliveryEnd::Failed => "failed",
             DeliveryEnd::Unknown => "unknown",
+            DeliveryEnd::Expired | DeliveryEnd::ExpiredUnacked if handed_over => "unknown",
             DeliveryEnd::Expired | DeliveryEnd::ExpiredUnacked => "expired",
         }
     }
@@ -58,6 +59,26 @@ pub struct Waiting {
     pub state: WaitingState,
     /// Filters that want to hear of the delivery's end.
     pub asked: Vec<Asked>,
+}
+
+impl Waiting {
+    /// May somebody have seen it?
+    pub fn handed_over(&self) -> bool {
+        match self.state {
+            WaitingState::Held { .. } => false,
+            WaitingState::Inbox { attempted, .. } => attempted,
+            WaitingState::Outbox { .. } => true,
+        }
+    }
+
+    /// Of what waits for a slot the greatest is shown: the highest priority, then the newest.
+    pub fn rank(&self) -> (i32, u64) {
+        let sequence = match self.state {
+            WaitingState::Inbox { sequence, .. } => sequence,
+            WaitingState::Held { .. } | WaitingState::Outbox { .. } => 0,
+        };
+        (self.action.priority, sequence)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -42,7 +42,7 @@ fn a_policy_has_revisions_and_an_equal_one_writes_nothing() {
 
 #[test]
 fn policies_that_could_not_act_are_refused_with_their_reason() {
-    let past = Past::with(Limits { policy_bytes: 64, ..Limits::default() });
+    let past = Past::with(Limits { policy_bytes: 64, tag_bytes: 8, ..Limits::default() });
     past.deploy("demo", "rule", &plan(""));
     let book = book(&past);
     let with = |change: fn(&mut Policy)| {
@@ -64,6 +64,8 @@ fn policies_that_could_not_act_are_refused_with_their_reason() {
         with(|policy| (policy.valid_from, policy.valid_until) = (Some(5), Some(5))),
         "ends at 1970-01-01T00:00:00.005Z",
     );
+    let long = TagAct { tag: "t".into(), value: "123456789".into(), lasts_ms: None };
+    refused(acting(Act::Tag(long)), "the value of the tag has 9 bytes, at most 8 are allowed (`tag_bytes`)");
     refused(messaging(|act| act.content = "[]".into()), "no JSON object");
     refused(messaging(|act| act.lasts_ms = 0), "the message lasts 0 ms");
     refused(messaging(|act| act.channel = Channel::Slot("A".into())), "slot `A`");

@@ -17,7 +17,12 @@ impl Kept {
         Kept { past, index: Index::new(Arc::new(Metrics::new().expect("metrics"))) }
     }
 
+    /// All at one time.
     fn add(&self, now: u64, deeds: Vec<Deed>) -> Lsn {
+        self.add_round(now, deeds.into_iter().map(|deed| at(now, deed)).collect())
+    }
+
+    fn add_round(&self, now: u64, deeds: Vec<Deed>) -> Lsn {
         let outreach = outreach(now, deeds);
         let lsn = self.past.append(Frame::Outreach(Arc::new(outreach.clone())));
         self.past.durable();
@@ -28,6 +33,14 @@ impl Kept {
     fn find(&self, query: &Query<'_>) -> (Vec<u128>, Option<Lsn>) {
         let page = self.index.find(&self.past.log, query).expect("readable");
         (page.found.iter().map(action).collect(), page.next)
+    }
+}
+
+fn at(time: u64, deed: Deed) -> Deed {
+    match deed {
+        Deed::Decided(decision) => Deed::Decided(Box::new(Decision { time, ..*decision })),
+        Deed::Ended(ended) => Deed::Ended(Ended { time, ..ended }),
+        other => other,
     }
 }
 
@@ -88,6 +101,19 @@ fn decisions_and_ends_are_found_by_what_they_are_about() {
 }
 
 #[test]
+fn a_round_of_several_times_is_found_by_each_of_them() {
+    let kept = Kept::new(0);
+    let sent_at = |time, id, person| at(time, decided(decision(id, person, sent(Channel::App))));
+    // A match of 10 waited for a filter, and was decided together with one of 40.
+    kept.add_round(40, vec![sent_at(10, 1, "ann"), sent_at(40, 2, "bob"), at(25, ended(3, "cat", DeliveryEnd::Expired))]);
+    let between = |since, until| kept.find(&Query { since, until, ..ALL }).0;
+    assert_eq!(between(None, Some(30)), [3, 1]);
+    assert_eq!(between(Some(10), Some(11)), [1]);
+    assert_eq!(between(Some(26), None), [2]);
+    assert_eq!((between(Some(41), None), between(None, Some(10))), (vec![], vec![]));
+}
+
+#[test]
 fn pages_follow_each_other_without_gap_or_repeat() {
     let kept = Kept::new(0);
     for id in 0..90 {
@@ -129,8 +155,8 @@ fn a_page_reads_so_many_frames_and_says_where_to_go_on() {
 #[test]
 fn all_looks_at_an_action_are_told_in_order() {
     let kept = Kept::new(0);
-    let held = decision(1, "ann", Status::Held { until: 20 });
-    let released = Decision { cause: Cause::Release, attempt: 2, ..decision(1, "ann", sent(Channel::App)) };
+    let held = Decision { time: 10, ..decision(1, "ann", Status::Held { until: 20 }) };
+    let released = Decision { time: 20, cause: Cause::Release, attempt: 2, ..decision(1, "ann", sent(Channel::App)) };
     let first = kept.add(10, vec![decided(held.clone()), decided(decision(2, "bob", Status::Offline))]);
     let second = kept.add(20, vec![decided(released.clone())]);
     kept.add(25, vec![decided(decision(3, "ann", Status::Offline))]);
@@ -196,4 +222,31 @@ fn names_beyond_what_is_counted_are_counted_as_other() {
     let counts = kept.index.counts("demo");
     let reasons = &counts.matches["browsed"].reasons;
     assert_eq!((reasons.len(), reasons.get("other")), (1_001, Some(&5)));
+}
+
+#[test]
+fn generations_leave_with_the_journals_frames_and_nobody_can_tell_before() {
+    // Six mentions a decision and more, and a generation of some thousand frames is full.
+    let kept = Kept::new(1 << 30);
+    let mut lsns = Vec::new();
+    let total: u64 = 200_000;
+    for id in (0..total).step_by(1_000) {
+        let deeds = (id..id + 1_000).map(|id| decided(decision(id.into(), &format!("u{id}"), Status::Offline)));
+        lsns.push(kept.add(id, deeds.collect()));
+    }
+    let offline = |kept: &Kept| kept.index.counts("demo").matches.get("browsed").map(|counts| counts.statuses["offline"]);
+    assert_eq!(offline(&kept), Some(total));
+    let of = |person: &str| kept.find(&Query { person: Some(person), ..ALL }).0;
+    assert_eq!((of("u5"), of("u199999")), (vec![5], vec![199_999]));
+    let (first, next) = kept.find(&Query { limit: 1, until: Some(1_000), ..ALL });
+    assert_eq!((first.len(), next), (1_000, None), "the oldest frame alone is of that time");
+
+    kept.index.release(lsns[10]);
+    assert_eq!(offline(&kept), Some(total), "a generation that is needed in part stays whole");
+    kept.index.release(*lsns.last().expect("frames"));
+    let left = offline(&kept).expect("the newest generation stays");
+    assert!(left < total && left > 0, "{left}");
+    assert_eq!((of("u5"), of("u199999")), (vec![], vec![199_999]));
+    kept.index.frame(lsns[0], &outreach(0, vec![decided(decision(5, "u5", Status::Offline))]));
+    assert_eq!(of("u5"), [0; 0], "what was offered before changes nothing");
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::Run;
 use crate::model::OnError;
 use crate::model::ports::{Ask, AskError, Question};
-use crate::registry::{self, DeployRequest};
+use crate::registry::{self, DeployRequest, Error};
 use crate::scenario::parse::{Deed, DeployStep, Target};
 use crate::scenario::render;
 
@@ -34,19 +34,12 @@ impl Run<'_> {
         let request = self.request(step)?;
         let (business, name) = (&self.of(&step.target), &step.target.name);
         let shown = step.target.to_string();
-        let Some(deployment) = self.host()?.parts.registry.deployment(business, name) else {
-            self.output.push(format!("repair {shown} refused: there is no such deployment"));
-            return Ok(());
+        let registry = self.host()?.parts.registry.clone();
+        let stand = |id| {
+            let standing = self.ask(|asker, answer| asker.standing(id, answer));
+            standing.map_err(|error| Error::Host(error.to_string()))?.map_err(|error| Error::Host(error.to_string()))
         };
-        let standing = self.ask(|asker, answer| asker.standing(deployment.id, answer))?;
-        let standing = match standing {
-            Ok(standing) => standing,
-            Err(error) => {
-                self.output.push(format!("repair {shown} refused: {error}"));
-                return Ok(());
-            }
-        };
-        let repaired = self.host()?.parts.registry.repair(business, name, request, standing, BY);
+        let repaired = registry.repair(business, name, request, stand, BY);
         self.output.extend(match repaired {
             Ok((_, deployment)) => render::not_granted("repair", &shown, deployment.newest()),
             Err(error) => render::deploy_refused("repair", &shown, &error),

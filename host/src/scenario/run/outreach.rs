@@ -52,7 +52,7 @@ impl Run<'_> {
     /// Of the newest decision about the match.
     pub(super) fn what_if(&mut self, user: &str, match_name: &str) -> anyhow::Result<()> {
         let business = self.business();
-        let query = Query {
+        let mut query = Query {
             business: &business,
             person: Some(user),
             match_name: Some(match_name),
@@ -60,12 +60,19 @@ impl Run<'_> {
             ..Query::default()
         };
         let host = self.host()?;
-        let page = host.decisions.find(&host.parts.log, &query)?;
-        let decided = page.found.into_iter().find_map(|found| match found.what {
-            What::Decided(decision) => Some(decision),
-            What::Ended(_) => None,
-        });
-        let Some(decision) = decided else { bail!("nothing was decided about a match `{match_name}` of {user}") };
+        // The newest may be how a delivery has ended.
+        let decision = loop {
+            let page = host.decisions.find(&host.parts.log, &query)?;
+            let decided = page.found.into_iter().find_map(|found| match found.what {
+                What::Decided(decision) => Some(decision),
+                What::Ended(_) => None,
+            });
+            match (decided, page.next) {
+                (Some(decision), _) => break decision,
+                (None, Some(next)) => query.before = Some(next),
+                (None, None) => bail!("nothing was decided about a match `{match_name}` of {user}"),
+            }
+        };
         let look = WhatIf { action: decision.action, attempt: decision.attempt };
         let answer = self.ask(|asker, answer| asker.what_if(look, answer))?;
         self.output.push(render::what_if(user, match_name, &answer));

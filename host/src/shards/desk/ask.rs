@@ -45,7 +45,8 @@ impl Worker {
 
     /// The position of the report, if anything waits that was never handed over.
     fn arrival(&mut self, business: &str, person: &str, slot: Option<&str>) -> Result<Option<Lsn>, Fatal> {
-        if self.desk.unattempted(business, person, slot)?.is_none() {
+        let now = self.clock();
+        if self.desk.unattempted(business, person, slot, now)?.is_none() {
             return Ok(None);
         }
         let what = Reported::Arrived { slot: slot.map(Box::from) };

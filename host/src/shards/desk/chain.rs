@@ -91,10 +91,14 @@ impl Worker {
         }
     }
 
+    /// The filter could not be asked.
     fn fail(&self, work: &mut Work, code: &str, message: &str, to_the_end: bool) {
-        if let Some(look) = &mut work.look {
-            look.answer(Asker::default(), Err((code.into(), message.into())), to_the_end);
+        let Some(look) = &mut work.look else { return };
+        let entry = look.next().filter(|_| !to_the_end);
+        if let Some(active) = entry.and_then(|entry| self.active.get(&entry.deployment)) {
+            active.meters.not_asked(code);
         }
+        look.answer(Asker::default(), Err((code.into(), message.into())), to_the_end);
     }
 
     /// Shards may be on different revisions of the filter: each gets its own call.
@@ -143,7 +147,11 @@ impl Worker {
         let inputs: Vec<Input> = asked.iter().enumerate().map(|(at, index)| input(&works[*index], at)).collect();
         let current = &mut active.loaded[loaded];
         let ran = current.runner.run(&Arc::new(inputs), &mut documents, false)?;
-        active.meters.ran(&ran, asked.len());
+        // A look in thought is nothing that has happened.
+        if !to_the_end {
+            active.meters.ran(&ran, asked.len());
+            ran.outcomes.iter().for_each(|outcome| active.meters.verdict(outcome));
+        }
         let asker = Asker {
             revision: current.revision.number,
             digest: Some(current.revision.digest),
@@ -153,10 +161,8 @@ impl Worker {
             asked.iter().zip(&ran.outcomes).map(|(index, outcome)| (*index, outcome.end.clone())).collect();
         for ((index, outcome), document) in asked.iter().zip(ran.outcomes).zip(documents) {
             let Some(look) = &mut works[*index].look else { continue };
-            active.meters.verdict(&outcome);
             heard(look, filter, asker, outcome, document, to_the_end);
         }
-        // A look in thought is nothing that has happened.
         if !to_the_end {
             let faults = ends.iter().filter(|(_, end)| end.is_fault());
             let faults = faults.map(|(index, end)| Faulted { lsn: works[*index].lsn, key: &works[*index].key, end });

@@ -72,8 +72,9 @@ fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Lim
                 Some(WaitingState::Inbox { sequence, .. }) => *sequence,
                 _ => work.person.next_sequence(),
             };
-            // A slot is handed over when somebody comes for it.
-            let attempted = look.cause == Cause::Arrival || (channel == Channel::App && present);
+            // A slot is handed over when somebody comes for it, and not when a chain brings there what another place had.
+            let came_for_it = look.cause == Cause::Arrival && look.waited_in(&channel);
+            let attempted = came_for_it || (channel == Channel::App && present);
             let status = Status::Sent { sequence, channel: channel.clone(), attempted };
             (WaitingState::Inbox { sequence, channel, attempted }, action.expires, status)
         }
@@ -85,20 +86,29 @@ fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Lim
     true
 }
 
-/// The oldest entries give way, whatever they wait for.
+/// The oldest entries give way: of the inbox for the inbox, of what is held for what is held.
 fn make_room(work: &mut Work, limits: &Limits) {
+    let bytes = limits.waiting_bytes.min(limits.journal_frame_bytes / 2);
     loop {
-        // What cannot be read is not in the way.
-        let waiting = all_waiting(&work.person.document).unwrap_or_default();
-        if waiting.len() as u64 <= limits.inbox_max_unacked {
+        let (count, taken) = work.person.waits();
+        if count <= limits.inbox_max_unacked.min(limits.held_max) && taken <= bytes {
             return;
         }
-        let oldest = waiting.into_iter().min_by_key(|waiting| match waiting.state {
-            WaitingState::Inbox { sequence, .. } => (0, sequence),
-            WaitingState::Held { .. } | WaitingState::Outbox { .. } => (1, waiting.action.time),
-        });
-        let Some(oldest) = oldest else { return };
-        end(work, oldest, DeliveryEnd::ExpiredUnacked, "more than `inbox_max_unacked` waited");
+        // What cannot be read is not in the way.
+        let waiting = all_waiting(&work.person.document).unwrap_or_default();
+        let (inbox, held): (Vec<Waiting>, Vec<Waiting>) =
+            waiting.into_iter().partition(|waiting| matches!(waiting.state, WaitingState::Inbox { .. }));
+        let (crowd, reason) = if inbox.len() as u64 > limits.inbox_max_unacked {
+            (inbox, "more than `inbox_max_unacked` waited")
+        } else if held.len() as u64 > limits.held_max {
+            (held, "more than `held_max` were held")
+        } else if taken > bytes {
+            ([inbox, held].concat(), "more than `waiting_bytes` waited")
+        } else {
+            return;
+        };
+        let Some(oldest) = crowd.into_iter().min_by_key(|waiting| (waiting.action.time, waiting.rank().1)) else { return };
+        end(work, oldest, DeliveryEnd::ExpiredUnacked, reason);
     }
 }
 
@@ -127,7 +137,7 @@ fn settle_prior(work: &mut Work, look: &Look) {
         _ => (DeliveryEnd::Failed, "it was not sent"),
     };
     for asked in &prior.asked {
-        let settled = settled(work, &look.action, asked, end.settlement(), reason);
+        let settled = settled(work, &look.action, asked, end.settlement(prior.handed_over()), reason);
         work.deeds.push(Deed::Settled(settled));
     }
 }
@@ -148,7 +158,7 @@ pub fn end(work: &mut Work, waiting: Waiting, end: DeliveryEnd, reason: &str) {
         time: work.now,
     }));
     for asked in &waiting.asked {
-        let settled = settled(work, action, asked, end.settlement(), end.name());
+        let settled = settled(work, action, asked, end.settlement(waiting.handed_over()), end.name());
         work.deeds.push(Deed::Settled(settled));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::outreach::{
     Action, Answered, Asked, Candidate, Cause, ChainEntry, Channel, Decision, Fail, Reached, Status, Verdict,
-    VerdictKind, Waiting,
+    VerdictKind, Waiting, WaitingState,
 };
 use crate::model::{DeploymentId, Digest, Document, Op};
 use crate::outreach::Chain;
@@ -67,6 +67,12 @@ impl Look {
             writes: Vec::new(),
             end: None,
         }
+    }
+
+    /// Is this where it has waited?
+    pub fn waited_in(&self, place: &Channel) -> bool {
+        let state = self.prior.as_ref().map(|prior| &prior.state);
+        matches!(state, Some(WaitingState::Inbox { channel, .. }) if channel == place)
     }
 
     /// The filters that judge this action, whether they will be reached or not.

@@ -196,7 +196,7 @@ impl Desk {
             return Ok(Taken::Part(0));
         }
         let wake = match &report.what {
-            Reported::Arrived { slot } => match self.unattempted(&business, &person, slot.as_deref())? {
+            Reported::Arrived { slot } => match self.unattempted(&business, &person, slot.as_deref(), report.at)? {
                 Some(action) => Some(action),
                 None => return Ok(Taken::Whole),
             },
@@ -210,22 +210,25 @@ impl Desk {
         Ok(if wake.is_some() { Taken::Part(0) } else { Taken::Whole })
     }
 
-    /// The first entry of the inbox, by its number, that was never handed over.
+    /// What somebody who comes must be judged again before it is shown, the next one: of the stream the first entry that was never
+    /// handed over; of a slot the one that it would show, unless that was handed over. What a slot does not show stays unjudged.
     pub(super) fn unattempted(
         &mut self,
         business: &str,
         person: &str,
         slot: Option<&str>,
+        now: u64,
     ) -> Result<Option<ActionId>, Fatal> {
         let document = self.persons.look(business, person).map_err(person::unreadable(person))?;
         let waiting = all_waiting(&document).map_err(person::unreadable(person))?;
-        let fresh = waiting.iter().filter_map(|waiting| match &waiting.state {
-            WaitingState::Inbox { sequence, channel, attempted: false } if wanted(channel, slot) => {
-                Some((*sequence, waiting.action.id))
-            }
-            _ => None,
-        });
-        Ok(fresh.min().map(|(_, action)| action))
+        let mine = waiting.iter().filter(
+            |waiting| matches!(&waiting.state, WaitingState::Inbox { channel, .. } if wanted(channel, slot)),
+        );
+        let next = match slot {
+            None => mine.filter(|waiting| !waiting.handed_over()).min_by_key(|waiting| waiting.rank().1),
+            Some(_) => mine.filter(|waiting| now < waiting.action.expires).max_by_key(|waiting| waiting.rank()),
+        };
+        Ok(next.filter(|waiting| !waiting.handed_over()).map(|waiting| waiting.action.id))
     }
 
     /// The receive clock of a job: it never falls.

@@ -36,7 +36,9 @@ impl Worker {
         if round.jobs.is_empty() && !round.moved {
             return Ok(None);
         }
-        let works = round.jobs.iter().map(|job| self.desk.think(job, &limits)).collect::<Result<_, Fatal>>()?;
+        let presence = self.parts.presence.clone();
+        let works = round.jobs.iter().map(|job| self.desk.think(job, &*presence, &limits));
+        let works = works.collect::<Result<_, Fatal>>()?;
         Ok(Some(Pending { round, works, since: self.clock() }))
     }
 

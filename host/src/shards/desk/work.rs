@@ -10,6 +10,7 @@ use crate::model::outreach::{
     Act, Action, ActionId, Candidate, CandidateFate, Cause, Channel, Class, Deed, DeliveryEnd, MessageAct, Offline,
     Origin, Policy, Report, Reported, Status, Tag, Waiting, WaitingState,
 };
+use crate::model::ports::Presence;
 use crate::model::{Limits, Lsn, Match};
 use crate::outreach::{Chain, Rules, validity};
 use crate::registry::Deployment;
@@ -29,7 +30,7 @@ pub struct Work {
 
 impl Desk {
     /// Thinks a job through.
-    pub(super) fn think(&mut self, job: &Job, limits: &Limits) -> Result<Work, Fatal> {
+    pub(super) fn think(&mut self, job: &Job, presence: &dyn Presence, limits: &Limits) -> Result<Work, Fatal> {
         let shelf = self.persons.shelf(&job.business);
         let document = shelf.documents.copy(&job.person).map_err(unreadable(&job.person))?;
         let mut work = Work {
@@ -52,7 +53,7 @@ impl Desk {
             }
             Task::Due(action) => work.due(&self.rules, *action)?,
             Task::Wake(action) => work.woken(&self.rules, *action)?,
-            Task::Report(report) => work.reported(report, limits)?,
+            Task::Report(report) => work.reported(report, presence, limits)?,
         }
         Ok(work)
     }
@@ -73,23 +74,25 @@ fn origin(job: &Job, deployment: &Deployment, found: &Match) -> Origin {
 
 impl Work {
     fn matched(&mut self, rules: &Rules, found: &Match, time: u64, origin: Origin, limits: &Limits) {
-        let selection = rules.select(&self.business, &origin.deployment, &found.name, self.now);
+        let mut selection = rules.select(&self.business, &origin.deployment, &found.name, self.now);
         let acts = !selection.acts.is_empty() || selection.message.is_some();
         // What nobody acts on does not use the key up.
         let mut repeated = acts
             && found.once.as_ref().is_some_and(|once| {
                 let key = fact_id(&["once", &origin.deployment, &found.name, once]);
-                !self.person.first(key, self.now, limits.once_ms)
+                !self.person.first(key, self.now, limits)
             });
         for (id, revision, policy) in selection.acts.iter().filter(|_| !repeated) {
-            self.act(id, *revision, policy, found, time, &origin);
+            self.act(id, *revision, policy, found, time, &origin, limits);
         }
         let Some((id, revision, policy)) = selection.message else {
             if !selection.candidates.is_empty() || selection.acts.is_empty() {
+                selection.candidates.append(&mut selection.passed_over);
                 self.no_route(found, origin, selection.candidates);
             }
             return;
         };
+        selection.candidates.append(&mut selection.passed_over);
         let Act::Message(act) = &policy.act else { return };
         let action = self.action(id, revision, policy.priority, act, found, origin);
         // The same event beyond the horizon of dedup makes the same match, and the same action.
@@ -107,7 +110,16 @@ impl Work {
     }
 
     /// What acts whatever others do.
-    fn act(&mut self, id: &str, revision: u32, policy: &Policy, found: &Match, time: u64, origin: &Origin) {
+    fn act(
+        &mut self,
+        id: &str,
+        revision: u32,
+        policy: &Policy,
+        found: &Match,
+        time: u64,
+        origin: &Origin,
+        limits: &Limits,
+    ) {
         match &policy.act {
             Act::Tag(act) => {
                 let tag = Tag {
@@ -119,7 +131,7 @@ impl Work {
                     since: self.now,
                     expires: act.lasts_ms.map(|lasts| self.now.saturating_add(lasts)),
                 };
-                self.person.tag(&tag);
+                self.person.tag(&tag, limits);
                 let (business, person) = ((&*self.business).into(), (&*self.key).into());
                 self.deeds.push(Deed::Tagged { business, person, tag });
             }
@@ -225,27 +237,37 @@ impl Work {
         }
     }
 
-    fn reported(&mut self, report: &Report, limits: &Limits) -> Result<(), Fatal> {
+    fn reported(&mut self, report: &Report, presence: &dyn Presence, limits: &Limits) -> Result<(), Fatal> {
         let (action, end, reason) = match &report.what {
             Reported::Arrived { .. } => return Ok(()),
             Reported::Acknowledged { action } => (*action, DeliveryEnd::Acknowledged, ""),
             Reported::Delivered { action } => (*action, DeliveryEnd::Delivered, ""),
             Reported::Failed { action, reason } => (*action, DeliveryEnd::Failed, &**reason),
             Reported::Unknown { action, reason } => (*action, DeliveryEnd::Unknown, &**reason),
-            Reported::NotNow { action, reason } => return self.not_now(*action, reason, limits),
+            Reported::NotNow { action, reason } => return self.not_now(*action, reason, presence, limits),
         };
         let Some(waiting) = self.waiting(action)? else { return Ok(()) };
         if end == DeliveryEnd::Acknowledged {
-            self.person.remember_acknowledged(action, self.now + ACKNOWLEDGED_MS);
+            self.person.remember_acknowledged(action, self.now, limits);
         }
         conclude::end(self, waiting, end, reason);
         Ok(())
     }
 
     /// Tried again later, twice as long each time; after `delivery_tries` it has failed.
-    fn not_now(&mut self, action: ActionId, reason: &str, limits: &Limits) -> Result<(), Fatal> {
+    fn not_now(
+        &mut self,
+        action: ActionId,
+        reason: &str,
+        presence: &dyn Presence,
+        limits: &Limits,
+    ) -> Result<(), Fatal> {
         let Some(mut waiting) = self.waiting(action)? else { return Ok(()) };
         if let WaitingState::Inbox { attempted, .. } = &mut waiting.state {
+            // Who has come back meanwhile has been shown it, or will be.
+            if presence.is_present(&self.business, &self.key) {
+                return Ok(());
+            }
             // Nobody was there any more: it is looked at again when the person comes.
             *attempted = false;
             let wake = waiting.action.expires;
@@ -263,6 +285,3 @@ impl Work {
         Ok(())
     }
 }
-
-/// Milliseconds: a client may repeat its acknowledgement for a day at least.
-const ACKNOWLEDGED_MS: u64 = 24 * 3_600_000;
