@@ -65,6 +65,11 @@ fn s2_13_a_part_of_the_platform_judges_every_business_first() {
 }
 
 #[test]
+fn s2_13g_critical_messages_ignore_opt_outs_and_no_entry_that_leaves_them_out_stops_them() {
+    scenario("tests/tests/outreach/s2_13g_critical.scenario");
+}
+
+#[test]
 fn s2_22_scenes_are_counted_apart() {
     scenario("tests/tests/outreach/s2_22_scenes.scenario");
 }
