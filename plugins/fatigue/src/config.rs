@@ -1,6 +1,6 @@
 //! Why: what an operator writes, and every reason to send it back, each with its place and what to do.
 
-use fishpond_sdk::{Diagnostic, MessageClass, Plan, VerdictKind, calendar};
+use fishpond_sdk::{CHANNEL_PATTERN, Diagnostic, MessageClass, Plan, VerdictKind, calendar};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ const AT_MOST_MAX: u64 = 1_000;
 const EXEMPTIONS_MAX: usize = 64;
 /// Entries of one list of an exemption.
 const LISTED_MAX: usize = 64;
-/// Bytes of a name in such a list, and of a channel.
+/// Bytes of a name in such a list.
 const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a cap's name.
 const CAP_NAME_BYTES_MAX: usize = 64;
@@ -100,8 +100,8 @@ enum OnExceedConfig {
     Deny,
     /// It waits until it would pass; denied if it has expired by then.
     Hold,
-    /// It goes by this channel and counts toward no cap.
-    Downgrade(String),
+    /// It goes by this channel (`app`, `log`, or `slot:` and a name) and counts toward no cap.
+    Downgrade(#[schemars(regex(pattern = CHANNEL_PATTERN))] String),
 }
 
 /// Actions for which the two bits differ; all lists that are given must hold.
@@ -180,7 +180,7 @@ fn cap(config: CapConfig, place: &str, plan: &mut Plan) -> Option<Cap> {
         OnExceedConfig::Deny => OnExceed::Deny,
         OnExceedConfig::Hold => OnExceed::Hold,
         OnExceedConfig::Downgrade(channel) => {
-            plan.check(&format!("{place}/on_exceed/downgrade"), channel.len(), 1..=NAME_BYTES_MAX, "bytes");
+            plan.check_channel(&format!("{place}/on_exceed/downgrade"), &channel);
             OnExceed::Downgrade { channel }
         }
     };

@@ -1,11 +1,31 @@
 //! Allow and block lists of persons. Who is on the block list is denied; with `only_allowed`, so is who is not on the
 //! allow list. The block list comes first.
 //!
-//! Events list a person (their `subject`) or take a person off, at once, and win over the configuration; of several
-//! about one list, the one with the greatest time counts, whatever order they arrive in. What they say lies in the
-//! person's document, so there may be any number of them; the configuration is for a few.
+//! Events list a person (their `subject`) or take a person off, at once, and win over the configuration. What they say
+//! lies in the person's document, so there may be any number of them; the configuration is for a few.
+//!
+//! # Which event counts
+//! Clocks are wrong, and events come late or twice. So, of the events about one person and one list:
+//!
+//! - What stops messages (onto the block list, off the allow list) always counts, in the order of acceptance and whatever its
+//!   time is.
+//! - What lets them through (off the block list, onto the allow list) counts only if its time is not older than the
+//!   greatest that was seen: one that is late, or repeated, undoes nothing.
+//!
+//! `since` is the greatest time that was seen.
+//!
+//! # What is kept
+//! 7 bytes for a person and a list: for good while an event has put the person on it, or has taken off whom the
+//! configuration lists. Otherwise what is left is the time of the last event, for 15 minutes; an event that is older still
+//! sees it, and when the host believes none that old any more it removes the document. A configuration that lists the
+//! person later counts.
 
+mod word;
+
+use fishpond_sdk::StateVersions;
 use fishpond_sdk::prelude::*;
+
+use self::word::Word;
 
 /// Persons on one list of the configuration.
 const NAMES_MAX: usize = 10_000;
@@ -55,9 +75,10 @@ impl Default for EventTypes {
     }
 }
 
+/// A list.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum List {
+pub(crate) enum List {
     Block,
     Allow,
 }
@@ -70,13 +91,14 @@ impl List {
             Self::Allow => "allow",
         }
     }
-}
 
-/// The last event about a person and a list, as it is stored.
-#[derive(Serialize, Deserialize)]
-struct Word {
-    listed: bool,
-    since: u64,
+    /// Whether fewer messages pass once somebody is on it, or off it.
+    fn stops(self, listed: bool) -> bool {
+        match self {
+            Self::Block => listed,
+            Self::Allow => !listed,
+        }
+    }
 }
 
 /// Whether a person is on a list; without `listed`, the numbers of a denial.
@@ -121,6 +143,8 @@ pub struct Lists {
 impl Rule for Lists {
     type Config = Config;
 
+    const STATE: StateVersions = StateVersions { writes: 2, reads: &[1, 2] };
+
     fn configure(config: Config, plan: &mut Plan) -> Result<Self, Vec<Diagnostic>> {
         if let Some(classes) = &config.classes {
             plan.check("/classes", classes.len(), 1..=3, "classes");
@@ -137,9 +161,8 @@ impl Rule for Lists {
 
     fn on_event(&self, event: &Event, cx: &mut Context<'_>) -> Result<(), Refusal> {
         let (list, listed) = self.changes[event.subscription as usize];
-        let last = cx.load::<Word>(list.name())?;
-        if last.is_none_or(|last| last.since <= event.time) {
-            cx.store(list.name(), &Word { listed, since: event.time });
+        if let Some(word) = Word::after(Word::load(list, cx)?, list, listed, event.time) {
+            word.keep(list, self.is_configured(list, &event.key), event.time, cx);
         }
         Ok(())
     }
@@ -165,15 +188,19 @@ impl Filter for Lists {
 
 impl Lists {
     fn standing(&self, list: List, person: &str, cx: &mut Context<'_>) -> Result<Standing, Refusal> {
-        if let Some(Word { listed, since }) = cx.load(list.name())? {
+        if let Some(Word { listed, since }) = Word::load(list, cx)? {
             return Ok(Standing { listed, list, since: Some(since), source: Source::Event });
         }
+        let listed = self.is_configured(list, person);
+        Ok(Standing { listed, list, since: None, source: Source::Configuration })
+    }
+
+    fn is_configured(&self, list: List, person: &str) -> bool {
         let names = match list {
             List::Block => &self.block,
             List::Allow => &self.allow,
         };
-        let listed = names.binary_search_by(|name| name.as_str().cmp(person)).is_ok();
-        Ok(Standing { listed, list, since: None, source: Source::Configuration })
+        names.binary_search_by(|name| name.as_str().cmp(person)).is_ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who is listed, by whom and since when, natively.
 
-use fishpond_sdk::MessageClass;
 use fishpond_sdk::testing::{Host, Judged, action, at, event};
+use fishpond_sdk::{Action, MessageClass};
 use serde_json::{Value, json};
 
 use super::Lists;
@@ -56,13 +56,73 @@ fn an_event_wins_over_the_configuration() {
 }
 
 #[test]
-fn the_greatest_time_counts_whatever_arrives_last() {
-    let mut host = host(json!({}));
-    host.event(event("list.block.remove").subject("ann").time("10:00:01"));
-    host.event(event("list.block.add").subject("ann").time("10:00:00"));
-    assert_eq!(ask(&mut host, "ann"), allowed(Value::Null));
-    host.event(event("list.block.add").subject("ann").time("10:00:02"));
-    assert_eq!(ask(&mut host, "ann"), blocked(json!(at("10:00:02")), "event"));
+fn what_stops_counts_however_fast_the_clock_of_the_event_before_was() {
+    let mut host = host(json!({"only_allowed": true}));
+    host.event(event("list.allow.add").subject("ann").time("10:04:00"));
+    assert_eq!(ask(&mut host, "ann"), allowed(json!("allow")));
+    host.event(event("list.allow.remove").subject("ann").time("10:01:00"));
+    let numbers = json!({"list": "allow", "since": at("10:04:00"), "source": "event"});
+    assert_eq!(ask(&mut host, "ann"), ("not_on_allow_list".to_owned(), numbers));
+    host.event(event("list.block.remove").subject("ann").time("10:04:00"));
+    host.event(event("list.block.add").subject("ann").time("10:01:00"));
+    assert_eq!(ask(&mut host, "ann"), blocked(json!(at("10:04:00")), "event"));
+}
+
+#[test]
+fn what_lets_through_counts_only_if_nothing_newer_was_seen() {
+    let mut host = host(json!({"only_allowed": true}));
+    host.event(event("list.allow.add").subject("ann").time("10:04:00"));
+    host.event(event("list.allow.remove").subject("ann").time("10:01:00"));
+    host.event(event("list.allow.add").subject("ann").time("10:03:59"));
+    assert_eq!(ask(&mut host, "ann").0, "not_on_allow_list");
+    host.event(event("list.allow.add").subject("ann").time("10:04:00"));
+    assert_eq!(ask(&mut host, "ann"), allowed(json!("allow")));
+    host.event(event("list.block.add").subject("ann").time("10:05:00"));
+    host.event(event("list.block.remove").subject("ann").time("10:04:59"));
+    assert_eq!(ask(&mut host, "ann"), blocked(json!(at("10:05:00")), "event"));
+    host.event(event("list.block.remove").subject("ann").time("10:05:00"));
+    assert_eq!(ask(&mut host, "ann"), allowed(json!("allow")));
+}
+
+/// The numbers of who is on no list tell whether a word is left.
+fn is_remembered(host: &mut Host<Lists>, person: &str, time: &str) -> bool {
+    let judged = host.judge(Action { time: at(time), ..action(person) }).expect("it is judged");
+    assert_eq!(judged.reason, "not_on_allow_list");
+    judged.numbers["source"] == "event"
+}
+
+#[test]
+fn of_who_is_on_no_list_nothing_stays() {
+    let mut host = host(json!({"only_allowed": true}));
+    host.event(event("list.allow.add").subject("ann").time("10:00:00"));
+    host.event(event("list.allow.remove").subject("ann").time("10:01:00"));
+    assert!(is_remembered(&mut host, "ann", "10:15:59.999") && !is_remembered(&mut host, "ann", "10:16:00"));
+    // The time that counts is ahead of the event that says so.
+    host.event(event("list.allow.add").subject("bob").time("10:04:00"));
+    host.event(event("list.allow.remove").subject("bob").time("10:01:00"));
+    assert!(is_remembered(&mut host, "bob", "10:18:59.999") && !is_remembered(&mut host, "bob", "10:19:00"));
+}
+
+#[test]
+fn what_is_late_finds_the_time_of_what_was_long_ago() {
+    let mut host = host(json!({"only_allowed": true}));
+    host.event(event("list.allow.add").subject("ann").time("10:00:00"));
+    host.event(event("list.allow.remove").subject("ann").time("10:01:00"));
+    host.event(event("list.allow.add").subject("ann").time("10:00:30"));
+    assert!(!is_remembered(&mut host, "ann", "23:00:00"), "a late event has put her on the list again");
+}
+
+#[test]
+fn who_is_configured_or_listed_is_kept_for_good() {
+    let mut host = host(json!({"block": ["ann"], "allow": ["eve"], "only_allowed": true}));
+    host.event(event("list.block.remove").subject("ann").time("10:00:00"));
+    host.event(event("list.allow.add").subject("ann").time("10:00:00"));
+    host.event(event("list.allow.remove").subject("eve").time("10:00:00"));
+    let mut in_a_month = |person| {
+        let judged = host.judge(Action { time: at("10:00:00") + 31 * 86_400_000, ..action(person) });
+        judged.expect("it is judged").reason
+    };
+    assert_eq!((in_a_month("ann").as_str(), in_a_month("eve").as_str()), ("", "not_on_allow_list"));
 }
 
 #[test]

@@ -2,8 +2,22 @@
 //! and an opt-in takes everything back; with data, each class, scene and policy that it names:
 //! `{"classes": ["marketing"], "scenes": ["feed"], "policies": ["spring"]}`.
 //!
-//! The newest word that covers an action decides, by the events' times; of equally new ones the last that arrived.
-//! `critical` messages are exempt always: they pass, and nobody can decline them.
+//! # Which word counts
+//! Clocks of phones are wrong, and words come late or twice. So:
+//!
+//! - An opt-out always counts, in the order of acceptance and whatever its time is: whoever was told that it is accepted
+//!   gets nothing more of it.
+//! - An opt-in counts only for what no word with a greater time is about: one that is late, or repeated, takes no later
+//!   opt-out back.
+//!
+//! So the last opt-out that covers an action decides, or an opt-in behind it. `since` is the greatest time that was seen: an
+//! opt-out gets that of an earlier word if its own is smaller. After a word from a phone that is ahead (five minutes at
+//! most, else the host does not believe it), an opt-in with a right clock counts once that time has come.
+//!
+//! # Critical messages
+//! Messages of the class `critical` are exempt always: they pass, and nobody can decline them. What makes a message
+//! critical is the policy that sends it (`message.class`), and nothing else. The numbers of the verdict then say
+//! `{"exempt": "critical"}`, in the record of the decision as in `what_if`.
 
 mod words;
 

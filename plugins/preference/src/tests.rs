@@ -84,18 +84,64 @@ fn the_newest_word_that_covers_the_action_decides() {
 }
 
 #[test]
-fn words_count_by_their_times_whatever_arrives_last() {
+fn an_opt_out_counts_however_fast_the_clock_of_the_word_before_was() {
     let mut host = host();
-    host.event(said("opt_in", "10:01:00", Value::Null)).event(said("opt_out", "10:00:00", Value::Null));
-    host.event(said("opt_out", "10:00:30", json!({"scenes": ["feed"]})));
+    host.event(said("opt_in", "10:04:00", Value::Null)).event(said("opt_out", "10:01:00", Value::Null));
+    assert_eq!(ask(&mut host, marketing()), denied("10:04:00", json!("everything")));
+    host.event(said("opt_in", "10:03:59", Value::Null));
+    assert!(!passes(&mut host, marketing()), "older than the greatest time that was seen");
+    host.event(said("opt_in", "10:04:00", Value::Null));
+    assert!(passes(&mut host, marketing()), "not older");
+}
+
+#[test]
+fn an_opt_out_counts_also_against_newer_words_about_more_less_or_something_else_of_it() {
+    for scope in [Value::Null, json!({"classes": ["marketing"]}), json!({"scenes": ["feed"]})] {
+        for declined in [Value::Null, json!({"classes": ["marketing"]}), json!({"policies": ["spring"]})] {
+            let mut host = host();
+            host.event(said("opt_in", "10:04:00", scope.clone())).event(said("opt_out", "10:01:00", declined.clone()));
+            assert_eq!(ask(&mut host, marketing()).0, "opted_out", "{scope} and then {declined}");
+            host.event(said("opt_in", "10:02:00", scope.clone()));
+            assert!(!passes(&mut host, marketing()), "a late {scope} does not take {declined} back");
+        }
+    }
+}
+
+#[test]
+fn what_was_said_about_another_scene_makes_no_opt_in_old() {
+    let mut host = host();
+    host.event(said("opt_out", "10:04:00", json!({"scenes": ["home"]})));
+    host.event(said("opt_out", "10:01:00", json!({"scenes": ["feed"]})));
+    host.event(said("opt_in", "10:02:00", json!({"scenes": ["feed"]})));
     assert!(passes(&mut host, marketing()));
-    host.event(said("opt_out", "10:01:00", Value::Null));
-    assert!(!passes(&mut host, marketing()), "equally new: the last one");
-    host.event(said("opt_in", "10:01:00", json!({"policies": ["spring"]})));
-    assert!(passes(&mut host, marketing()));
+    assert!(!passes(&mut host, message(MessageClass::Marketing, "home", "spring")));
+}
+
+#[test]
+fn a_late_or_repeated_opt_in_takes_no_opt_out_back() {
+    let mut host = host();
+    host.event(said("opt_in", "09:59:00", Value::Null)).event(said("opt_out", "10:00:00", Value::Null));
+    host.event(said("opt_in", "09:59:00", Value::Null));
+    assert_eq!(ask(&mut host, marketing()), denied("10:00:00", json!("everything")));
+    host.event(said("opt_in", "10:00:00", json!({"policies": ["spring"]})));
+    assert!(passes(&mut host, marketing()), "equally new: the last one");
     host.event(said("opt_out", "10:03:00", json!({"scenes": ["feed"]})));
     host.event(said("opt_in", "10:02:00", json!({"policies": ["spring"]})));
     assert!(!passes(&mut host, marketing()), "another scope does not make the older word newer");
+    assert!(
+        passes(&mut host, message(MessageClass::Marketing, "home", "spring")),
+        "where nothing newer is said it counts"
+    );
+}
+
+#[test]
+fn an_opt_out_of_everything_always_fits() {
+    let mut host = host();
+    let scenes: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
+    host.event(said("opt_in", "10:04:00", json!({"scenes": scenes})));
+    host.event(said("opt_out", "10:01:00", Value::Null));
+    assert_eq!(host.refusals(), []);
+    assert!(!passes(&mut host, message(MessageClass::Marketing, "s99", "spring")));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Why: what a person has said, and which of it is about an action. Stored as it is answered to the query.
 
+use std::mem::discriminant;
+
 use fishpond_sdk::prelude::*;
 
 /// Words that are kept of one person: with the longest names they fill less than half of a document.
@@ -26,6 +28,11 @@ impl Scope {
             Self::Policy(policy) => *policy == action.policy,
         }
     }
+
+    /// Whether one action can be about both: all are, but two names of one kind.
+    fn meets(&self, other: &Self) -> bool {
+        discriminant(self) != discriminant(other) || self == other
+    }
 }
 
 /// A person's decision about a scope.
@@ -34,7 +41,8 @@ pub(crate) struct Word {
     pub(crate) scope: Scope,
     /// Declined; else taken back.
     pub(crate) out: bool,
-    /// Milliseconds since the Unix epoch: the event's time.
+    /// Milliseconds since the Unix epoch: the event's time; of a decline, that of an earlier word about the same thing if
+    /// that is greater.
     pub(crate) since: u64,
 }
 
@@ -63,11 +71,16 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Adds a word, unless a newer one has made it void already.
+    /// Adds a word. A decline is the newest from now on, whatever its time; one that takes back is void if a newer one
+    /// says otherwise already.
     ///
     /// # Errors
-    /// `too_many_words` beyond 100.
-    pub(crate) fn say(&mut self, word: Word) -> Result<(), Refusal> {
+    /// `too_many_words` beyond 100. One about everything always fits if it declines: no word is newer.
+    pub(crate) fn say(&mut self, mut word: Word) -> Result<(), Refusal> {
+        if word.out {
+            // A phone may be ahead: its earlier word must not beat this one.
+            word.since = word.since.max(self.newest_about(&word.scope));
+        }
         if self.words.iter().any(|other| other.since > word.since && word.yields_to(other)) {
             return Ok(());
         }
@@ -78,6 +91,11 @@ impl Words {
         }
         self.words.push(word);
         Ok(())
+    }
+
+    /// The greatest time of a word about something that the scope is about too; 0 if there is none.
+    fn newest_about(&self, scope: &Scope) -> u64 {
+        self.words.iter().filter(|word| word.scope.meets(scope)).map(|word| word.since).max().unwrap_or(0)
     }
 
     /// The newest word that covers the action; of equally new ones the last.

@@ -126,7 +126,8 @@ impl Verdict {
         Self::new(Judgement::Hold { until: until_ms, reason: reason.into() })
     }
 
-    /// The action may pass by another channel, with which the chain goes on.
+    /// The action may pass by another channel, with which the chain goes on: `app`, `log`, or `slot:` and a name. Any other is
+    /// a trap; check one that an operator names with `Plan::check_channel`.
     pub fn downgrade(channel: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Judgement::Downgrade { channel: channel.into(), reason: reason.into() })
     }

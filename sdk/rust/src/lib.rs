@@ -14,6 +14,7 @@
 //! | `rule` | what a rule author implements |
 //! | `plan`, `subscription`, `diagnostic` | what a deployment needs, or why its configuration is refused |
 //! | `event`, `timer`, `signal`, `filter`, `settlement` | the inputs, and what a filter says about one: a verdict |
+//! | `channel` | the ways out that a verdict may name |
 //! | `context`, `matches`, `publisher` | what may be asked and done about an input, and what a rule finds and makes |
 //! | `calendar` | what clocks on walls show, for an input and in `configure` |
 //! | `lifecycle` | descriptions and plans as JSON documents of the contract |
@@ -24,6 +25,7 @@
 
 pub mod calendar;
 mod calls;
+mod channel;
 mod context;
 mod diagnostic;
 mod event;
@@ -52,6 +54,7 @@ mod allocator;
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod arena;
 
+pub use channel::CHANNEL_PATTERN;
 pub use context::{Context, Level, QueryContext};
 pub use diagnostic::Diagnostic;
 pub use event::{Event, Query, Refusal, Reply};

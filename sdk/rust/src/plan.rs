@@ -9,6 +9,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
+use crate::channel::is_channel;
 use crate::timer::Clock;
 use crate::{Diagnostic, Match, Path, Publisher, Signal, StateVersions, Subscription, Timer, VerdictKind};
 
@@ -198,6 +199,16 @@ impl Plan {
             let (least, most) = (range.start(), range.end());
             let message = format!("{value} {unit} is outside {least} to {most} {unit}");
             self.refuse(Diagnostic::new(place, message, format!("choose a value from {least} to {most}")));
+        }
+    }
+
+    /// Refuses the configuration unless the host has this channel: one that it has not is a trap in `Verdict::downgrade`.
+    pub fn check_channel(&mut self, place: &str, channel: &str) {
+        if !is_channel(channel) {
+            let shown: String = channel.chars().take(80).collect();
+            let hint =
+                "there are `app`, `log`, and `slot:` with a name of 1 to 63 of a-z, 0-9 and, behind the first, -";
+            self.refuse(Diagnostic::new(place, format!("there is no channel `{shown}`"), hint));
         }
     }
 

@@ -65,6 +65,31 @@ fn s2_13_a_part_of_the_platform_judges_every_business_first() {
 }
 
 #[test]
+fn s2_13g_critical_messages_ignore_opt_outs_and_no_entry_that_leaves_them_out_stops_them() {
+    scenario("tests/tests/outreach/s2_13g_critical.scenario");
+}
+
+#[test]
+fn s2_22_scenes_are_counted_apart() {
+    scenario("tests/tests/outreach/s2_22_scenes.scenario");
+}
+
+#[test]
+fn s2_22_businesses_are_counted_apart_and_together() {
+    scenario("tests/tests/outreach/s2_22_businesses.scenario");
+}
+
+#[test]
+fn s2_22_what_ignores_the_cap_and_what_does_not_count_are_two_things() {
+    scenario("tests/tests/outreach/s2_22_exempt.scenario");
+}
+
+#[test]
+fn s2_22_a_cap_that_cannot_be_asked_blocks_or_lets_pass_as_its_entry_says() {
+    scenario("tests/tests/outreach/s2_22_down.scenario");
+}
+
+#[test]
 fn s2_23_two_chains_count_in_one_place_and_only_what_was_sent() {
     scenario("tests/tests/outreach/s2_23_shared.scenario");
 }

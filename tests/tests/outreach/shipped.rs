@@ -13,6 +13,11 @@ fn s2_13_an_allow_list_beats_others_only_where_it_is_final() {
 }
 
 #[test]
+fn s2_13_what_stops_messages_counts_whatever_its_time_is() {
+    scenario("plugins/lists/scenarios/s2_13_clocks.scenario");
+}
+
+#[test]
 fn s2_13a_blocking_stops_what_comes_what_is_held_and_what_waits() {
     scenario("plugins/lists/scenarios/s2_13a_block_stops_all.scenario");
 }
@@ -30,6 +35,16 @@ fn s2_13g_an_opt_out_stops_all_that_was_not_sent_but_critical_messages() {
 #[test]
 fn s2_13g_a_preference_that_cannot_be_asked_blocks() {
     scenario("plugins/preference/scenarios/s2_13g_down.scenario");
+}
+
+#[test]
+fn s2_13g_what_waits_is_not_shown_while_the_preference_cannot_be_asked() {
+    scenario("plugins/preference/scenarios/s2_13g_down_while_waiting.scenario");
+}
+
+#[test]
+fn x_25_an_opt_out_is_obeyed_whatever_the_clocks_of_phones_show() {
+    scenario("plugins/preference/scenarios/x_25_clocks.scenario");
 }
 
 #[test]
@@ -60,4 +75,14 @@ fn s2_22_a_calendar_day_begins_at_midnight() {
 #[test]
 fn s2_13_fatigue_holds_until_there_is_room() {
     scenario("plugins/fatigue/scenarios/s2_13_hold.scenario");
+}
+
+#[test]
+fn s2_13_beyond_a_cap_it_goes_by_another_channel_and_counts_for_nothing() {
+    scenario("plugins/fatigue/scenarios/s2_13_downgrade.scenario");
+}
+
+#[test]
+fn s2_13_a_channel_that_there_is_not_is_refused_before_anything_runs_on_it() {
+    scenario("plugins/fatigue/scenarios/s2_13_wrong_channel.scenario");
 }

@@ -32,9 +32,31 @@ fn every_problem_of_a_cap_has_its_place() {
     assert_eq!(places(cap(|cap| cap["min_interval_s"] = json!(0))), ["/caps/0/min_interval_s"]);
     assert_eq!(places(cap(|cap| cap["per"] = json!(["scene", "scene"]))), ["/caps/0/per"]);
     assert_eq!(places(cap(|cap| cap["per"] = json!(["planet"]))), ["/caps/0/per/0"]);
-    assert_eq!(places(cap(|cap| cap["on_exceed"] = json!({"downgrade": ""}))), ["/caps/0/on_exceed/downgrade"]);
     assert_eq!(places(cap(|cap| cap["on_exceed"] = json!("explode"))), ["/caps/0/on_exceed"]);
     assert_eq!(places(cap(|cap| cap["atmost"] = json!(3))), ["/caps/0/atmost"]);
+}
+
+#[test]
+fn a_channel_that_the_host_has_not_is_refused_with_those_that_it_has() {
+    let downgrade = |channel: &str| cap(|cap| cap["on_exceed"] = json!({"downgrade": channel}));
+    for channel in ["sms", "", "slot:", "slot:Top"] {
+        let problems = Host::<FatigueFilter>::new(downgrade(channel)).expect_err("there is no such channel");
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!(problem.place, "/caps/0/on_exceed/downgrade");
+        assert_eq!(problem.message, format!("there is no channel `{channel}`"));
+        assert!(["`app`", "`log`", "`slot:`"].iter().all(|known| problem.hint.contains(known)), "{}", problem.hint);
+    }
+    for channel in ["app", "log", "slot:top"] {
+        host(downgrade(channel));
+    }
+}
+
+#[test]
+fn the_schema_says_which_channels_there_are() {
+    let schema = json!(schemars::schema_for!(crate::Config));
+    let kinds = schema["$defs"]["OnExceedConfig"]["oneOf"].as_array().expect("what an exceeded cap does");
+    let channels: Vec<&Value> = kinds.iter().filter_map(|kind| kind.pointer("/properties/downgrade/pattern")).collect();
+    assert_eq!(channels, [&json!(fishpond_sdk::CHANNEL_PATTERN)], "{kinds:#?}");
 }
 
 #[test]

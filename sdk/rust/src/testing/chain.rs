@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::event::at;
 use super::host::Host;
 use super::input::Input;
+use crate::channel::is_channel;
 use crate::filter::Judgement;
 use crate::plan::is_name;
 use crate::{Action, Filter, MessageClass, Refusal, Settlement, Settlements, Verdict, VerdictKind};
@@ -136,6 +137,8 @@ fn judged(id: &str, verdict: Verdict) -> Judged {
         Judgement::Downgrade { channel, reason } => (reason.into_owned(), None, Some(channel)),
     };
     assert!(kind == VerdictKind::Allow || is_name(&reason), "`{reason}` is no reason: lower-case words joined by `_`");
+    let other = channel.as_ref().filter(|channel| !is_channel(channel));
+    assert_eq!(other, None, "there is no such channel: use `app`, `log` or `slot:` and a name");
     let numbers: Value = serde_json::from_str(&verdict.numbers).expect("numbers are JSON");
     assert!(numbers.is_object(), "numbers are an object, not {numbers}");
     assert!(verdict.numbers.len() <= TEXT_MAX, "numbers have {} bytes, at most {TEXT_MAX}", verdict.numbers.len());

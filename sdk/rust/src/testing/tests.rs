@@ -75,7 +75,8 @@ impl Filter for Door {
             "allow" => Ok(Verdict::allow().numbers(&numbers).settle(&action.id)),
             "deny" => Ok(Verdict::deny("not_wanted").numbers(&numbers).settle("never told")),
             "hold" => Ok(Verdict::hold(action.time + AGAIN_MS, "later")),
-            "downgrade" => Ok(Verdict::downgrade("mail", "too_loud").settle(&action.id)),
+            "downgrade" => Ok(Verdict::downgrade("slot:top", "too_loud").settle(&action.id)),
+            "mail" => Ok(Verdict::downgrade("mail", "too_loud")),
             other => Ok(Verdict::deny(other.to_owned())),
         }
     }
@@ -191,7 +192,7 @@ fn verdicts_are_recorded_as_they_were_said() {
     let other = ask(&mut host, "downgrade", "10:00:00");
     assert_eq!(
         (other.kind, other.channel.as_deref(), other.numbers),
-        (VerdictKind::Downgrade, Some("mail"), json!({}))
+        (VerdictKind::Downgrade, Some("slot:top"), json!({}))
     );
 }
 
@@ -214,6 +215,12 @@ fn fields_that_do_not_fit_are_a_refusal() {
 #[should_panic(expected = "`No!` is no reason")]
 fn a_reason_is_a_name() {
     ask(&mut host(), "No!", "10:00:00");
+}
+
+#[test]
+#[should_panic(expected = "there is no such channel")]
+fn a_channel_is_one_that_the_host_has() {
+    ask(&mut host(), "mail", "10:00:00");
 }
 
 #[test]
