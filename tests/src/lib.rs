@@ -39,6 +39,9 @@ pub const GUESTS: [&str; 12] = [
     "herald",
 ];
 
+/// The same modules under other versions, for scenarios that swap one digest for another.
+const OTHER_VERSIONS: [&str; 2] = ["herald@0.1.1", "fatigue@0.1.1"];
+
 /// A built component. `name@version` is the same one under another version, and so with another digest.
 pub fn component(name: &str) -> Vec<u8> {
     if let Some((name, version)) = name.split_once('@') {
@@ -82,7 +85,7 @@ pub fn modules() -> &'static Modules {
     static MODULES: OnceLock<Modules> = OnceLock::new();
     MODULES.get_or_init(|| {
         let mut modules = Modules::kept_in(native());
-        GUESTS.iter().for_each(|name| modules.add(name, component(name)));
+        GUESTS.iter().chain(&OTHER_VERSIONS).for_each(|name| modules.add(name, component(name)));
         modules
     })
 }

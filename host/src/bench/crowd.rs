@@ -14,15 +14,18 @@ pub enum Spread {
     /// first few. Continuous inversion; Hörmann and Derflinger, "Rejection-inversion to generate variates from monotone
     /// discrete distributions" (1996), without the rejection.
     Zipf,
+    /// One after the other: as many events as keys meet each once.
+    Turns,
 }
 
 impl Spread {
-    /// A number below `keys` from one drawn evenly from 0 to 1.
-    fn pick(self, keys: u64, drawn: f64) -> u64 {
+    /// A number below `keys` for an event's number, from one drawn evenly from 0 to 1.
+    fn pick(self, keys: u64, number: u64, drawn: f64) -> u64 {
         let n = keys as f64;
         let picked = match self {
             Spread::Uniform => drawn * n,
             Spread::Zipf => (drawn * (n + 1.0).ln()).exp() - 1.0,
+            Spread::Turns => return number % keys,
         };
         (picked as u64).min(keys - 1)
     }
@@ -51,7 +54,7 @@ impl Crowd {
             source: "bench".into(),
             id: number.to_string().into(),
             kind: "blacklist".into(),
-            subject: format!("user:{}", self.spread.pick(self.keys, random.f64())).into(),
+            subject: format!("user:{}", self.spread.pick(self.keys, number, random.f64())).into(),
             actor: format!("user:{}", random.u64(..self.keys)).into(),
             time,
             received: time,
@@ -86,5 +89,6 @@ mod tests {
             assert!(off < 5.0 * expected.sqrt(), "key {key}: {} and not {expected}", zipf[key]);
         }
         assert_eq!(drawn(Spread::Zipf, 1), [100_000]);
+        assert_eq!(drawn(Spread::Turns, 1_000), [100; 1_000]);
     }
 }

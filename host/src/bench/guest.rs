@@ -18,7 +18,7 @@ type Documents = HashMap<Arc<str>, Document>;
 
 pub fn compare(plan: &Plan, keys: u64, component: &[u8]) -> anyhow::Result<Line> {
     let folder = tempfile::tempdir()?;
-    let host = host(folder.path(), component, OpenOptions::default())?;
+    let host = host(folder.path(), component, "{}", OpenOptions::default())?;
     let deployment = host.parts.registry.deployment(super::BUSINESS, "measured");
     let deployment = deployment.ok_or_else(|| anyhow::anyhow!("the deployment is gone"))?;
     let mut runner = host.parts.registry.runner(deployment.newest())?;

@@ -31,7 +31,7 @@ pub fn run(plan: &Plan, rule: Rule, keys: u64, component: &[u8]) -> anyhow::Resu
     let limits = Limits { dedup_ids: plan.dedup_ids, dedup_horizon_ms: HORIZON_MS, ..Limits::default() };
     let options =
         OpenOptions { limits: limits.clone(), store_failpoints: nothing_more(&crashed), ..OpenOptions::default() };
-    let running = Running::start(host(folder.path(), component, options)?)?;
+    let running = Running::start(host(folder.path(), component, rule.configuration(), options)?)?;
     let crowd = plan.crowd(keys);
     let line = Line::new(format!("{}, durable through {}", plan.name(keys), rule.module()));
     let (line, rate) = full_speed(line, plan, &running, &crowd)?;
@@ -150,6 +150,7 @@ fn recovery(line: Line, folder: &std::path::Path, limits: Limits) -> anyhow::Res
     let host = open(folder, OpenOptions { limits, ..OpenOptions::default() }, |_| {})?;
     let (report, log) = (host.report.clone(), host.parts.log.clone());
     let bytes = log.journal().bytes_from(host.parts.store.checkpoint().next());
+    let store = host.parts.store.clone();
     let shards = Shards::start(host.workers)?;
     let stopping = Instant::now();
     anyhow::ensure!(shards.stop(), "a worker has failed");
@@ -159,6 +160,7 @@ fn recovery(line: Line, folder: &std::path::Path, limits: Limits) -> anyhow::Res
         .count("recovery_frames_redone", report.redone)
         .number("recovery_seconds_per_gib", report.seconds / gib)
         .number("final_checkpoint_seconds", stopping.elapsed().as_secs_f64())
+        .count("store_mib", store.size_on_disk()? >> 20)
         .count("peak_memory_with_recovery_mib", peak_memory_mib(None)))
 }
 

@@ -51,6 +51,8 @@ pub struct Plan {
 pub enum Rule {
     Noop,
     C2cBlacklist,
+    /// The filter's list grows by every event.
+    Lists,
     /// Guest and native side by side, without journal and store.
     Native,
 }
@@ -60,6 +62,14 @@ impl Rule {
         match self {
             Rule::Noop => "noop-rule",
             Rule::C2cBlacklist | Rule::Native => "c2c-blacklist",
+            Rule::Lists => "lists",
+        }
+    }
+
+    fn configuration(self) -> &'static str {
+        match self {
+            Rule::Noop | Rule::C2cBlacklist | Rule::Native => "{}",
+            Rule::Lists => r#"{"events":{"block_add":"blacklist"}}"#,
         }
     }
 }
@@ -74,6 +84,7 @@ impl Plan {
         let spread = match self.spread {
             Spread::Uniform => "uniform",
             Spread::Zipf => "Zipf 1.0",
+            Spread::Turns => "in turns",
         };
         format!("{} events over {keys} keys ({spread}), {} in a second of event time", self.events, self.per_second)
     }
@@ -115,10 +126,10 @@ fn component(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A host in a temporary folder with one deployment.
-fn host(folder: &Path, component: &[u8], options: OpenOptions) -> anyhow::Result<Host> {
+fn host(folder: &Path, component: &[u8], configuration: &str, options: OpenOptions) -> anyhow::Result<Host> {
     let host = open(folder, options, |_| {})?;
     let uploaded = host.parts.registry.upload(BUSINESS, component, "bench")?;
-    let request = DeployRequest::new(uploaded.digest.to_string(), "{}");
+    let request = DeployRequest::new(uploaded.digest.to_string(), configuration);
     host.parts.registry.deploy(BUSINESS, "measured", request, "bench")?;
     Ok(host)
 }

@@ -54,11 +54,13 @@ pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
         BenchRule::Noop => vec![bench::Rule::Noop],
         BenchRule::C2cBlacklist => vec![bench::Rule::C2cBlacklist],
         BenchRule::Native => vec![bench::Rule::Native],
+        BenchRule::Lists => vec![bench::Rule::Lists],
         BenchRule::All => vec![bench::Rule::Noop, bench::Rule::C2cBlacklist, bench::Rule::Native],
     };
     let spread = match arguments.spread {
         BenchSpread::Uniform => bench::Spread::Uniform,
         BenchSpread::Zipf => bench::Spread::Zipf,
+        BenchSpread::Turns => bench::Spread::Turns,
     };
     let BenchArgs { events, keys, per_second, dedup_ids, seed, json, components, .. } = arguments;
     bench::run(&bench::Plan { events, keys, spread, per_second, dedup_ids, seed, rules, json, components })

@@ -100,6 +100,11 @@ impl Directory {
         self.number
     }
 
+    /// Of all files, bytes.
+    pub fn size_on_disk(&self) -> Result<u64, Error> {
+        self.db.size_on_disk().map_err(|error| self.failed(error))
+    }
+
     pub fn rows(&self) -> &sled::Tree {
         &self.rows
     }

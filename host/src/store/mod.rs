@@ -112,6 +112,11 @@ impl Store {
         self.directories[self.directory_of(shard_in(key))].get(key)
     }
 
+    /// Of all directories, bytes.
+    pub fn size_on_disk(&self) -> Result<u64, Error> {
+        self.directories.iter().map(Directory::size_on_disk).sum()
+    }
+
     /// Writes rows, directory by directory, and has them on disk when it answers. After an error some may be written;
     /// each carries its own position, so redo is exact whatever is there.
     pub fn write(&self, rows: &[Row]) -> Result<(), Error> {

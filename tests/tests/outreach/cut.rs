@@ -33,7 +33,7 @@ event 10:05:01 herald actor=bob {"match": "offer", "once": "today"}
 event 10:05:02 herald actor=cid {"match": "news", "find": 2}
 connect bob
 disconnect bob
-deploy caps = fatigue {"caps": [{"name": "few", "at_most": 3, "window": {"rolling_s": 3600}, "on_exceed": "hold"}]}
+deploy caps = fatigue@0.1.1 {"caps": [{"name": "few", "at_most": 3, "window": {"rolling_s": 3600}, "on_exceed": "hold"}]}
 event 10:06:00 herald actor=ann {"match": "offer", "n": 7}
 chain names:closed caps:open
 event 10:07:00 herald actor=ann {"match": "offer", "find": 2}
@@ -56,7 +56,7 @@ deploy found = herald on_error=pause {}
 event 14:41:00 herald actor=dan {"do": "trap"}
 event 14:41:01 herald actor=dan {"match": "news"}
 event 14:41:01 herald actor=ann {"match": "offer", "find": 2}
-repair found = herald {}
+repair found = herald@0.1.1 {}
 rollback caps
 channel log = fail
 advance 20s

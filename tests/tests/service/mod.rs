@@ -16,6 +16,7 @@ mod identity;
 mod idle;
 mod kill;
 mod life;
+mod list_size;
 mod older;
 mod revisions;
 mod swap;

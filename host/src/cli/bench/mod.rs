@@ -61,9 +61,11 @@ pub enum BenchRule {
     /// The shipped rule
     #[value(name = "c2c-blacklist")]
     C2cBlacklist,
-    /// The same rule without WebAssembly, to compare
+    /// The shipped filter of lists: every event puts a person on the block list
+    Lists,
+    /// The same rule as c2c-blacklist without WebAssembly, to compare
     Native,
-    /// One after the other
+    /// No-op, c2c-blacklist and native, one after the other
     All,
 }
 
@@ -73,6 +75,8 @@ pub enum BenchSpread {
     Uniform,
     /// Zipf's law with exponent 1: a few keys come most of the time
     Zipf,
+    /// One after the other: as many events as keys meet each once
+    Turns,
 }
 
 #[derive(Subcommand, Debug, Clone)]
@@ -90,8 +94,9 @@ pub(super) fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
 
 /// Measure the way from an event to a person: decisions per second, and how soon a stream has them
 ///
-/// Every event makes a match, every match a message that three filters judge. First at full speed; then at half of
-/// it, for the time from an event's submission to its decision on disk and to the stream of a connected person.
+/// Every event makes a match, every match a message that three filters judge. First at full speed; then at half of it,
+/// for the time from when an event was due to its decision on disk, and until a connected person's client has read the
+/// message from its socket.
 ///
 /// Example:
 ///
