@@ -57,7 +57,7 @@ function signIn(user) {
   inbox?.close();
   find("actions").replaceChildren();
   find("count").textContent = 0;
-  kept(user).forEach((action) => render(action));
+  kept(user).forEach(render);
   const mine = new Inbox({
     ...settings,
     user,
@@ -84,6 +84,8 @@ function signIn(user) {
   inbox.open();
 }
 
+// Another tab has shown something, or heard that it is acknowledged.
+addEventListener("storage", ({ key: changed }) => changed === key(inbox.user) && kept(inbox.user).forEach(render));
 find("users").append(...settings.users.map((user) => Object.assign(document.createElement("option"), { value: user })));
 find("user").value = settings.user;
 find("who").addEventListener("submit", (event) => {

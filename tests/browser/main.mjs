@@ -1,0 +1,110 @@
+// Starts what the tests of the page need, runs them, and ends all of it, whatever happens and within a time.
+//
+// FISHPOND: the program under test. CHROMIUM: the browser's program. SCREENSHOT: where to put a picture of the page.
+
+import { execFile, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+
+import { demoPage } from "./demo-page.mjs";
+import { ownPage } from "./own-page.mjs";
+import { until } from "./page.mjs";
+
+const { FISHPOND, CHROMIUM, SCREENSHOT } = process.env;
+const LIMIT_S = 300; // for all of it
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const folder = mkdtempSync(join(tmpdir(), "fishpond-browser-"));
+// Settings of whoever runs this are another host's.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FISHPOND")));
+const groups = [];
+
+function end(code) {
+  for (const group of groups) {
+    try {
+      process.kill(-group, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  process.exit(code);
+}
+
+// Runs until the end, in a group of its own: what it starts ends with it. `timeout` ends it should this process be killed.
+function start(name, program, words, more = {}) {
+  const log = join(folder, `${name}.log`);
+  const out = openSync(log, "a");
+  const command = ["--signal=KILL", `${LIMIT_S + 10}`, program, ...words];
+  const child = spawn("timeout", command, { cwd: root, env, detached: true, stdio: ["ignore", out, out], ...more });
+  closeSync(out);
+  if (child.pid) groups.push(child.pid);
+  let ended;
+  child.on("error", (error) => (ended = error.message));
+  child.on("exit", (code, signal) => (ended = `${signal ?? code}`));
+  const said = () => readFileSync(log, "utf8");
+  return {
+    // The part of what it says that the pattern's brackets hold.
+    async says(pattern) {
+      await until(`${name} says ${pattern}`, () => {
+        if (ended) throw new Error(`${name} has ended (${ended}):\n${said()}`);
+        return pattern.test(said());
+      }, 2 * 60_000);
+      return said().match(pattern)[1];
+    },
+  };
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function demo(browser) {
+  const data = join(folder, "demo");
+  const running = start("demo", FISHPOND, ["demo", "--keep", "--events", "20000", "--users", "2000", "--data", data]);
+  const page = await running.says(/^ *page: (.*)$/m);
+  await demoPage(browser, { page, token: readFileSync(join(data, "token"), "utf8").trim(), screenshot: SCREENSHOT });
+}
+
+// As the README has it: a host, and the example's own server in the folder that has the host's data.
+async function own(browser) {
+  const [host, port] = [`127.0.0.1:${await freePort()}`, `${await freePort()}`];
+  const [data, base] = [join(folder, "fishpond-data"), `http://${host}`];
+  const origins = { FISHPOND_API_CORS_ORIGINS: `http://127.0.0.1:${port}` };
+  start("host", FISHPOND, ["serve", "--listen", host, "--data", data], { env: { ...env, ...origins } });
+  await until("the host is ready", () => fetch(`${base}/readyz`).then((answer) => answer.ok, () => false));
+  const fishpond = (...words) => promisify(execFile)(FISHPOND, [...words, "--url", base, "--data", data], { cwd: root, env });
+  const script = join(root, "examples/delivery-client/serve.mjs");
+  const server = start("server", process.execPath, [script, "ann", "bo"], {
+    cwd: folder,
+    env: { ...env, FISHPOND_URL: base, PORT: port },
+  });
+  const page = await server.says(/^page: (.*)$/m);
+  await ownPage(browser, { page, base, fishpond, token: readFileSync(join(data, "token"), "utf8").trim() });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(130));
+setTimeout(() => {
+  console.error(`not within ${LIMIT_S} s`);
+  end(1);
+}, LIMIT_S * 1_000);
+try {
+  // A container's root may not use the browser's sandbox; everybody else does.
+  const chromiumSandbox = process.getuid() !== 0;
+  const browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox, timeout: 60_000 });
+  await own(browser);
+  await demo(browser);
+  await browser.close();
+  end(0);
+} catch (error) {
+  console.error(error);
+  end(1);
+}
