@@ -21,16 +21,24 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), "fishpond-browser-"));
 // Settings of whoever runs this are another host's.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FISHPOND")));
-const groups = [];
+const running = new Map(); // the first process of a group, and when it has ended
+let browser;
 
-function end(code) {
-  for (const group of groups) {
-    try {
-      process.kill(-group, "SIGKILL");
-    } catch {
-      // It has ended.
+// First as one asks a program to end, then for certain.
+async function end(code) {
+  const patience = new Promise((resolve) => setTimeout(resolve, 10_000));
+  const all = (signal) => {
+    for (const group of running.keys()) {
+      try {
+        process.kill(-group, signal);
+      } catch {
+        // It has ended.
+      }
     }
-  }
+  };
+  all("SIGTERM");
+  await Promise.race([Promise.allSettled([...running.values(), browser?.close()]), patience]);
+  all("SIGKILL");
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   process.exit(code);
 }
@@ -42,10 +50,12 @@ function start(name, program, words, more = {}) {
   const command = ["--signal=KILL", `${LIMIT_S + 10}`, program, ...words];
   const child = spawn("timeout", command, { cwd: root, env, detached: true, stdio: ["ignore", out, out], ...more });
   closeSync(out);
-  if (child.pid) groups.push(child.pid);
   let ended;
-  child.on("error", (error) => (ended = error.message));
-  child.on("exit", (code, signal) => (ended = `${signal ?? code}`));
+  const exit = new Promise((resolve) => {
+    child.on("error", (error) => resolve((ended = error.message)));
+    child.on("exit", (code, signal) => resolve((ended = `${signal ?? code}`)));
+  });
+  if (child.pid) running.set(child.pid, exit);
   const said = () => readFileSync(log, "utf8");
   return {
     // The part of what it says that the pattern's brackets hold.
@@ -67,7 +77,7 @@ async function freePort() {
   return port;
 }
 
-async function demo(browser) {
+async function demo() {
   const data = join(folder, "demo");
   const running = start("demo", FISHPOND, ["demo", "--keep", "--events", "20000", "--users", "2000", "--data", data]);
   const page = await running.says(/^ *page: (.*)$/m);
@@ -75,7 +85,7 @@ async function demo(browser) {
 }
 
 // As the README has it: a host, and the example's own server in the folder that has the host's data.
-async function own(browser) {
+async function own() {
   const [host, port] = [`127.0.0.1:${await freePort()}`, `${await freePort()}`];
   const [data, base] = [join(folder, "fishpond-data"), `http://${host}`];
   const origins = { FISHPOND_API_CORS_ORIGINS: `http://127.0.0.1:${port}` };
@@ -99,12 +109,11 @@ setTimeout(() => {
 try {
   // A container's root may not use the browser's sandbox; everybody else does.
   const chromiumSandbox = process.getuid() !== 0;
-  const browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox, timeout: 60_000 });
-  await own(browser);
-  await demo(browser);
-  await browser.close();
-  end(0);
+  browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox, timeout: 60_000 });
+  await own();
+  await demo();
+  await end(0);
 } catch (error) {
   console.error(error);
-  end(1);
+  await end(1);
 }

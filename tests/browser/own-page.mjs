@@ -86,7 +86,8 @@ async function tabs(browser, address, tell, host) {
   await context.route("**/ack", (route) => route.abort());
   const second = await tell("ann", "offer");
   for (const each of [one, other]) await each.item(second).waitFor();
-  const late = await open();
+  const late = tab(await context.newPage());
+  await late.page.goto(address);
   await late.disconnected(); // it has come, and could not be acknowledged
   assert.notEqual(await end(host, second), "acknowledged");
   for (const each of [one, other, late]) {
