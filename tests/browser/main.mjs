@@ -69,18 +69,23 @@ function start(name, program, words, more = {}) {
   };
 }
 
+// Below those that the system gives to whoever connects: one of them may be taken before a program listens there.
 async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const server = createServer();
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const free = await new Promise((resolve) => {
+      server.once("error", () => resolve(false)).once("listening", () => server.close(() => resolve(true)));
+      server.listen(port, "127.0.0.1");
+    });
+    if (free) return port;
+  }
 }
 
 async function demo() {
   const data = join(folder, "demo");
-  const running = start("demo", FISHPOND, ["demo", "--keep", "--events", "20000", "--users", "2000", "--data", data]);
-  const page = await running.says(/^ *page: (.*)$/m);
+  const sizes = ["--events", "20000", "--users", "2000", "--listen", `127.0.0.1:${await freePort()}`];
+  const page = await start("demo", FISHPOND, ["demo", "--keep", "--data", data, ...sizes]).says(/^ *page: (.*)$/m);
   await demoPage(browser, { page, token: readFileSync(join(data, "token"), "utf8").trim(), screenshot: SCREENSHOT });
 }
 
