@@ -23,9 +23,12 @@ const folder = mkdtempSync(join(tmpdir(), "fishpond-browser-"));
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FISHPOND")));
 const running = new Map(); // the first process of a group, and when it has ended
 let browser;
+let ending = false;
 
 // First as one asks a program to end, then for certain.
 async function end(code) {
+  if (ending) return;
+  ending = true;
   const patience = new Promise((resolve) => setTimeout(resolve, 10_000));
   const all = (signal) => {
     for (const group of running.keys()) {
@@ -106,7 +109,7 @@ async function own() {
   await ownPage(browser, { page, base, fishpond, token: readFileSync(join(data, "token"), "utf8").trim() });
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(130));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => end(130));
 setTimeout(() => {
   console.error(`not within ${LIMIT_S} s`);
   end(1);
@@ -114,11 +117,12 @@ setTimeout(() => {
 try {
   // A container's root may not use the browser's sandbox; everybody else does.
   const chromiumSandbox = process.getuid() !== 0;
-  browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox, timeout: 60_000 });
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+  browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox, timeout: 60_000, ...signals });
   await own();
   await demo();
   await end(0);
 } catch (error) {
-  console.error(error);
+  if (!ending) console.error(error);
   await end(1);
 }
