@@ -37,7 +37,7 @@ function add({ action, content, match, policy, sequence, time }) {
   const item = document.createElement("li");
   item.dataset.action = action;
   const title = element("h2", "title", content.title ?? "(no title)");
-  const text = element("p", "text", content.text ?? JSON.stringify(content));
+  const text = element("p", "text", content.text ?? (content.title ? "" : JSON.stringify(content)));
   const when = new Date(time).toLocaleTimeString();
   const why = element("p", "why", `number ${sequence}, ${when}: ${match} → ${policy} · action ${action} · `);
   why.append(element("span", "acknowledged", ""));
