@@ -15,8 +15,14 @@ use ureq::http::Uri;
 use super::app;
 use crate::cli::client::Client;
 
-const INDEX: &str = include_str!("../../../../examples/delivery-client/index.html");
-const CLIENT: &str = include_str!("../../../../examples/delivery-client/client.js");
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What the page is made of: path, media type, text.
+const FILES: [(&str, &str, &str); 4] = [
+    ("/", "text/html; charset=utf-8", include_str!("../../../../examples/delivery-client/index.html")),
+    ("/page.css", "text/css; charset=utf-8", include_str!("../../../../examples/delivery-client/page.css")),
+    ("/page.js", SCRIPT, include_str!("../../../../examples/delivery-client/page.js")),
+    ("/client.js", SCRIPT, include_str!("../../../../examples/delivery-client/client.js")),
+];
 
 /// Bytes of a request's head.
 const HEAD_BYTES: u64 = 16 * 1_024;
@@ -69,9 +75,9 @@ impl Page {
     /// Answers from now on, in threads of their own, to the end of the process. The second part says who is signed in.
     pub fn serve(self, client: Client, settings: &Settings) -> anyhow::Result<Arc<Mutex<String>>> {
         let signed_in = Arc::new(Mutex::new(settings.user.clone()));
-        let names = self.names();
+        let (names, policy) = (self.names(), policy(&settings.base));
         let settings = serde_json::to_string(settings)?;
-        let backend = Arc::new(Backend { client, settings, names, signed_in: signed_in.clone() });
+        let backend = Arc::new(Backend { client, settings, policy, names, signed_in: signed_in.clone() });
         let open = Arc::new(AtomicUsize::new(0));
         std::thread::spawn(move || {
             for stream in self.listener.incoming().filter_map(Result::ok) {
@@ -94,6 +100,7 @@ impl Page {
 struct Backend {
     client: Client,
     settings: String,
+    policy: String,
     names: [String; 2],
     signed_in: Arc<Mutex<String>>,
 }
@@ -111,8 +118,9 @@ impl Backend {
         write!(
             out,
             "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-             x-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}",
-            body.len()
+             content-security-policy: {}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}",
+            body.len(),
+            self.policy
         )
     }
 
@@ -130,9 +138,10 @@ impl Backend {
         let (Some("GET"), Some(Ok(target))) = (words.next(), words.next().map(str::parse::<Uri>)) else {
             return ("405 Method Not Allowed", TEXT, "only GET".to_owned());
         };
+        if let Some(&(_, kind, text)) = FILES.iter().find(|(path, ..)| *path == target.path()) {
+            return ("200 OK", kind, text.to_owned());
+        }
         match target.path() {
-            "/" => ("200 OK", "text/html; charset=utf-8", INDEX.to_owned()),
-            "/client.js" => ("200 OK", "text/javascript; charset=utf-8", CLIENT.to_owned()),
             "/settings" => ("200 OK", "application/json", self.settings.clone()),
             "/token" => match self.token(&target) {
                 Ok(token) => ("200 OK", TEXT, token),
@@ -151,6 +160,14 @@ impl Backend {
         *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = user.into_owned();
         Ok(token)
     }
+}
+
+/// Only what is served here runs, and only the host is asked for more, whatever a message says.
+fn policy(base: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' {base}; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 }
 
 /// Request line and headers; None if they are cut off or too long.
@@ -194,14 +211,33 @@ mod tests {
     }
 
     #[test]
-    fn the_page_its_script_and_its_settings_are_there() {
-        let index = ask("GET / HTTP/1.1\r\nHost: HOST\r\n\r\n");
-        assert!(index.starts_with("HTTP/1.1 200 OK\r\n") && index.contains("./client.js"), "{index}");
-        assert!(ask("GET /client.js HTTP/1.1\r\nhost: HOST\r\n\r\n").contains("export class Inbox"));
+    fn the_page_its_scripts_and_its_settings_are_there() {
+        for (path, kind, text) in FILES {
+            let answer = ask(&format!("GET {path} HTTP/1.1\r\nHost: HOST\r\n\r\n"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n")), "{path}: {answer}");
+            assert!(answer.ends_with(text), "{path}: {answer}");
+        }
         let settings = ask("GET /settings?x=1 HTTP/1.1\r\nhost: HOST\r\n\r\n");
         assert!(settings.ends_with(r#"{"base":"http://h","business":"demo","user":"u","users":[]}"#), "{settings}");
         assert!(ask("GET /else HTTP/1.1\r\nhost: HOST\r\n\r\n").starts_with("HTTP/1.1 404 "));
         assert!(ask("POST /settings HTTP/1.1\r\nhost: HOST\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    }
+
+    #[test]
+    fn the_page_runs_its_own_scripts_and_asks_the_host_alone() {
+        let index = ask("GET / HTTP/1.1\r\nhost: HOST\r\n\r\n");
+        let policy = index.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).expect("a policy");
+        for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self' http://h"] {
+            assert!(policy.split("; ").any(|known| known == part), "{part}: {policy}");
+        }
+        assert!(index.contains("\r\nx-content-type-options: nosniff\r\n"), "{index}");
+        // What is written into the page itself would not run.
+        assert_eq!(
+            index.matches("<script").count(),
+            index.matches("<script type=\"module\" src=\"./").count(),
+            "{index}"
+        );
+        assert!(!index.contains("<style") && !index.contains(" style="), "{index}");
     }
 
     #[test]
