@@ -45,23 +45,35 @@ const OTHER_VERSIONS: [&str; 2] = ["herald@0.1.1", "fatigue@0.1.1"];
 /// A built component. `name@version` is the same one under another version, and so with another digest.
 pub fn component(name: &str) -> Vec<u8> {
     if let Some((name, version)) = name.split_once('@') {
-        return with_version(component(name), version);
+        return with_version(name, version);
     }
     let file = fishpond_build::components_dir(&house::root()).join(format!("{name}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}. Build the guests first: cargo xtask guests", file.display()))
 }
 
-/// Writes another version into the description of `misbehave`, whose text is a part of the component's data.
-fn with_version(mut component: Vec<u8>, version: &str) -> Vec<u8> {
-    let (from, to) = (b"\"version\": \"0.1.0\"", format!("\"version\": \"{version}\""));
+/// Writes another version into a component's data: into the description, where the module has it as a text, or behind its
+/// name, as the SDK's modules have theirs.
+fn with_version(name: &str, version: &str) -> Vec<u8> {
+    let mut other = component(name);
+    let written = [("\"version\": \"".to_owned(), "\""), (name.to_owned(), "")];
+    let texts = written.map(|(before, behind)| [VERSION, version].map(|version| format!("{before}{version}{behind}")));
+    let places = |other: &[u8], text: &str| -> Vec<usize> {
+        let windows = other.windows(text.len()).enumerate();
+        windows.filter(|(_, part)| *part == text.as_bytes()).map(|(place, _)| place).collect()
+    };
+    let found = texts.iter().find_map(|[from, to]| match places(&other, from)[..] {
+        [place] => Some((place, from, to)),
+        _ => None,
+    });
+    let (place, from, to) = found.unwrap_or_else(|| panic!("no version is once in the data of {name}"));
     assert_eq!(from.len(), to.len(), "only a version of the same length fits");
-    let mut places = component.windows(from.len()).enumerate().filter(|(_, part)| part == from).map(|(place, _)| place);
-    let place = places.next().expect("the description is in the component");
-    assert_eq!(places.next(), None, "the description is in the component once");
-    component[place..place + to.len()].copy_from_slice(to.as_bytes());
-    component
+    other[place..place + to.len()].copy_from_slice(to.as_bytes());
+    other
 }
+
+/// Of all our modules.
+const VERSION: &str = "0.1.0";
 
 /// A component that does nothing but import an empty instance: preamble, a type section with one instance type, an
 /// import section with one name of that type.

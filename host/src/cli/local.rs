@@ -46,9 +46,11 @@ fn show(played: &Played, json: bool) {
 }
 
 pub(super) fn bench(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
-    if let Some(BenchPart::Outreach(OutreachArgs { events, persons, streams, seed, components })) = arguments.part {
+    if let Some(BenchPart::Outreach(asked)) = arguments.part {
+        let OutreachArgs { events, persons, streams, paced, beside, seed, components } = asked;
         let json = arguments.json;
-        return bench::outreach::run(&bench::outreach::Plan { events, persons, streams, seed, json, components });
+        let plan = bench::outreach::Plan { events, persons, streams, paced, beside, seed, json, components };
+        return bench::outreach::run(&plan);
     }
     let rules = match arguments.rule {
         BenchRule::Noop => vec![bench::Rule::Noop],

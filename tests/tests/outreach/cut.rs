@@ -18,7 +18,7 @@ deploy names = lists {"block": ["dan"]}
 deploy wishes = preference {}
 policy tag {"match": "offer", "tag": {"name": "seen", "lasts_s": 3600}}
 policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {"text": "hi"}}}
-policy more {"match": "news", "message": {"class": "transactional", "channel": "slot:top", "content": {}}}
+policy more {"match": "news", "message": {"class": "transactional", "channel": "slot:top", "content": {}, "lasts_s": 3600}}
 policy pass {"match": "news", "publish": {"type": "herald.again"}}
 chain wishes:closed:marketing names:closed caps:open
 event 10:00:00 herald actor=ann {"match": "offer", "find": 3}

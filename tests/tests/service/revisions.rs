@@ -113,7 +113,7 @@ fn s2_08_another_chain_over_http_is_in_the_next_decision() {
     }
 }
 
-/// By the numbers in what was found, in the order of the pages.
+/// By the numbers in what was found, oldest first.
 fn numbers(client: &Client, person: &str) -> Vec<i64> {
     let matches = client.pages(&format!("/v1/{BUSINESS}/matches"), "matches");
     let own = matches.iter().filter(|found| found["person"] == person);
@@ -153,7 +153,7 @@ fn x_26_a_repair_over_http_begins_at_the_poison_whose_place_is_told() {
     // What is refused leaves all but the poison's shard running, and a pause of them all hides the place of nothing.
     assert_eq!(put(&client, "no-such-module", repair()).refusal(), (422, "no_module".to_owned()));
     tell(&client, "bob", "offer", 4);
-    service.wait_until("bob's next", |client| numbers(client, "bob") == [4, 3]);
+    service.wait_until("bob's next", |client| numbers(client, "bob") == [3, 4]);
     deed(&client, FOUND, "pause", r#"{"reason":"looking"}"#).ok();
     told(&client);
     service.kill_and_restart();
@@ -164,7 +164,7 @@ fn x_26_a_repair_over_http_begins_at_the_poison_whose_place_is_told() {
     let mended = client.upload(BUSINESS, &other_version("herald"))["digest"].clone();
     let more = json!({ "from": "backlog", "on_error": "skip" });
     assert_eq!(put(&client, mended.as_str().expect("a digest"), more).ok()["state"], "active");
-    service.wait_until("everything", |client| numbers(client, "bob") == [5, 4, 3] && numbers(client, "ann") == [2]);
+    service.wait_until("everything", |client| numbers(client, "bob") == [3, 4, 5] && numbers(client, "ann") == [2]);
     let failed = client.pages(&format!("/v1/{BUSINESS}/failed-events"), "failed");
     assert_eq!((failed.len(), &failed[0]["revision"]), (1, &json!(3)), "{failed:?}");
 }

@@ -12,6 +12,10 @@ const RECEIVED: u64 = 1_790_000_000_000;
 /// Of the paced events, one in so many is about somebody who is connected.
 const CONNECTED_ONE_IN: u64 = 10;
 
+/// Who browses beside them, and what.
+const GUESTS: u64 = 1_000_000;
+const HOUSES: u64 = 3;
+
 pub struct Crowd {
     pub seed: u64,
     pub persons: u64,
@@ -36,6 +40,27 @@ impl Crowd {
             event(number, person)
         };
         ((from..to).map(paced).collect(), reached)
+    }
+
+    /// Events `from..to` of those that make no match: a million users, and each sees fewer different houses than the rule
+    /// wants. `at`: number of the paced event that they come with.
+    pub fn beside(&self, from: u64, to: u64, at: u64) -> Vec<Event> {
+        let browse = |number: u64| {
+            let mut random = self.random(!number);
+            Event {
+                business: BUSINESS.into(),
+                source: "beside".into(),
+                id: number.to_string().into(),
+                kind: "browse".into(),
+                subject: format!("house:{}", random.u64(..HOUSES)).into(),
+                actor: format!("guest:{}", random.u64(..GUESTS)).into(),
+                time: START + at * SPACING,
+                received: RECEIVED,
+                data: r#"{"category":"rental"}"#.into(),
+                ..Event::default()
+            }
+        };
+        (from..to).map(browse).collect()
     }
 
     fn random(&self, number: u64) -> fastrand::Rng {

@@ -40,6 +40,10 @@ pub struct Plan {
     pub persons: u64,
     /// Persons who are connected in the paced part.
     pub streams: u64,
+    /// Events a second of the paced part; None = half of the full speed.
+    pub paced: Option<u64>,
+    /// Events a second beside them that make no match.
+    pub beside: u64,
     pub seed: u64,
     pub json: bool,
     /// Folder of the built components.
@@ -64,7 +68,8 @@ fn measure(plan: &Plan) -> anyhow::Result<Line> {
     let running = Running::start(plan, folder.path())?;
     let crowd = crowd::Crowd { seed: plan.seed, persons: plan.persons, streams: plan.streams };
     let full = full::run(&running, &crowd, plan.events)?;
-    let paced = paced::run(&running, &crowd, plan, full.rate() * paced::SHARE)?;
+    let rate = plan.paced.map_or(full.rate() * paced::SHARE, |rate| rate as f64);
+    let paced = paced::run(&running, &crowd, plan, rate)?;
     let stopping = Instant::now();
     let stage = running.stop()?;
     let stopped = stopping.elapsed();

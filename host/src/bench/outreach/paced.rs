@@ -13,6 +13,8 @@ use super::{Plan, Running, STALL};
 pub const SHARE: f64 = 0.5;
 /// Events of this part, at most: some seconds.
 const EVENTS: u64 = 100_000;
+/// And at most so long.
+pub const LONGEST: Duration = Duration::from_secs(20);
 /// Events handed to intake at once, at most.
 const BATCH: f64 = 500.0;
 
@@ -22,6 +24,8 @@ pub struct Paced {
     /// Events a second: what was wanted, and what was reached.
     asked: f64,
     rate: f64,
+    /// That made no match.
+    beside: f64,
     /// From when it was due to the durable decision, ascending.
     durable: Vec<Duration>,
     /// From when it was due to the client, ascending.
@@ -41,7 +45,7 @@ pub fn run(running: &Running, crowd: &Crowd, plan: &Plan, rate: f64) -> anyhow::
     }
     let delivered = sent.latencies(plan.events, &streams.close()?);
     let durable = sent.latencies(plan.events, &running.watch.times());
-    Ok(Paced { streams: plan.streams, asked: rate, rate: sent.rate, durable, delivered })
+    Ok(Paced { streams: plan.streams, asked: rate, rate: sent.rate, beside: sent.beside, durable, delivered })
 }
 
 struct Sent {
@@ -50,23 +54,29 @@ struct Sent {
     /// How many are about those who are connected.
     reached: u64,
     rate: f64,
+    beside: f64,
 }
 
 /// Submits at a steady rate.
 fn send(running: &Running, crowd: &Crowd, plan: &Plan, rate: f64) -> anyhow::Result<Sent> {
-    let (from, count) = (plan.events, plan.events.min(EVENTS));
+    let (from, count) = (plan.events, plan.events.min(EVENTS).min((rate * LONGEST.as_secs_f64()) as u64));
     let batch = (rate / 1_000.0).clamp(1.0, BATCH) as u64;
-    let (mut all_due, mut reached) = (Vec::with_capacity(count as usize), 0);
+    let (mut all_due, mut reached, mut beside) = (Vec::with_capacity(count as usize), 0, 0);
     let started = Instant::now();
     for at in (from..from + count).step_by(batch as usize) {
         let due = started + Duration::from_secs_f64((at - from) as f64 / rate);
-        let (events, connected) = crowd.paced(at, (at + batch).min(from + count));
+        let (mut events, connected) = crowd.paced(at, (at + batch).min(from + count));
+        let paced = events.len();
+        let others = ((at - from) as f64 / rate * plan.beside as f64) as u64;
+        events.extend(crowd.beside(beside, others, at));
+        beside = others;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         reached += connected;
-        all_due.resize(all_due.len() + events.len(), due);
+        all_due.resize(all_due.len() + paced, due);
         submit(&running.stage.intake, events)?;
     }
-    Ok(Sent { due: all_due, reached, rate: count as f64 / started.elapsed().as_secs_f64() })
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Sent { due: all_due, reached, rate: count as f64 / seconds, beside: beside as f64 / seconds })
 }
 
 impl Sent {
@@ -86,6 +96,7 @@ impl Paced {
     pub fn line(&self, line: Line) -> Line {
         line.number("paced_events_per_second", self.rate)
             .number("paced_of_what_was_asked", self.rate / self.asked)
+            .number("paced_beside_per_second", self.beside)
             .number("paced_due_to_decided_p50_ms", quantile_ms(&self.durable, 0.5))
             .number("paced_due_to_decided_p99_ms", quantile_ms(&self.durable, 0.99))
             .number("paced_due_to_decided_max_ms", quantile_ms(&self.durable, 1.0))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::{BUSINESS, component};
-use super::Plan;
+use super::{Plan, paced};
 use crate::app::{Host, OpenOptions, open as open_host};
 use crate::channels::Hub;
 use crate::model::outreach::{Act, ChainPart, Channel, Class, Fail, MessageAct, Offline, Policy};
@@ -52,9 +52,13 @@ pub fn open(plan: &Plan, folder: &Path) -> anyhow::Result<(Stage, Host)> {
     let defaults = Limits::default();
     let streams = defaults.streams.max(plan.streams);
     let connections = defaults.connections.max(streams + OTHER_CONNECTIONS);
-    let limits = Limits { dedup_ids: 2 * plan.events, streams, connections, ..defaults };
+    let dedup_ids = 2 * plan.events + plan.beside * paced::LONGEST.as_secs();
+    let limits = Limits { dedup_ids, streams, connections, ..defaults };
     let host = open_host(folder, OpenOptions { limits, ..OpenOptions::default() }, |_| {})?;
     deploy(&host, plan, SOURCE, "c2c-blacklist", SOURCE_CONFIGURATION)?;
+    if plan.beside > 0 {
+        deploy(&host, plan, "beside", "rental-browse", "{}")?;
+    }
     for (module, configuration) in FILTERS {
         deploy(&host, plan, module, module, configuration)?;
     }

@@ -18,6 +18,15 @@ fn events_are_their_numbers_and_paced_ones_say_whom_they_reach() {
 }
 
 #[test]
+fn what_comes_beside_is_never_enough_for_a_match() {
+    let crowd = Crowd { seed: 1, persons: 10, streams: 0 };
+    let beside = crowd.beside(0, 10_000, 3);
+    let houses: std::collections::BTreeSet<&str> = beside.iter().map(|event| &*event.subject).collect();
+    assert!(houses.len() < 4, "four different ones are a match: {houses:?}");
+    assert_eq!((beside.len(), &crowd.beside(50, 60, 3)[..]), (10_000, &beside[50..60]));
+}
+
+#[test]
 fn the_fields_of_a_match_name_its_event() {
     assert_eq!(number(r#"{"by":["17"]}"#), Some(17));
     assert_eq!(number(r#"{"by":[]}"#), None);

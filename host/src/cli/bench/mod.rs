@@ -113,6 +113,12 @@ pub struct OutreachArgs {
     /// How many of them are connected while events are paced
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=100_000))]
     pub streams: u64,
+    /// Matches per second in the paced part; half of what full speed came to if it is not given
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..))]
+    pub paced: Option<u64>,
+    /// Events per second beside the paced ones that another rule handles and finds nothing in, of a million users
+    #[arg(long, value_name = "RATE", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub beside: u64,
     /// Of the events
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
