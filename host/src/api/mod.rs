@@ -63,7 +63,7 @@ pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
 pub use user_token::{User, UserKeys};
-pub use view::{expired, policy_json, time};
+pub use view::{expired, json as json_on_one_line, policy_json, time};
 
 use crate::channels::Hub;
 use crate::journal::Log;
