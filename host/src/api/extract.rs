@@ -129,8 +129,7 @@ impl<S: Send + Sync, T: Owned> FromRequestParts<S> for Own<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Own<T>, Refusal> {
         let Place(names) = Place::<T>::from_request_parts(parts, state).await?;
-        let visitor = parts.extensions.get::<Visitor>();
-        let visitor = visitor.ok_or_else(|| Refusal::host("the request was not authenticated"))?;
+        let visitor = Visitor::from_request_parts(parts, state).await?;
         visitor.check(names.business(), names.person())?;
         Ok(Own(names))
     }
@@ -160,6 +159,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Refusal> {
         let missing = || Refusal::host("the request was not authenticated");
         parts.extensions.get::<Caller>().cloned().ok_or_else(missing)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Visitor, Refusal> {
+        let missing = || Refusal::host("the request was not authenticated");
+        parts.extensions.get::<Visitor>().cloned().ok_or_else(missing)
     }
 }
 

@@ -124,7 +124,7 @@ limits! {
     delivery_tries = 5, "tries", "of a channel that says `not now`; then the delivery has failed";
     delivery_retry_ms = 10_000, "ms", "before the second try of a delivery; doubles with each further one";
     streams = 512, "streams", "open streams of actions, per host; each is one of the connections";
-    streams_per_person = 8, "streams", "open streams of one person";
+    streams_per_person = 8, "streams", "open streams of one person; one more ends the oldest of them";
     user_token_ms = 24 * 3_600_000, "ms", "the longest life of an end user's token";
     store_directories = 4, "directories", "databases that the store is spread over, 1 to 64; read when a store is made, fixed from then on";
     store_cache_bytes = 64 << 20, "bytes", "what the store keeps in memory of its files, beside documents_memory_bytes";
