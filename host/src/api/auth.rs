@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use super::audit::Audit;
 use super::refusal::Refusal;
 use super::user_token::{Invalid, UserKeys, Valid};
 
@@ -41,7 +42,7 @@ pub enum Visitor {
 
 impl Visitor {
     /// May this be done for that person? A stranger's attempt is told in the log.
-    pub(super) fn check(&self, business: &str, person: &str) -> Result<(), Refusal> {
+    pub(super) fn check(&self, business: &str, person: &str, audit: &Audit) -> Result<(), Refusal> {
         let Visitor::User(Valid { user, .. }) = self else { return Ok(()) };
         let (code, what) = if *user.business != *business {
             ("wrong_business", "another business")
@@ -50,8 +51,8 @@ impl Visitor {
         } else {
             return Ok(());
         };
+        audit.tell(code, user, business, person);
         let (who, of) = (&*user.id, &*user.business);
-        tracing::warn!(audit = code, who, of, whom = person, business, "refused: a user's token was used for another");
         let message = format!("the token is for {what}: it speaks for `{who}` in `{of}`");
         Err(Refusal::new(StatusCode::FORBIDDEN, code, message))
     }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::audit::Audit;
 use super::auth::{Caller, Visitor};
 use super::cloudevents::parse_time;
 use super::refusal::Refusal;
@@ -130,7 +131,9 @@ impl<S: Send + Sync, T: Owned> FromRequestParts<S> for Own<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Own<T>, Refusal> {
         let Place(names) = Place::<T>::from_request_parts(parts, state).await?;
         let visitor = Visitor::from_request_parts(parts, state).await?;
-        visitor.check(names.business(), names.person())?;
+        let audit = parts.extensions.get::<Arc<Audit>>();
+        let audit = audit.ok_or_else(|| Refusal::host("there is no audit for this route"))?;
+        visitor.check(names.business(), names.person(), audit)?;
         Ok(Own(names))
     }
 }
