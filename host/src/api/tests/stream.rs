@@ -8,6 +8,7 @@ use super::*;
 use crate::channels::Delivery;
 
 const PATH: &str = "/v1/demo/users/u:1/actions";
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn delivery(id: u128, sequence: u64) -> Delivery {
     Delivery { sequence, action: Arc::new(action(id)), channel: Channel::App, attempt: 1 }
@@ -43,6 +44,10 @@ async fn open(harness: &Harness, path: &str, last_event_id: Option<&str>) -> Ope
 impl Open {
     /// The `id` of so many further events.
     async fn next(&mut self, count: usize) -> Vec<u64> {
+        tokio::time::timeout(PATIENCE, self.ids(count)).await.expect("so many events")
+    }
+
+    async fn ids(&mut self, count: usize) -> Vec<u64> {
         let mut ids = Vec::new();
         while ids.len() < count {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -51,18 +56,23 @@ impl Open {
                 self.text = rest.to_owned();
             }
             if ids.len() < count {
-                let chunk = self.body.next().await.expect("open").expect("readable");
-                self.text += std::str::from_utf8(&chunk).expect("UTF-8");
+                assert!(self.more().await, "it has ended: {}", self.text);
             }
         }
         ids
     }
 
+    /// Waits for what comes next; false at the end.
+    async fn more(&mut self) -> bool {
+        let Some(chunk) = self.body.next().await else { return false };
+        self.text += std::str::from_utf8(&chunk.expect("readable")).expect("UTF-8");
+        true
+    }
+
     /// Everything until the end.
     async fn rest(mut self) -> String {
-        while let Some(chunk) = self.body.next().await {
-            self.text += std::str::from_utf8(&chunk.expect("readable")).expect("UTF-8");
-        }
+        let ended = async { while self.more().await {} };
+        tokio::time::timeout(PATIENCE, ended).await.expect("it ends");
         self.text
     }
 
