@@ -52,14 +52,15 @@ pub struct StreamAsked {
     /// The number of the last event that was seen; the header `last-event-id` says the same. Of what was handed over at its
     /// first look only what is behind it comes again.
     last_event_id: Option<u64>,
-    /// A user's token, for browsers that cannot send the header.
     #[serde(default, rename = "access_token")]
+    #[param(ignore)]
     _access_token: Option<String>,
 }
 
 #[utoipa::path(get, path = "/v1/{business}/users/{user}/actions", tag = "persons",
     summary = "The stream of a person's actions: server-sent events `action`, each with its number as `id`",
-    params(StreamAsked), responses((status = 200, description = "The data of each event", body = ActionView,
+    params(StreamAsked, ("Last-Event-ID" = Option<u64>, Header, description = "Of the last event that was seen")),
+    responses((status = 200, description = "The data of each event `action`; that of a last event `bye` is a `ByeView`", body = ActionView,
         content_type = "text/event-stream")))]
 pub async fn stream(
     State(api): State<Arc<Api>>,
