@@ -62,10 +62,11 @@ fn s1_15_what_waits_is_delivered_once_and_again_until_it_is_acknowledged() {
     assert_eq!(second.n(), 4, "what was acknowledged does not come again");
     drop(second);
 
-    // Who says what was the last gets only what is behind it.
+    // Who says what was the last is spared what came before it at its first look. The second was judged again when she came:
+    // it might have come behind greater numbers.
     let last = three.id.to_string();
     let mut third = stream(&service, &service.token(), "ann", &[("last-event-id", &last)]).expect("a stream");
-    assert_eq!(third.n(), 4);
+    assert_eq!([third.n(), third.n()], [2, 4]);
     let told = stream(&service, &service.token(), "ann", &[("last-event-id", "many")]).err().expect("a refusal");
     assert_eq!(told.refusal(), (400, "bad_query".to_owned()));
 
