@@ -24,7 +24,7 @@ const TRIED: &[Codes] = &[
     (
         422,
         "no_module ambiguous_module configuration_refused bad_plan configure_failed \
-      unknown_permission no_revision",
+     unknown_permission no_revision",
     ),
 ];
 const DEPLOYMENT: &[Codes] = &[(404, "no_deployment")];
@@ -57,7 +57,7 @@ const OWN: &[(&str, &str, &[&[Codes]])] = &[
             (
                 422,
                 "not_wasm not_a_component unknown_import unknown_export no_lifecycle bad_contract \
-      describe_failed",
+     describe_failed",
             ),
         ]],
     ),
@@ -65,7 +65,11 @@ const OWN: &[(&str, &str, &[&[Codes]])] = &[
     (
         "put",
         "/deployments/{name}",
-        &[DEPLOYMENT, TRIED, &[(409, "deployments gap has_begun not_paused in_chain"), (422, "start_in_future")]],
+        &[
+            DEPLOYMENT,
+            TRIED,
+            &[(409, "deployments gap has_begun not_paused changed_meanwhile in_chain"), (422, "start_in_future")],
+        ],
     ),
     ("get", "/deployments/{name}", &[DEPLOYMENT]),
     ("post", "/deployments/{name}/pause", &[DEPLOYMENT, &[(400, "log_bytes"), (409, "already_paused retired")]]),
@@ -82,7 +86,11 @@ const OWN: &[(&str, &str, &[&[Codes]])] = &[
         "/deployments/{name}/queries/{query}",
         &[DEPLOYMENT, &[(400, "attribute_bytes query_bytes"), (404, "no_query"), (422, ANY)]],
     ),
-    ("put", "/policies/{id}", &[&[(409, "policies policies_per_match"), (422, "bad_policy no_deployment")]]),
+    (
+        "put",
+        "/policies/{id}",
+        &[&[(409, "policies policies_per_match"), (413, "tag_bytes"), (422, "bad_policy no_deployment")]],
+    ),
     ("get", "/policies/{id}", &[POLICY]),
     ("delete", "/policies/{id}", &[POLICY]),
     ("put", "/policies/{id}/chain", &[POLICY, CHAIN]),
@@ -120,8 +128,8 @@ const OWN: &[(&str, &str, &[&[Codes]])] = &[
 
 /// Why single events are refused; of a batch each has its own.
 const EVENT: &str = "nothing_accepted bad_event bad_specversion bad_id bad_source bad_type bad_subject \
-      bad_time bad_datacontenttype bad_data bad_attribute duplicate_attribute event_bytes \
-      data_bytes attribute_bytes extensions undeduplicated";
+     bad_time bad_datacontenttype bad_data bad_attribute duplicate_attribute event_bytes \
+     data_bytes attribute_bytes extensions undeduplicated";
 
 /// A code that a module chooses.
 const ANY: &str = "*";
