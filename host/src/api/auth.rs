@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use super::audit::Audit;
 use super::refusal::Refusal;
-use super::user_token::{Invalid, User, UserKeys};
+use super::user_token::{Invalid, UserKeys, Valid};
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"fishpond\"");
 const CHALLENGE_INVALID: HeaderValue = HeaderValue::from_static("Bearer realm=\"fishpond\", error=\"invalid_token\"");
@@ -36,13 +37,13 @@ pub enum Visitor {
     /// For anybody.
     Service(Caller),
     /// For themselves.
-    User(User),
+    User(Valid),
 }
 
 impl Visitor {
     /// May this be done for that person? A stranger's attempt is told in the log.
-    pub(super) fn check(&self, business: &str, person: &str) -> Result<(), Refusal> {
-        let Visitor::User(user) = self else { return Ok(()) };
+    pub(super) fn check(&self, business: &str, person: &str, audit: &Audit) -> Result<(), Refusal> {
+        let Visitor::User(Valid { user, .. }) = self else { return Ok(()) };
         let (code, what) = if *user.business != *business {
             ("wrong_business", "another business")
         } else if *user.id != *person {
@@ -50,10 +51,18 @@ impl Visitor {
         } else {
             return Ok(());
         };
+        audit.tell(code, user, business, person);
         let (who, of) = (&*user.id, &*user.business);
-        tracing::warn!(audit = code, who, of, whom = person, business, "refused: a user's token was used for another");
         let message = format!("the token is for {what}: it speaks for `{who}` in `{of}`");
         Err(Refusal::new(StatusCode::FORBIDDEN, code, message))
+    }
+
+    /// When what they were allowed ends, milliseconds since the Unix epoch.
+    pub(super) fn until(&self) -> Option<u64> {
+        match self {
+            Visitor::Service(_) => None,
+            Visitor::User(valid) => Some(valid.until),
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Sending {
         let limits = &api.parts.limits;
         let sending = Sending {
             send,
-            stall: Duration::from_millis(limits.http_idle_ms),
+            stall: Duration::from_millis(limits.http_write_ms),
             least: limits.backup_bytes_per_s,
             waited: Duration::ZERO,
             taken: 0,
@@ -121,7 +121,7 @@ impl Sending {
         self.taken += bytes as u64;
         sent.map_err(|_| match left < self.stall {
             true => late("the client is too slow, or has left (`backup_bytes_per_s`)"),
-            false => late("the client takes nothing, or has left (`http_idle_ms`)"),
+            false => late("the client takes nothing, or has left (`http_write_ms`)"),
         })
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::answer::Json;
-use super::body::{EventsAnswer, Rejected};
+use super::body::{CloudEvent, EventsAnswer, Rejected};
 use super::cloudevents::{self, Intake, Read, Unreadable, essence, is_utf8};
 use super::extract::{Content, Parameters, Place};
 use super::refusal::{RETRY_AFTER, Refusal};
@@ -43,7 +43,9 @@ pub struct SubmitAsked {
 
 #[utoipa::path(post, path = "/v1/{business}/events", tag = "events",
     summary = "Accept CloudEvents 1.0: one, a batch, or one in headers", params(SubmitAsked),
-    request_body(content(("application/cloudevents+json"), ("application/cloudevents-batch+json"), ("application/json"))),
+    request_body(content((CloudEvent = "application/cloudevents+json"),
+        (Vec<CloudEvent> = "application/cloudevents-batch+json"), (serde_json::Value = "application/json")),
+        description = "One event, a batch, or the data alone, with the attributes in headers `ce-id`, `ce-source` and so on"),
     responses((status = 202, description = "At least one is accepted and durable", body = EventsAnswer)))]
 pub async fn submit(
     State(api): State<Arc<Api>>,

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::audit::Audit;
 use super::auth::{Caller, Visitor};
 use super::cloudevents::parse_time;
 use super::refusal::Refusal;
@@ -129,9 +130,10 @@ impl<S: Send + Sync, T: Owned> FromRequestParts<S> for Own<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Own<T>, Refusal> {
         let Place(names) = Place::<T>::from_request_parts(parts, state).await?;
-        let visitor = parts.extensions.get::<Visitor>();
-        let visitor = visitor.ok_or_else(|| Refusal::host("the request was not authenticated"))?;
-        visitor.check(names.business(), names.person())?;
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        let audit = parts.extensions.get::<Arc<Audit>>();
+        let audit = audit.ok_or_else(|| Refusal::host("there is no audit for this route"))?;
+        visitor.check(names.business(), names.person(), audit)?;
         Ok(Own(names))
     }
 }
@@ -160,6 +162,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Refusal> {
         let missing = || Refusal::host("the request was not authenticated");
         parts.extensions.get::<Caller>().cloned().ok_or_else(missing)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Visitor, Refusal> {
+        let missing = || Refusal::host("the request was not authenticated");
+        parts.extensions.get::<Visitor>().cloned().ok_or_else(missing)
     }
 }
 

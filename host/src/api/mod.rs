@@ -6,7 +6,7 @@
 //! - `events` (with `cloudevents`, `intakes`), `modules`, `deployments`, `alerts`, `queries`, `records`, `failures`, `captures`,
 //!   `traces`, `backups`, `backfills`, `host`: the handlers
 //! - `policies`, `chains`, `decisions`, `persons`, `actions`: those from match to screen
-//! - `extract`, `answer`, `refusal`, `auth` (with `user_token`), `cors`: what they share
+//! - `extract`, `answer`, `refusal`, `auth` (with `user_token`, `audit`), `cors`: what they share
 //! - `reading`: from bodies to the model, `view`: back; `openapi`: the document about all of it
 //! - `bounds`: of every request; `serve`: from the listener to the routes
 //!
@@ -15,6 +15,7 @@
 mod actions;
 mod alerts;
 mod answer;
+mod audit;
 mod auth;
 mod backfills;
 mod backups;
@@ -63,7 +64,7 @@ pub use reading::policy as read_policy;
 pub use routes::router;
 pub use serve::serve;
 pub use user_token::{User, UserKeys};
-pub use view::{expired, policy_json, time};
+pub use view::{expired, json as json_on_one_line, policy_json, time};
 
 use crate::channels::Hub;
 use crate::journal::Log;
@@ -73,6 +74,7 @@ use crate::model::ports::{Ask, Backfill, Backup, Capture, Submit, Watch};
 use crate::outreach::{Book, Index};
 use crate::registry::{Clock, Registry};
 use crate::telemetry::Metrics;
+use audit::Audit;
 use refusal::Refusal;
 
 /// Modules that are compiled, configured or tried at the same time; more wait.
@@ -131,6 +133,7 @@ struct Api {
     backfills: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     counted: Mutex<HashSet<Box<str>>>,
+    audit: Arc<Audit>,
 }
 
 impl Api {
@@ -144,6 +147,7 @@ impl Api {
             backfills: Arc::new(Semaphore::new(1)),
             pages: Arc::new(Semaphore::new(PAGES)),
             counted: Mutex::default(),
+            audit: Arc::default(),
         }
     }
 

@@ -81,6 +81,7 @@ async fn guarded(api: &Api, route: Route, mut request: Request, next: Next) -> R
         Access::Person => {
             let visitor = visitor(api, &request)?;
             request.extensions_mut().insert(visitor);
+            request.extensions_mut().insert(api.audit.clone());
         }
     }
     // Behind the token: strangers take nobody's place. It is given back with the head of the answer, so streams have none.

@@ -1,17 +1,21 @@
 //! The document about this API (OpenAPI 3.1), made from the handlers and the bodies themselves.
 
+mod refusals;
+
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, Required, Response, ResponseBuilder, Schema};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AllOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::answer::line;
-use super::body::Problem;
+use super::body::{ByeView, Problem};
 use super::refusal::Refusal;
 use super::{
     actions, alerts, backfills, backups, captures, chains, decisions, deployments, events, failures, host, modules,
@@ -20,6 +24,7 @@ use super::{
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const SCHEME: &str = "token";
+const IN_ADDRESS: &str = "user_token_in_address";
 /// Addresses that answer those who have no token.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -55,7 +60,7 @@ const PATH_PARTS: [(&str, &str); 12] = [
         persons::token, persons::tags, persons::slot, persons::acknowledge, actions::stream, traces::trace, traces::event,
         records::matches, records::failed, failures::show, failures::resend, captures::capture, modules::component, backups::backup, host::limits, host::metrics, host::healthz, host::readyz, document
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, ByeView)),
     modifiers(&Common)
 )]
 struct Described;
@@ -70,6 +75,9 @@ impl Modify for Common {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("The host's token; for the addresses of end users also a token of that user."));
         components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer.build()));
+        let in_address = "A user's token, for browsers' EventSource, which sends no header. It is never logged.";
+        let key = ApiKeyValue::with_description("access_token", in_address);
+        components.add_security_scheme(IN_ADDRESS, SecurityScheme::ApiKey(ApiKey::Query(key)));
         for (path, item) in &mut document.paths.paths {
             let operations = [
                 ("get", &mut item.get),
@@ -82,13 +90,50 @@ impl Modify for Common {
                 operation.operation_id = Some(operation_id(method, path));
                 let parameters = operation.parameters.get_or_insert_default();
                 parameters.splice(0..0, path_parts(path));
-                operation.responses.responses.insert("default".to_owned(), refusal().into());
-                if !OPEN.contains(&&**path) {
-                    operation.security = Some(vec![SecurityRequirement::new(SCHEME, [""; 0])]);
-                }
+                operation.security = Secret::of(path).schemes();
+                add_refusals(operation, method, path);
             }
         }
     }
+}
+
+/// What an address wants to be shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    Nothing,
+    /// The host's token.
+    Token,
+    /// That, or a user's, which may be in the address.
+    Person,
+}
+
+impl Secret {
+    fn of(path: &str) -> Secret {
+        match path {
+            _ if OPEN.contains(&path) => Secret::Nothing,
+            _ if path.starts_with("/v1/{business}/users/") => Secret::Person,
+            _ => Secret::Token,
+        }
+    }
+
+    /// Any one of them will do.
+    fn schemes(self) -> Option<Vec<SecurityRequirement>> {
+        let names: &[&str] = match self {
+            Secret::Nothing => return None,
+            Secret::Token => &[SCHEME],
+            Secret::Person => &[SCHEME, IN_ADDRESS],
+        };
+        Some(names.iter().map(|name| SecurityRequirement::new(*name, [""; 0])).collect())
+    }
+}
+
+/// Those that the handlers know, each status with its codes; what else may come has the same form.
+fn add_refusals(operation: &mut Operation, method: &str, path: &str) {
+    let responses = &mut operation.responses.responses;
+    for (status, codes) in refusals::of(method, path) {
+        responses.insert(status.to_string(), refusal_with(codes.as_deref()).into());
+    }
+    responses.insert("default".to_owned(), refusal_with(None).into());
 }
 
 /// `put_policies_id_chain`: names of handlers are not unique.
@@ -98,21 +143,37 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
-fn path_parts(path: &str) -> Vec<utoipa::openapi::path::Parameter> {
+fn path_parts(path: &str) -> Vec<Parameter> {
     let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let parameter = |name: &str| {
         let described = PATH_PARTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
-        let text = Schema::Object(ObjectBuilder::new().schema_type(Type::String).build());
+        let schema = match name {
+            "position" => ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                .minimum(Some(0)),
+            _ => ObjectBuilder::new().schema_type(Type::String),
+        };
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        parameter.description(described).schema(Some(text)).build()
+        parameter.description(described).schema(Some(Schema::Object(schema.build()))).build()
     };
     names.map(parameter).collect()
 }
 
-fn refusal() -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let response = ResponseBuilder::new().description("A refusal: a code for programs, a message for people");
-    response.content("application/problem+json", content).build()
+/// Without codes any may come.
+fn refusal_with(codes: Option<&[&str]>) -> Response {
+    let problem: RefOr<Schema> = Ref::from_schema_name("Problem").into();
+    let (schema, description) = match codes {
+        None => (problem, "A refusal: a code for programs, a message for people".to_owned()),
+        Some(codes) => {
+            let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.iter().copied()));
+            let one_of_them = ObjectBuilder::new().property("code", code);
+            let both = AllOfBuilder::new().item(problem).item(one_of_them).build();
+            (Schema::AllOf(both).into(), format!("Refused: {}", codes.join(", ")))
+        }
+    };
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
 }
 
 /// The document; it is the same for every host of this version.

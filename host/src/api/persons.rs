@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::answer::Json;
 use super::auth::Caller;
@@ -20,11 +19,10 @@ use crate::model::outreach::{ActionId, Channel, Waiting, WaitingState};
 use crate::model::ports::{Acknowledged, PersonView};
 
 /// A user's token may also come behind the question mark: what is read is the middleware's matter.
-#[derive(Deserialize, IntoParams)]
+/// The document has it as a way to show a token.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub struct TokenOnly {
-    /// A user's token, for browsers that cannot send the header.
     #[serde(default, rename = "access_token")]
     _access_token: Option<String>,
 }
@@ -52,7 +50,7 @@ pub async fn token(
 }
 
 #[utoipa::path(get, path = "/v1/{business}/users/{user}/tags", tag = "persons", summary = "What a person is tagged with",
-    params(TokenOnly), responses((status = 200, description = "Tags in force, by name", body = TagList)))]
+    responses((status = 200, description = "Tags in force, by name", body = TagList)))]
 pub async fn tags(
     State(api): State<Arc<Api>>,
     Own((business, user)): Own<(String, String)>,
@@ -66,7 +64,7 @@ pub async fn tags(
 
 #[utoipa::path(get, path = "/v1/{business}/users/{user}/slots/{slot}", tag = "persons",
     summary = "What a place in the app shows: of what waits for it the highest priority, then the newest",
-    params(TokenOnly), responses((status = 200, description = "The action", body = ActionView),
+    responses((status = 200, description = "The action", body = ActionView),
         (status = 204, description = "Nothing waits for this place")))]
 pub async fn slot(
     State(api): State<Arc<Api>>,
@@ -88,7 +86,7 @@ pub async fn slot(
 
 #[utoipa::path(post, path = "/v1/{business}/users/{user}/actions/{action}/ack", tag = "persons",
     summary = "Say that an action has arrived: it is not handed over again",
-    params(TokenOnly), responses((status = 200, description = "Also the second time", body = ActionAcknowledged)))]
+    responses((status = 200, description = "Also the second time", body = ActionAcknowledged)))]
 pub async fn acknowledge(
     State(api): State<Arc<Api>>,
     Own((business, user, action)): Own<(String, String, String)>,

@@ -12,7 +12,7 @@ use super::answer::Json;
 use super::body::QueryAnswer;
 use super::extract::{Parameters, Place, key};
 use super::refusal::Refusal;
-use super::{Api, answered};
+use super::{Api, answered, view};
 use crate::model::ports::Question;
 
 #[derive(Deserialize, IntoParams)]
@@ -45,7 +45,7 @@ pub async fn ask(
     };
     let answer = answered(|answer| api.parts.ask.query(question, answer)).await??;
     let durable = api.parts.log.committed(answer.position).await?;
-    let body = RawValue::from_string(answer.reply.body.into());
+    let body = RawValue::from_string(view::one_line(&answer.reply.body));
     let body = body.map_err(|error| Refusal::host(format!("the reply is no JSON: {error}")))?;
     Ok(Json(QueryAnswer {
         status: answer.reply.status.into(),

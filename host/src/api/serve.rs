@@ -24,6 +24,7 @@ use super::refusal::{RETRY_AFTER, Refusal};
 use crate::model::Limits;
 use crate::telemetry::Metrics;
 use connection::Attendant;
+use line::prepare;
 use shed::{Notice, say};
 
 /// After a failure to accept that is not the connection's own, such as no free file descriptor.
@@ -75,6 +76,8 @@ struct Door {
     told: Arc<Semaphore>,
     /// The whole answer to a connection that finds no place.
     full: Arc<[u8]>,
+    /// `http_write_ms`
+    unheard: Duration,
     failures: Notice,
     refusals: Notice,
 }
@@ -93,6 +96,7 @@ impl Door {
             places: Arc::new(Semaphore::new(most)),
             told: Arc::new(Semaphore::new(TOLD)),
             full: full.into(),
+            unheard: Duration::from_millis(limits.http_write_ms),
             failures: Notice::default(),
             refusals: Notice::default(),
         }
@@ -102,7 +106,10 @@ impl Door {
     async fn accept(&mut self, listener: &TcpListener) -> TcpStream {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return stream,
+                Ok((stream, _)) => {
+                    prepare(&stream, self.unheard);
+                    return stream;
+                }
                 Err(error) if is_of_connection(&error) => {
                     tracing::debug!(%error, "a connection ended before it was accepted");
                 }
@@ -117,10 +124,6 @@ impl Door {
     }
 
     fn open(&mut self, stream: TcpStream, connections: &mut JoinSet<()>) {
-        // An answer is written at once: waiting for more to send would only delay it.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection cannot be set to send at once");
-        }
         let Ok(place) = self.places.clone().try_acquire_owned() else { return self.shed(stream, connections) };
         let (attendant, stopped) = (self.attendant.clone(), self.stopped.clone());
         let open = Open::new(self.metrics.clone());
@@ -164,5 +167,27 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.connections.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_is_told_how_long_a_client_may_be_silent() {
+        let limits = Limits { http_write_ms: 7_000, ..Limits::default() };
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let (_stop, stopped) = watch::channel(false);
+        let mut door = Door::new(Router::new(), &limits, metrics, stopped).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let _client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+        let accepted = door.accept(&listener).await;
+        let socket = SockRef::from(&accepted);
+        assert_eq!(socket.tcp_user_timeout().expect("an option"), Some(Duration::from_secs(7)));
+        assert_eq!(socket.tcp_notsent_lowat().expect("an option"), 128 << 10);
+        assert!(socket.tcp_nodelay().expect("an option"));
     }
 }

@@ -25,6 +25,14 @@ pub struct User {
     pub id: Box<str>,
 }
 
+/// A token that was good when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Valid {
+    pub user: User,
+    /// Milliseconds since the Unix epoch: from then on it is worth nothing.
+    pub until: u64,
+}
+
 /// Why a token is worth nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -87,7 +95,7 @@ impl UserKeys {
     }
 
     /// Whom a token speaks for now (milliseconds). Nothing in it is read before its signature is checked.
-    pub fn verify(&self, token: &str, now: u64) -> Result<User, Invalid> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<Valid, Invalid> {
         let (text, signature) = token.rsplit_once('.').ok_or(Invalid::Foreign)?;
         let (header, claims) = text.split_once('.').ok_or(Invalid::Foreign)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Invalid::Signature)?;
@@ -105,7 +113,8 @@ impl UserKeys {
         if claims.nbf.is_some_and(|from| now < from) {
             return Err(Invalid::NotYet);
         }
-        Ok(User { business: claims.aud.into(), id: claims.sub.into() })
+        let user = User { business: claims.aud.into(), id: claims.sub.into() };
+        Ok(Valid { user, until: claims.exp.saturating_mul(1_000) })
     }
 
     fn sign(&self, text: &str) -> Hmac<Sha256> {
@@ -152,8 +161,9 @@ mod tests {
     #[test]
     fn a_token_speaks_for_its_person_until_it_expires() {
         let token = keys().issue(&user(), NOW, NOW + 60_000).expect("a token");
-        assert_eq!(keys().verify(&token, NOW), Ok(user()));
-        assert_eq!(keys().verify(&token, NOW + 59_999), Ok(user()));
+        let valid = Valid { user: user(), until: NOW + 60_000 };
+        assert_eq!(keys().verify(&token, NOW), Ok(valid.clone()));
+        assert_eq!(keys().verify(&token, NOW + 59_999), Ok(valid));
         assert_eq!(keys().verify(&token, NOW + 60_000), Err(Invalid::Expired));
     }
 

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::source::Origin;
 use crate::api::body::{BackfillEvent, BackfillFailed, BackfillInput, BackfillLine, BackfillMatch};
-use crate::api::time;
+use crate::api::{json_on_one_line, time};
 use crate::model::outcome::LATE;
 use crate::model::{End, Event, InputRecord, Lsn, Match, Outcome, Via};
 
@@ -186,7 +185,7 @@ fn found(found: &Match, record: &InputRecord, placed: Option<&Placed>) -> Backfi
         name: found.name.to_string(),
         person: found.person.to_string(),
         id: format!("{:032x}", found.id),
-        fields: json(&found.fields),
+        fields: json_on_one_line(&found.fields),
         input: input(record, placed),
         events: events
             .map(|event| BackfillEvent { source: event.source.to_string(), id: event.id.to_string() })
@@ -195,9 +194,4 @@ fn found(found: &Match, record: &InputRecord, placed: Option<&Placed>) -> Backfi
         once: found.once.as_ref().map(|once| once.to_string()),
         undeduplicated: record.outcome.undeduplicated,
     })
-}
-
-/// JSON that was checked before, on one line: outside of strings a line's end is a space, and inside there is none.
-pub fn json(text: &str) -> Box<RawValue> {
-    RawValue::from_string(text.replace(['\n', '\r'], " ")).unwrap_or_default()
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::error::Error;
 use super::listener::Listener;
 use super::pace::Pace;
-use super::report::{Report, json, write_line};
+use super::report::{Report, write_line};
 use super::scratch::{Place, Ran, Scratch};
 use super::source::{Origin, Source};
 use crate::api::body::{BackfillError, BackfillLine, BackfillProgress, BackfillSummary};
-use crate::api::{expired, time};
+use crate::api::{expired, json_on_one_line, time};
 use crate::model::ports::Submitted;
 use crate::model::{Event, Limits, Lsn};
 use crate::router::Router;
@@ -233,7 +233,7 @@ impl<'a> Running<'a> {
         Ok(Box::new(BackfillSummary {
             deployment: job.deployment.clone(),
             module: revision.digest.to_string(),
-            configuration: json(&revision.configuration),
+            configuration: json_on_one_line(&revision.configuration),
             permissions: revision.permissions.iter().map(|name| name.to_string()).collect(),
             events: self.events,
             subscribed: self.subscribed,

@@ -1,9 +1,11 @@
 //! Who is connected, and the push side of their streams.
 //!
 //! A stream holds nothing that would be lost with it: an action leaves the inbox by an acknowledgement only. So a stream
-//! that does not keep up is closed; its client connects again and gets what waits.
+//! that does not keep up is closed; its client connects again and gets what waits. So does one that newer ones of the same
+//! person have replaced: a client that has lost its network leaves a stream behind that nobody reads.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
 
@@ -20,7 +22,9 @@ pub const STREAM_BUFFER: usize = 64;
 pub enum Full {
     #[error("this host holds at most {limit} open streams (`streams`): connect again later")]
     Limit { limit: u64 },
-    #[error("one person has at most {limit} open streams (`streams_per_person`): close one first")]
+    #[error(
+        "one person has at most {limit} open streams (`streams_per_person`), and newer ones have replaced this one"
+    )]
     Person { limit: u64 },
     #[error("this host is about to end: connect again later")]
     Ending,
@@ -45,7 +49,14 @@ struct Table {
 
 struct Place {
     number: u64,
-    sender: Sender<Arc<Delivery>>,
+    sender: Sender<Pushed>,
+}
+
+/// What goes through a stream.
+enum Pushed {
+    Delivery(Arc<Delivery>),
+    /// The last: a newer stream of the same person takes its place.
+    Replaced,
 }
 
 /// One client's stream; dropping it leaves.
@@ -57,7 +68,8 @@ pub struct Stream {
     business: Arc<str>,
     person: Arc<str>,
     number: u64,
-    receiver: Receiver<Arc<Delivery>>,
+    receiver: Receiver<Pushed>,
+    replaced: bool,
 }
 
 impl Hub {
@@ -66,18 +78,19 @@ impl Hub {
         Hub { limit, per_person, metrics, table: RwLock::default() }
     }
 
-    /// Opens a stream of a person. A person may have several.
+    /// Opens a stream of a person. A person may have several; the newest replaces the oldest of too many.
     pub fn join(self: &Arc<Hub>, business: &str, person: &str) -> Result<Stream, Full> {
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
         let mut table = self.write();
         if table.ending {
             return Err(Full::Ending);
         }
+        if table.places(business, person).len() as u64 >= self.per_person {
+            table.replace_oldest(business, person);
+            self.metrics.streams_replaced.inc();
+        }
         if table.streams >= self.limit {
             return Err(Full::Limit { limit: self.limit });
-        }
-        if table.places(business, person).len() as u64 >= self.per_person {
-            return Err(Full::Person { limit: self.per_person });
         }
         let number = table.next;
         table.next += 1;
@@ -85,7 +98,7 @@ impl Hub {
         let (business, person) = table.enter(business, person, Place { number, sender });
         self.metrics.streams.set(table.streams as i64);
         drop(table);
-        Ok(Stream { hub: self.clone(), business, person, number, receiver })
+        Ok(Stream { hub: self.clone(), business, person, number, receiver, replaced: false })
     }
 
     /// Puts a delivery into all streams of a person and answers how many have it. A stream that is full is closed.
@@ -94,7 +107,7 @@ impl Hub {
         let mut slow = Vec::new();
         let mut taken = 0;
         for place in self.read().places(business, person) {
-            match place.sender.try_send(delivery.clone()) {
+            match place.sender.try_send(Pushed::Delivery(delivery.clone())) {
                 Ok(()) => taken += 1,
                 Err(_) => slow.push(place.number),
             }
@@ -159,6 +172,14 @@ impl Table {
         (business, person)
     }
 
+    /// Places are in the order in which they were taken.
+    fn replace_oldest(&mut self, business: &str, person: &str) {
+        let Some(oldest) = self.places(business, person).first() else { return };
+        // One that is full does not keep up either, and ends without a word as those do.
+        let _ = oldest.sender.try_send(Pushed::Replaced);
+        self.leave(business, person, oldest.number);
+    }
+
     fn leave(&mut self, business: &str, person: &str, number: u64) {
         let Some(persons) = self.businesses.get_mut(business) else { return };
         let Some(places) = persons.get_mut(person) else { return };
@@ -175,15 +196,34 @@ impl Table {
 }
 
 impl Stream {
-    /// The next delivery; None when the stream was closed, because it did not keep up or the host ends. What had been
-    /// put in before comes first.
+    /// The next delivery; None when the stream was closed, because it did not keep up, newer ones have replaced it, or the
+    /// host ends. What had been put in before comes first.
     pub async fn next(&mut self) -> Option<Arc<Delivery>> {
-        self.receiver.recv().await
+        poll_fn(|context| self.poll_next(context)).await
     }
 
     /// As [`Self::next`], for those who poll.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Delivery>>> {
-        self.receiver.poll_recv(context)
+        self.receiver.poll_recv(context).map(|pushed| match pushed? {
+            Pushed::Delivery(delivery) => Some(delivery),
+            Pushed::Replaced => {
+                self.replaced = true;
+                None
+            }
+        })
+    }
+
+    /// Why the stream was closed before its client has read anything.
+    pub fn why(&self) -> Full {
+        match self.replaced {
+            true => Full::Person { limit: self.hub.per_person },
+            false => Full::Ending,
+        }
+    }
+
+    /// Has a newer stream of the same person ended this one?
+    pub fn is_replaced(&self) -> bool {
+        self.replaced
     }
 }
 

@@ -105,6 +105,28 @@ async fn the_limit_is_refused_by_its_name_and_a_host_that_ends_closes_all() {
     assert_eq!(hub.streams(), 0);
 }
 
+#[tokio::test]
+async fn the_newest_stream_of_a_person_replaces_the_oldest_of_too_many() {
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let hub = Arc::new(Hub::new(3, 2, metrics.clone()));
+    let [mut lost, mut tablet] = [(); 2].map(|()| hub.join("demo", "ann").expect("joined"));
+    let mut other = hub.join("demo", "bob").expect("joined");
+    assert_eq!(hub.push("demo", "ann", numbered(1)), 2);
+    // The host is full, but this takes no further place.
+    let mut phone = hub.join("demo", "ann").expect("joined");
+    assert_eq!((hub.streams(), metrics.streams_replaced.get(), metrics.streams.get()), (3, 1, 3));
+    assert_eq!(hub.push("demo", "ann", numbered(2)), 2);
+    let number = |came: Option<Arc<Delivery>>| came.map(|delivery| delivery.sequence);
+    assert_eq!((number(lost.next().await), lost.is_replaced()), (Some(1), false), "what had been put in comes first");
+    assert_eq!((number(lost.next().await), lost.is_replaced()), (None, true));
+    assert_eq!(lost.why(), Full::Person { limit: 2 });
+    drop(lost);
+    assert_eq!((number(tablet.next().await), number(tablet.next().await)), (Some(1), Some(2)));
+    assert_eq!(number(phone.next().await), Some(2));
+    assert_eq!((hub.push("demo", "bob", numbered(7)), number(other.next().await)), (1, Some(7)));
+    assert_eq!(hub.join("demo", "cy").map(drop), Err(Full::Limit { limit: 3 }));
+}
+
 #[test]
 fn channels_without_an_inbox_answer_as_the_script_says() {
     let script = Arc::new(Script::default());

@@ -40,6 +40,7 @@ limits! {
     http_header_ms = 10_000, "ms", "the head of a request, from its first byte; also the first byte of a connection";
     http_body_ms = 10_000, "ms", "between two pieces of a request's body";
     http_idle_ms = 75_000, "ms", "a connection without a request; then it is closed";
+    http_write_ms = 30_000, "ms", "how long a client takes nothing of what is written to it, or does not confirm it (TCP_USER_TIMEOUT); then the connection is closed";
     backup_bytes_per_s = 64 << 10, "bytes/s", "what a client of a backup takes at least, on average over the time it is waited for; then it is ended, since a backup holds retention back";
     batch_events = 10_000, "events", "one batch of events";
     event_bytes = 256 << 10, "bytes", "one event with all attributes";
@@ -123,7 +124,7 @@ limits! {
     delivery_tries = 5, "tries", "of a channel that says `not now`; then the delivery has failed";
     delivery_retry_ms = 10_000, "ms", "before the second try of a delivery; doubles with each further one";
     streams = 512, "streams", "open streams of actions, per host; each is one of the connections";
-    streams_per_person = 8, "streams", "open streams of one person";
+    streams_per_person = 8, "streams", "open streams of one person; one more ends the oldest of them";
     user_token_ms = 24 * 3_600_000, "ms", "the longest life of an end user's token";
     store_directories = 4, "directories", "databases that the store is spread over, 1 to 64; read when a store is made, fixed from then on";
     store_cache_bytes = 64 << 20, "bytes", "what the store keeps in memory of its files, beside documents_memory_bytes";

@@ -69,7 +69,8 @@ impl Registry {
     /// All shards are paused. Answers the deployment as it stands, and the shards that went on until now.
     fn stand_still(&self, id: DeploymentId, by: &str) -> Result<(Arc<Deployment>, ShardSet), Error> {
         let mut state = self.write();
-        let find = |state: &State| state.deployments.get(&id).cloned().ok_or_else(|| Error::NoDeployment(id.0.to_string()));
+        let find =
+            |state: &State| state.deployments.get(&id).cloned().ok_or_else(|| Error::NoDeployment(id.0.to_string()));
         let deployment = find(&state)?;
         check_paused(&deployment)?;
         let others = ShardSet::ALL.without(deployment.paused.shards);
@@ -91,13 +92,7 @@ impl Registry {
         }
     }
 
-    fn revise(
-        &self,
-        business: &str,
-        name: &str,
-        request: DeployRequest,
-        by: &str,
-    ) -> Result<Revised, Error> {
+    fn revise(&self, business: &str, name: &str, request: DeployRequest, by: &str) -> Result<Revised, Error> {
         check_name("business", business)?;
         check_name("deployment", name)?;
         let (digest, tried) = self.try_request(business, name, &request)?;

@@ -156,7 +156,8 @@ impl Active {
             runner.run_singly();
         }
         // An instance that was dropped for room, or is the first, is no swap.
-        if self.loaded.iter().map(|loaded| loaded.revision.number).max().is_some_and(|newest| newest < revision.number) {
+        if self.loaded.iter().map(|loaded| loaded.revision.number).max().is_some_and(|newest| newest < revision.number)
+        {
             self.meters.swapped(started.elapsed());
         }
         let router = Router::new(&revision.configured.plan, parts.limits.attribute_bytes as usize);

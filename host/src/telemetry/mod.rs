@@ -71,6 +71,8 @@ pub struct Metrics {
     pub streams: IntGauge,
     /// Streams that were closed because their clients did not keep up.
     pub streams_overrun: IntCounter,
+    /// Streams that ended because a newer one of the same person took their place.
+    pub streams_replaced: IntCounter,
     /// What channels took: by business, channel (`app`, `slot`, `log`) and what is known of it.
     pub deliveries: IntCounterVec,
     /// How long a deployment stood still to take up another revision, by business and deployment.
@@ -118,6 +120,8 @@ impl Metrics {
         };
         let streams_overrun = IntCounter::new("fishpond_streams_overrun_total", "Streams that did not keep up")?;
         registry.register(Box::new(streams_overrun.clone()))?;
+        let streams_replaced = IntCounter::new("fishpond_streams_replaced_total", "Streams that a newer one replaced")?;
+        registry.register(Box::new(streams_replaced.clone()))?;
         let dedup_horizon = Gauge::new("fishpond_dedup_horizon_seconds", "How far back every duplicate is found")?;
         registry.register(Box::new(dedup_horizon.clone()))?;
         let undeduplicated =
@@ -189,6 +193,7 @@ impl Metrics {
             journal_commit_us: gauges("fishpond_journal_commit_microseconds", "Append to durable", &["quantile"])?,
             streams: gauge("fishpond_streams", "Open streams of actions")?,
             streams_overrun,
+            streams_replaced,
             deliveries: counter(
                 "fishpond_deliveries_total",
                 "Actions that were handed over to a channel",

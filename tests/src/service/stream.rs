@@ -17,6 +17,8 @@ pub struct Stream {
     input: BufReader<TcpStream>,
     /// What has come and is not an event yet.
     text: String,
+    /// Why the host has ended it, if it said so.
+    pub bye: Option<String>,
 }
 
 /// An action as it came.
@@ -58,7 +60,7 @@ impl Stream {
         for line in ["content-type: text/event-stream", "cache-control: no-store", "transfer-encoding: chunked"] {
             assert!(head.iter().any(|one| one == line), "{line} is not in {head:?}");
         }
-        Ok(Stream { input, text: String::new() })
+        Ok(Stream { input, text: String::new(), bye: None })
     }
 
     /// The next action; None when the host has ended the stream.
@@ -70,6 +72,7 @@ impl Stream {
         let begun = Instant::now();
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
+                self.bye = bye(event).or(self.bye.take());
                 let came = came(event);
                 self.text = rest.to_owned();
                 if came.is_some() {
@@ -121,19 +124,30 @@ pub(super) fn head(input: &mut impl BufRead) -> Vec<String> {
     }
 }
 
-/// None for what is no action: comments, the time until a client comes again.
+/// A field may have several lines, which are one text (WHATWG HTML, 9.2.6).
+fn field(event: &str, name: &str) -> String {
+    let lines = event.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn data(event: &str) -> Value {
+    serde_json::from_str(&field(event, "data")).unwrap_or_else(|error| panic!("{error}: {event}"))
+}
+
+/// The reason that a last event gives.
+fn bye(event: &str) -> Option<String> {
+    (field(event, "event") == "bye").then(|| data(event)["reason"].as_str().expect("a reason").to_owned())
+}
+
+/// None for what is no action: comments, the time until a client comes again, a last word.
 fn came(event: &str) -> Option<Came> {
-    // A field may have several lines, which are one text (WHATWG HTML, 9.2.6).
-    let field = |name: &str| -> String {
-        let lines = event.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    if field("event") != "action" {
-        assert_eq!(field("data"), "", "an event of another kind: {event}");
+    if field(event, "event") != "action" {
+        let silent = field(event, "data").is_empty() || field(event, "event") == "bye";
+        assert!(silent, "an event of another kind: {event}");
         return None;
     }
-    let action: Value = serde_json::from_str(&field("data")).unwrap_or_else(|error| panic!("{error}: {event}"));
-    let id = field("id").parse().expect("a number");
+    let action = data(event);
+    let id = field(event, "id").parse().expect("a number");
     assert_eq!(action["sequence"], id, "{event}");
     Some(Came { id, action })
 }

@@ -142,7 +142,8 @@ impl Result {
                 Deed::Tagged { person, tag, .. } => {
                     let origin = &tag.origin;
                     let caused = format!("{:032x} {}@{}", origin.match_id, origin.deployment, origin.revision);
-                    let new = self.tags.insert(format!("{person} {} {} {:?} {caused}", tag.name, tag.since, tag.expires));
+                    let new =
+                        self.tags.insert(format!("{person} {} {} {:?} {caused}", tag.name, tag.since, tag.expires));
                     assert!(new, "tagged twice, again at {lsn}");
                 }
                 Deed::Published { event, .. } => {
@@ -252,8 +253,18 @@ fn one_two_and_four_workers_decide_the_same() {
 fn check_uncut(uncut: &Uncut) {
     let all: Vec<&String> = uncut.result.decisions.values().flatten().collect();
     let parts = [
-        "Held", "Release", "Arrival", "Retry", "opted_out", "blocked", "Repeated", "Cancelled", "caps@1", "caps@2",
-        "caps@3", "found@3",
+        "Held",
+        "Release",
+        "Arrival",
+        "Retry",
+        "opted_out",
+        "blocked",
+        "Repeated",
+        "Cancelled",
+        "caps@1",
+        "caps@2",
+        "caps@3",
+        "found@3",
     ];
     for part in parts.into_iter().chain(["attempted: true", "attempted: false"]) {
         assert!(all.iter().any(|line| line.contains(part)), "the flow holds no {part}: {all:#?}");

@@ -50,7 +50,8 @@ fn a_bench_of_outreach_tells_decisions_and_frames() {
 #[test]
 fn a_bench_of_lists_fills_one() {
     let components = components();
-    let small = ["--rule", "lists", "--events", "2000", "--keys", "2000", "--spread", "turns", "--components", &components];
+    let small =
+        ["--rule", "lists", "--events", "2000", "--keys", "2000", "--spread", "turns", "--components", &components];
     let lines = measured(&[&["bench"], &small[..]].concat());
     let [_, line] = &lines[..] else { panic!("{lines:?}") };
     for name in ["events_per_second_durable", "peak_memory_mib", "recovery_seconds", "store_mib"] {

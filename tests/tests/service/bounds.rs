@@ -70,8 +70,10 @@ fn one_connection_too_many_is_told_at_once_and_the_others_go_on() {
     assert_eq!(said[0]["times"], 1, "what happens often is said seldom");
     // Who leaves makes room.
     drop(second);
-    service.wait_until("there is room", |client| client.get("/healthz").status == 200);
-    assert_eq!(service.client().metric("fishpond_http_shed_total") as u32 / 3, 1);
+    service.wait_until("there is room", |client| {
+        // By the same connection: another one could find the place of this still taken.
+        client.get("/healthz").status == 200 && client.metric("fishpond_http_shed_total") >= 3.0
+    });
 }
 
 #[test]

@@ -100,8 +100,17 @@ fn x_14_an_expired_token_is_said_to_be_expired() {
     let mut service = telling(folder.path(), &Settings::default());
     let token = user_token(&service, "ann", 1);
     let ann = Client::new(service.address(), &token);
+    let lasting = user_token(&service, "ann", 2);
+    let mut live = stream(&service, &lasting, "ann", &[]).expect("a stream");
     service.wait_until("the token expires", |_| ann.get(&of("ann", "tags")).status != 200);
     all_refused(&everything(&service, &token, BUSINESS, "ann"), 401, "token_expired");
+    // A stream ends with the token that opened it, and says why.
+    assert!(live.next().is_none());
+    assert_eq!(live.bye.as_deref(), Some("token_expired"));
+    assert_eq!(
+        stream(&service, &lasting, "ann", &[]).err().expect("a refusal").refusal(),
+        (401, "token_expired".to_owned())
+    );
     // Also where it would have been refused for another reason.
     all_refused(&everything(&service, &token, BUSINESS, "bob"), 401, "token_expired");
     let too_long = json!({ "user": "ann", "lasts_s": 25 * HOUR }).to_string();

@@ -5,6 +5,7 @@ mod backup;
 mod bench;
 mod bounds;
 mod clients;
+mod commands;
 mod delivery;
 mod duplicate;
 mod failed;

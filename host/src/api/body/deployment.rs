@@ -200,7 +200,7 @@ pub struct PausedView {
 pub struct QueryAnswer {
     /// The module's word.
     pub status: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub body: Box<RawValue>,
     /// The module says that asking again may help.
     #[serde(default)]

@@ -1,9 +1,39 @@
-//! The answer to events.
+//! Events as producers write them, and the answer to them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::journal::Committed;
+
+/// A CloudEvent in the JSON format (CloudEvents 1.0, "JSON Event Format"). Only described: `cloudevents` reads it, because
+/// extensions are further members and a fault has a place and a code. Further members are extensions.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct CloudEvent {
+    /// `1.0`.
+    pub specversion: String,
+    /// Together with `source` the event's identity.
+    pub id: String,
+    /// A URI reference.
+    pub source: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whom or what it is about.
+    pub subject: Option<String>,
+    /// RFC 3339.
+    pub time: Option<String>,
+    /// JSON, or absent.
+    pub datacontenttype: Option<String>,
+    /// A URI.
+    pub dataschema: Option<String>,
+    /// An extension: who acted.
+    pub actorid: Option<String>,
+    /// An extension: where in the app.
+    pub scene: Option<String>,
+    /// Any JSON.
+    pub data: Option<serde_json::Value>,
+    /// JSON in base64, instead of `data`.
+    pub data_base64: Option<String>,
+}
 
 /// The body of a 202. Can only be made from a [`Committed`]: what it acknowledges is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

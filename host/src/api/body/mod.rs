@@ -29,9 +29,9 @@ pub use deployment::{
     Deploy, DeploymentList, DeploymentView, FaultView, ModuleList, ModuleRef, ModuleView, Pause, PausedView,
     QueryAnswer, Resume, Rollback, UsageView,
 };
-pub use events::{EventsAnswer, Rejected};
+pub use events::{CloudEvent, EventsAnswer, Rejected};
 pub use failed::{FailedInputView, FailedShown, ReplayView, ReplayedMatchView, ResendAnswer, ResendBody, ResentView};
-pub use person::{ActionAcknowledged, ActionView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};
+pub use person::{ActionAcknowledged, ActionView, ByeView, TOKEN_LASTS_S, TagList, TagView, UserToken, UserTokenBody};
 pub use policy::{
     ChainBody, ChainEntryBody, ChainStepView, ChainView, FallbackBody, MESSAGE_LASTS_S, MessageBody, OfflineBody,
     PolicyBody, PolicyList, PolicyRemoved, PolicyView, PublishBody, TagBody,

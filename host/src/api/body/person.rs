@@ -85,6 +85,14 @@ pub struct ActionView {
     pub attempt: u32,
 }
 
+/// The data of `bye`, the last event of a stream that the host ends for a reason of its client's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ByeView {
+    /// `token_expired` or `streams_per_person`.
+    pub reason: String,
+    pub message: String,
+}
+
 /// `POST /v1/{business}/users/{user}/actions/{action}/ack`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActionAcknowledged {

@@ -65,6 +65,7 @@ impl Attendant {
             bounds: Bounds {
                 header: Duration::from_millis(limits.http_header_ms),
                 idle: Duration::from_millis(limits.http_idle_ms),
+                write: Duration::from_millis(limits.http_write_ms),
             },
             body: Duration::from_millis(limits.http_body_ms),
             late: whole(Refusal::limit(StatusCode::REQUEST_TIMEOUT, "http_header_ms", message)).await,
@@ -85,6 +86,10 @@ impl Attendant {
             End::Late(Phase::Head) if !pulse.is_blocked() => {
                 self.metrics.shed.with_label_values(&["http_header_ms"]).inc();
                 say(&mut stream, &self.late).await;
+            }
+            End::Late(phase) if pulse.is_blocked() => {
+                self.metrics.shed.with_label_values(&["http_write_ms"]).inc();
+                tracing::debug!(?phase, "closing a connection whose client takes nothing (`http_write_ms`)");
             }
             End::Late(phase) => tracing::debug!(?phase, "closing a connection on which nothing happens"),
             End::Closed(ended) => {

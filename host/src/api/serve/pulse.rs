@@ -32,12 +32,15 @@ pub struct Bounds {
     pub header: Duration,
     /// `http_idle_ms`
     pub idle: Duration,
+    /// `http_write_ms`
+    pub write: Duration,
 }
 
 struct State {
     phase: Phase,
     since: Instant,
-    blocked: bool,
+    /// Since when the client takes nothing of what is to be written.
+    blocked: Option<Instant>,
     unread: bool,
 }
 
@@ -73,14 +76,14 @@ impl Pulse {
 
     /// Is a part of an earlier answer still to be written?
     pub fn is_blocked(&self) -> bool {
-        self.state().blocked
+        self.state().blocked.is_some()
     }
 
     pub fn phase(&self) -> Phase {
         self.state().phase
     }
 
-    /// None while a request is worked on.
+    /// None while a request is worked on and its client takes what is written.
     pub fn deadline(&self) -> Option<Instant> {
         self.state().deadline(self.bounds)
     }
@@ -92,7 +95,7 @@ impl Pulse {
 
 impl State {
     fn new(now: Instant) -> State {
-        State { phase: Phase::Fresh, since: now, blocked: false, unread: false }
+        State { phase: Phase::Fresh, since: now, blocked: None, unread: false }
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
@@ -106,18 +109,24 @@ impl State {
     }
 
     fn wrote(&mut self, now: Instant, done: bool) {
-        self.blocked = !done;
-        if done && self.phase == Phase::Idle {
+        if !done {
+            self.blocked.get_or_insert(now);
+            return;
+        }
+        self.blocked = None;
+        if self.phase == Phase::Idle {
             self.since = now;
         }
     }
 
     fn deadline(&self, bounds: Bounds) -> Option<Instant> {
-        match self.phase {
+        let phase = match self.phase {
             Phase::Fresh | Phase::Head => Some(self.since + bounds.header),
             Phase::Idle => Some(self.since + bounds.idle),
             Phase::Request => None,
-        }
+        };
+        let taken = self.blocked.map(|since| since + bounds.write);
+        phase.into_iter().chain(taken).min()
     }
 }
 
@@ -159,7 +168,8 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { header: Duration::from_secs(10), idle: Duration::from_secs(75) };
+    const BOUNDS: Bounds =
+        Bounds { header: Duration::from_secs(10), idle: Duration::from_secs(75), write: Duration::from_secs(30) };
 
     #[test]
     fn a_head_has_its_time_from_the_first_byte_and_an_idle_connection_from_the_last() {
@@ -177,9 +187,26 @@ mod tests {
         state.enter(Phase::Idle, at(20));
         assert_eq!(state.deadline(BOUNDS), Some(at(95)));
         state.wrote(at(90), false);
-        assert_eq!((state.deadline(BOUNDS), state.blocked), (Some(at(95)), true), "who does not read is idle");
+        assert_eq!((state.deadline(BOUNDS), state.blocked), (Some(at(95)), Some(at(90))), "who does not read is idle");
         state.wrote(at(91), true);
-        assert_eq!((state.deadline(BOUNDS), state.blocked), (Some(at(166)), false), "who reads slowly is not");
+        assert_eq!((state.deadline(BOUNDS), state.blocked), (Some(at(166)), None), "who reads slowly is not");
+    }
+
+    #[test]
+    fn who_takes_nothing_has_its_time_from_the_last_that_it_took_also_in_a_request() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut state = State::new(start);
+        state.enter(Phase::Request, start);
+        state.wrote(at(1), true);
+        assert_eq!(state.deadline(BOUNDS), None, "a stream may last");
+        state.wrote(at(5), false);
+        state.wrote(at(20), false);
+        assert_eq!(state.deadline(BOUNDS), Some(at(35)), "trying again is no progress");
+        state.wrote(at(34), true);
+        assert_eq!(state.deadline(BOUNDS), None);
+        state.wrote(at(34), false);
+        assert_eq!(state.deadline(BOUNDS), Some(at(64)));
     }
 
     #[test]

@@ -40,7 +40,7 @@ async fn x_31_one_backup_at_a_time_for_the_operator() {
 
 #[tokio::test]
 async fn a_backup_whose_client_takes_nothing_ends() {
-    let limits = Limits { http_idle_ms: 20, ..Limits::default() };
+    let limits = Limits { http_write_ms: 20, ..Limits::default() };
     let harness = Harness::with(Past::new(), limits);
     let running = harness.router.clone().oneshot(request("POST", ENDLESS, None, "")).await.expect("infallible");
     assert_eq!(taken(&harness).await.status, StatusCode::OK);
@@ -50,7 +50,7 @@ async fn a_backup_whose_client_takes_nothing_ends() {
 
 #[tokio::test]
 async fn a_backup_whose_client_is_too_slow_ends() {
-    let limits = Limits { http_idle_ms: 300, backup_bytes_per_s: 1 << 30, ..Limits::default() };
+    let limits = Limits { http_write_ms: 300, backup_bytes_per_s: 1 << 30, ..Limits::default() };
     let harness = Harness::with(Past::new(), limits);
     let running = harness.router.clone().oneshot(request("POST", ENDLESS, None, "")).await.expect("infallible");
     let (mut body, mut pieces) = (running.into_body().into_data_stream(), 0);

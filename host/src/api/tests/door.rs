@@ -52,6 +52,44 @@ async fn connections_are_bounded_and_finished_at_the_end() {
     assert_eq!(harness.metrics.connections.get(), 0);
 }
 
+/// Longer than a connection is waited for in these tests.
+const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+
+#[tokio::test]
+async fn who_takes_nothing_of_a_stream_loses_the_connection() {
+    let harness = Harness::with(Past::new(), Limits { http_write_ms: 200, ..Limits::default() });
+    harness.holds(vec![]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (_stop, stopped) = oneshot::channel::<()>();
+    let server = harness.serve(listener, async { drop(stopped.await) });
+    let mut client = TcpStream::connect(address).await.expect("connected");
+    let stream = format!("GET /v1/demo/users/u:1/actions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+    assert!(talk(&mut client, &stream).await.starts_with("HTTP/1.1 200"));
+    // More than any buffer between takes; the stream itself is full and closed long before.
+    let mut large = action(1);
+    large.content = format!("{{\"title\":\"{}\"}}", "x".repeat(1 << 20)).into();
+    let large = Arc::new(large);
+    for sequence in 1..=100 {
+        let (action, channel) = (large.clone(), Channel::App);
+        harness.hub.push("demo", "u:1", crate::channels::Delivery { sequence, action, channel, attempt: 1 });
+    }
+    assert_eq!(
+        (harness.hub.streams(), harness.metrics.connections.get()),
+        (0, 1),
+        "it is not counted, and still there"
+    );
+    let gone = async {
+        while harness.metrics.connections.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, gone).await.expect("the connection is closed");
+    assert_eq!(harness.metrics.shed.with_label_values(&["http_write_ms"]).get(), 1);
+    drop(client);
+    server.abort();
+}
+
 #[tokio::test]
 async fn a_head_is_refused_by_the_limit_that_it_exceeds() {
     let limits = Limits { http_headers: 4, http_header_bytes: 200, ..Limits::default() };

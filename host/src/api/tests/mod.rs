@@ -4,6 +4,7 @@ mod access;
 mod acknowledgement;
 mod backfills;
 mod backups;
+mod conform;
 mod decisions;
 mod deployments;
 mod door;
@@ -317,8 +318,12 @@ impl Harness {
         tokio::spawn(async move { serve(listener, router, &limits, metrics, shutdown).await })
     }
 
+    /// What is answered must be described.
     pub async fn send(&self, request: Request<Body>) -> Told {
-        tell(self.router.clone(), request).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let told = tell(self.router.clone(), request).await;
+        conform::check(&method, &path, &told);
+        told
     }
 
     pub async fn get(&self, path: &str) -> Told {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::*;
 
 /// Methods of OpenAPI's path items.
@@ -70,8 +72,9 @@ const SHAPE: &str = r##"{
         "components": {"type": "object", "required": ["schemas", "securitySchemes"], "properties": {
             "schemas": {"propertyNames": {"pattern": "^[a-zA-Z0-9._-]+$"},
                 "additionalProperties": {"$ref": "https://json-schema.org/draft/2020-12/schema"}},
-            "securitySchemes": {"additionalProperties": {"required": ["type", "scheme"],
-                "properties": {"type": {"const": "http"}, "scheme": {"const": "bearer"}}}}}}
+            "securitySchemes": {"additionalProperties": {"oneOf": [
+                {"required": ["scheme"], "properties": {"type": {"const": "http"}, "scheme": {"const": "bearer"}}},
+                {"required": ["name", "in"], "properties": {"type": {"const": "apiKey"}, "in": {"const": "query"}}}]}}}}
     },
     "$defs": {
         "operation": {"type": "object", "required": ["operationId", "summary", "tags", "responses"],
@@ -85,7 +88,7 @@ const SHAPE: &str = r##"{
                     "additionalProperties": {"type": "object", "required": ["description"],
                         "properties": {"content": {"$ref": "#/$defs/content"}}}}}},
         "parameter": {"type": "object", "required": ["name", "in", "schema"],
-            "properties": {"name": {"type": "string"}, "in": {"enum": ["path", "query"]}, "required": {"type": "boolean"},
+            "properties": {"name": {"type": "string"}, "in": {"enum": ["path", "query", "header"]}, "required": {"type": "boolean"},
                 "schema": {"$ref": "https://json-schema.org/draft/2020-12/schema"}},
             "if": {"properties": {"in": {"const": "path"}}},
             "then": {"required": ["required", "description"], "properties": {"required": {"const": true}}}},
@@ -135,4 +138,34 @@ async fn every_part_of_a_path_is_a_parameter_and_only_health_is_open() {
             assert_eq!(open, path == "/healthz" || path == "/readyz", "{method} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn events_positions_and_the_ways_of_browsers_are_described() {
+    let document = document(&Harness::new()).await;
+    let at = |pointer: &str| document.pointer(pointer).cloned().unwrap_or_else(|| panic!("there is no {pointer}"));
+    let events = at("/paths/~1v1~1{business}~1events/post/requestBody/content");
+    let one = json!({ "$ref": "#/components/schemas/CloudEvent" });
+    assert_eq!(events["application/cloudevents+json"]["schema"], one);
+    assert_eq!(events["application/cloudevents-batch+json"]["schema"], json!({ "type": "array", "items": one }));
+    assert!(events["application/json"]["schema"].is_object(), "{events}");
+    let schema = json!({ "$ref": one["$ref"], "components": at("/components") });
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let sent: Json = serde_json::from_str(&event("1", "[1]")).expect("JSON");
+    assert!(validator.is_valid(&sent), "{sent}");
+    assert!(!validator.is_valid(&json!({ "specversion": "1.0", "id": "1", "source": "/app" })), "without a type");
+
+    let parameter = |operation: &str, name: &str| {
+        let parameters = at(&format!("/paths/{operation}/parameters"));
+        let found = parameters.as_array().expect("a list").iter().find(|one| one["name"] == name).cloned();
+        found.unwrap_or_else(|| panic!("{operation} has no {name}"))
+    };
+    let position = parameter("~1v1~1{business}~1failed-events~1{name}~1{position}/get", "position");
+    assert_eq!((&position["schema"]["type"], &position["schema"]["minimum"]), (&json!("integer"), &json!(0)));
+    let stream = "~1v1~1{business}~1users~1{user}~1actions/get";
+    assert_eq!(parameter(stream, "Last-Event-ID")["in"], "header");
+    let schemes = at("/components/securitySchemes");
+    assert_eq!(schemes["user_token_in_address"]["name"], "access_token", "{schemes}");
+    assert_eq!(at(&format!("/paths/{stream}/security")), json!([{ "token": [] }, { "user_token_in_address": [] }]));
+    assert_eq!(at("/paths/~1v1~1limits/get/security"), json!([{ "token": [] }]));
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::channels::Delivery;
 
 const PATH: &str = "/v1/demo/users/u:1/actions";
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn delivery(id: u128, sequence: u64) -> Delivery {
     Delivery { sequence, action: Arc::new(action(id)), channel: Channel::App, attempt: 1 }
@@ -43,6 +44,10 @@ async fn open(harness: &Harness, path: &str, last_event_id: Option<&str>) -> Ope
 impl Open {
     /// The `id` of so many further events.
     async fn next(&mut self, count: usize) -> Vec<u64> {
+        tokio::time::timeout(PATIENCE, self.ids(count)).await.expect("so many events")
+    }
+
+    async fn ids(&mut self, count: usize) -> Vec<u64> {
         let mut ids = Vec::new();
         while ids.len() < count {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -51,11 +56,24 @@ impl Open {
                 self.text = rest.to_owned();
             }
             if ids.len() < count {
-                let chunk = self.body.next().await.expect("open").expect("readable");
-                self.text += std::str::from_utf8(&chunk).expect("UTF-8");
+                assert!(self.more().await, "it has ended: {}", self.text);
             }
         }
         ids
+    }
+
+    /// Waits for what comes next; false at the end.
+    async fn more(&mut self) -> bool {
+        let Some(chunk) = self.body.next().await else { return false };
+        self.text += std::str::from_utf8(&chunk.expect("readable")).expect("UTF-8");
+        true
+    }
+
+    /// Everything until the end.
+    async fn rest(mut self) -> String {
+        let ended = async { while self.more().await {} };
+        tokio::time::timeout(PATIENCE, ended).await.expect("it ends");
+        self.text
     }
 
     async fn is_silent(&mut self) -> bool {
@@ -121,7 +139,17 @@ async fn who_comes_again_gets_only_what_is_behind() {
     assert_eq!(open(&harness, PATH, Some("4")).await.next(2).await, [9, 11]);
     assert_eq!(open(&harness, &format!("{PATH}?last_event_id=9"), None).await.next(1).await, [11]);
     assert_eq!(open(&harness, &format!("{PATH}?last_event_id=0"), Some("9")).await.next(1).await, [11]);
+    let mut again = waits(5, 5, Channel::App, true);
+    again.attempt = 2;
+    harness.holds(vec![waits(4, 4, Channel::App, true), again, waits(11, 11, Channel::App, true)]);
+    let mut judged_again = open(&harness, PATH, Some("9")).await;
+    assert_eq!(
+        judged_again.next(2).await,
+        [5, 11],
+        "5 may have been handed over behind 9, and nobody has acknowledged it"
+    );
     let mut late = open(&harness, PATH, Some("11")).await;
+    assert_eq!(late.next(1).await, [5]);
     harness.hub.push("demo", "u:1", delivery(4, 4));
     assert_eq!(late.next(1).await, [4], "what is handed over now is new, whatever its number");
     let mut bad = request("GET", PATH, None, "");
@@ -175,6 +203,44 @@ async fn a_stream_ends_with_the_host_and_gives_its_place_back_when_its_client_le
     assert_eq!(&chunk[..], b"retry: 2000\n\n");
     assert!(second.body.next().await.is_none());
     assert_eq!(harness.get(PATH).await.refusal(), (503, "shutting_down".to_owned()));
+}
+
+#[tokio::test]
+async fn the_newest_stream_of_a_person_takes_the_place_of_the_oldest_which_is_told() {
+    let harness = Harness::with(Past::new(), Limits { streams_per_person: 2, ..Limits::default() });
+    harness.holds(vec![]);
+    let [lost, mut tablet, mut phone] =
+        [open(&harness, PATH, None).await, open(&harness, PATH, None).await, open(&harness, PATH, None).await];
+    assert_eq!(harness.hub.push("demo", "u:1", delivery(1, 1)), 2);
+    assert_eq!((tablet.next(1).await, phone.next(1).await), (vec![1], vec![1]));
+    let text = lost.rest().await;
+    assert!(text.contains("event: bye\ndata: {\"reason\":\"streams_per_person\","), "{text}");
+    assert!(!text.contains("id: "), "the client's last id stays: {text}");
+    assert_eq!(harness.hub.streams(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    let harness = Harness::new();
+    harness.holds(vec![waits(1, 9, Channel::App, true)]);
+    let keys = UserKeys::new([7; 32]);
+    let user = user_token::User { business: "demo".into(), id: "u:1".into() };
+    let token = keys.issue(&user, START, START + 60_000).expect("a token");
+    let path = format!("{PATH}?access_token={token}");
+    let asked = || Request::builder().uri(&path).body(Body::empty()).expect("a request");
+    // It has 30 ms left. The entry has expired meanwhile, so that it is not in the way.
+    harness.past.later(59_970);
+    let response = harness.router.clone().oneshot(asked()).await.expect("infallible");
+    assert_eq!((response.status(), harness.hub.streams()), (StatusCode::OK, 1));
+    let stream = Open { headers: HeaderMap::new(), body: response.into_body().into_data_stream(), text: String::new() };
+    let lasting = open(&harness, PATH, None).await;
+    let text = stream.rest().await;
+    assert!(text.contains("\nid: 9\n"), "what waits comes first: {text}");
+    assert!(text.contains("event: bye\ndata: {\"reason\":\"token_expired\","), "{text}");
+    assert_eq!(harness.hub.streams(), 1, "the host's own token does not expire");
+    drop(lasting);
+    harness.past.later(30);
+    assert_eq!(harness.send(asked()).await.refusal(), (401, "token_expired".to_owned()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::sse::{Event, Reader};
-use crate::api::body::ActionView;
+use crate::api::body::{ActionView, ByeView};
 use crate::cli::client::{Client, Content, Error};
 use crate::cli::output::visible;
 use crate::cli::{Global, output};
@@ -52,10 +52,12 @@ pub(super) fn run(arguments: &ActionsArgs, global: &Global) -> anyhow::Result<()
         };
         connected = true;
         let mut events = Reader::new(lines);
+        let mut bye: Option<ByeView> = None;
         let ended = loop {
             match events.next() {
+                Ok(Some(event)) if event.name == "bye" => bye = serde_json::from_str(&event.data).ok(),
                 Ok(Some(event)) => take(&event, arguments, global, &client)?,
-                Ok(None) => break "the host has ended it".to_owned(),
+                Ok(None) => break bye.map_or("the host has ended it".to_owned(), |bye| bye.message),
                 Err(error) => break error.to_string(),
             }
         };
@@ -72,17 +74,25 @@ fn take(event: &Event, arguments: &ActionsArgs, global: &Global, client: &Client
     let action: ActionView = serde_json::from_str(&event.data).context("the host sent an action that is none")?;
     output::print(&if global.json { event.data.clone() } else { line(&action) })?;
     if arguments.ack {
-        acknowledge(client, &arguments.user, &action.action)?;
+        let path = client.path(&["users", &arguments.user, "actions", &action.action, "ack"]);
+        let rest = || std::thread::sleep(RECONNECT);
+        acknowledge(|| client.post(&path, Content::json("")).map(drop), rest)?;
     }
     Ok(())
 }
 
-fn acknowledge(client: &Client, user: &str, action: &str) -> Result<(), Error> {
-    let told = client.post(&client.path(&["users", user, "actions", action, "ack"]), Content::json(""));
-    match told {
-        // Another client was quicker, or it has expired meanwhile.
-        Err(Error::Refused(refusal)) if refusal.status == 404 => Ok(()),
-        told => told.map(drop),
+/// What was printed is acknowledged, however long the host is away meanwhile: it would not come again behind its number.
+fn acknowledge(mut tell: impl FnMut() -> Result<(), Error>, mut rest: impl FnMut()) -> Result<(), Error> {
+    loop {
+        match tell() {
+            // Another client was quicker, or it has expired meanwhile.
+            Err(Error::Refused(refusal)) if refusal.status == 404 => return Ok(()),
+            Err(error) if error.is_temporary() => {
+                eprintln!("not acknowledged yet ({error}); trying again");
+                rest();
+            }
+            told => return told,
+        }
     }
 }
 
@@ -97,6 +107,24 @@ fn line(action: &ActionView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::body::Problem;
+    use crate::cli::client::Refusal;
+
+    fn refused(status: u16) -> Error {
+        let (problem, remedy) = (Problem::default(), String::new());
+        Error::Refused(Box::new(Refusal { status, problem, retry_after: None, remedy }))
+    }
+
+    #[test]
+    fn an_acknowledgement_outlives_a_restart_of_the_host() {
+        let away = || Error::Unreachable { url: "u".to_owned(), reason: "restart".to_owned() };
+        for (last, ends) in [(Ok(()), true), (Err(refused(404)), true), (Err(refused(401)), false)] {
+            let mut answers = vec![Err(away()), Err(refused(503)), last].into_iter();
+            let mut rests = 0;
+            let told = acknowledge(|| answers.next().expect("no further try"), || rests += 1);
+            assert_eq!((told.is_ok(), rests, answers.len()), (ends, 2, 0));
+        }
+    }
 
     #[test]
     fn an_action_is_shown_with_what_made_it() {

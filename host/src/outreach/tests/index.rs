@@ -105,7 +105,10 @@ fn a_round_of_several_times_is_found_by_each_of_them() {
     let kept = Kept::new(0);
     let sent_at = |time, id, person| at(time, decided(decision(id, person, sent(Channel::App))));
     // A match of 10 waited for a filter, and was decided together with one of 40.
-    kept.add_round(40, vec![sent_at(10, 1, "ann"), sent_at(40, 2, "bob"), at(25, ended(3, "cat", DeliveryEnd::Expired))]);
+    kept.add_round(
+        40,
+        vec![sent_at(10, 1, "ann"), sent_at(40, 2, "bob"), at(25, ended(3, "cat", DeliveryEnd::Expired))],
+    );
     let between = |since, until| kept.find(&Query { since, until, ..ALL }).0;
     assert_eq!(between(None, Some(30)), [3, 1]);
     assert_eq!(between(Some(10), Some(11)), [1]);
@@ -234,7 +237,8 @@ fn generations_leave_with_the_journals_frames_and_nobody_can_tell_before() {
         let deeds = (id..id + 1_000).map(|id| decided(decision(id.into(), &format!("u{id}"), Status::Offline)));
         lsns.push(kept.add(id, deeds.collect()));
     }
-    let offline = |kept: &Kept| kept.index.counts("demo").matches.get("browsed").map(|counts| counts.statuses["offline"]);
+    let offline =
+        |kept: &Kept| kept.index.counts("demo").matches.get("browsed").map(|counts| counts.statuses["offline"]);
     assert_eq!(offline(&kept), Some(total));
     let of = |person: &str| kept.find(&Query { person: Some(person), ..ALL }).0;
     assert_eq!((of("u5"), of("u199999")), (vec![5], vec![199_999]));

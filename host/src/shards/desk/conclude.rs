@@ -107,7 +107,9 @@ fn make_room(work: &mut Work, limits: &Limits) {
         } else {
             return;
         };
-        let Some(oldest) = crowd.into_iter().min_by_key(|waiting| (waiting.action.time, waiting.rank().1)) else { return };
+        let Some(oldest) = crowd.into_iter().min_by_key(|waiting| (waiting.action.time, waiting.rank().1)) else {
+            return;
+        };
         end(work, oldest, DeliveryEnd::ExpiredUnacked, reason);
     }
 }

@@ -221,9 +221,9 @@ impl Desk {
     ) -> Result<Option<ActionId>, Fatal> {
         let document = self.persons.look(business, person).map_err(person::unreadable(person))?;
         let waiting = all_waiting(&document).map_err(person::unreadable(person))?;
-        let mine = waiting.iter().filter(
-            |waiting| matches!(&waiting.state, WaitingState::Inbox { channel, .. } if wanted(channel, slot)),
-        );
+        let mine = waiting
+            .iter()
+            .filter(|waiting| matches!(&waiting.state, WaitingState::Inbox { channel, .. } if wanted(channel, slot)));
         let next = match slot {
             None => mine.filter(|waiting| !waiting.handed_over()).min_by_key(|waiting| waiting.rank().1),
             Some(_) => mine.filter(|waiting| now < waiting.action.expires).max_by_key(|waiting| waiting.rank()),
