@@ -39,10 +39,11 @@ struct Reached {
 #[error("decisions are no longer followed since an error; the log says which: restart the host")]
 pub struct Stopped;
 
-#[derive(Default)]
 pub(super) struct State {
     /// Oldest first.
     generations: VecDeque<Generation>,
+    /// Mentions of a full one.
+    full: usize,
 }
 
 /// Frames that follow each other, and what they speak of.
@@ -88,7 +89,12 @@ pub struct MatchCounts {
 
 impl Index {
     pub fn new(metrics: Arc<Metrics>) -> Index {
-        Index { state: RwLock::default(), reached: watch::Sender::default(), metrics }
+        Index::of_generations(metrics, GENERATION_MENTIONS)
+    }
+
+    pub(super) fn of_generations(metrics: Arc<Metrics>, full: usize) -> Index {
+        let state = State { generations: VecDeque::new(), full };
+        Index { state: RwLock::new(state), reached: watch::Sender::default(), metrics }
     }
 
     /// Takes over a durable frame, in the order of positions. One that it knows changes nothing.
@@ -164,7 +170,7 @@ impl State {
         if newest.and_then(Generation::ends).is_some_and(|last| last >= lsn) {
             return 0;
         }
-        if newest.is_none_or(Generation::is_full) {
+        if newest.is_none_or(|newest| newest.postings.mentions() >= self.full) {
             self.generations.push_back(Generation { since: u64::MAX, ..Generation::default() });
         }
         self.generations.back_mut().map_or(0, |newest| newest.take(lsn, outreach))
@@ -172,7 +178,7 @@ impl State {
 
     /// The last position of the oldest generation, if that is full.
     fn oldest_ends(&self) -> Option<Lsn> {
-        self.generations.front().filter(|oldest| oldest.is_full())?.ends()
+        self.generations.front().filter(|oldest| oldest.postings.mentions() >= self.full)?.ends()
     }
 
     /// Answers how many decisions and ends are gone.
@@ -194,10 +200,6 @@ impl State {
 }
 
 impl Generation {
-    fn is_full(&self) -> bool {
-        self.postings.mentions() >= GENERATION_MENTIONS
-    }
-
     fn ends(&self) -> Option<Lsn> {
         self.frames.last().map(|last| last.lsn)
     }
@@ -251,14 +253,14 @@ impl Generation {
 
 impl Counts {
     fn add(&mut self, more: &Counts) {
-        for (name, theirs) in &more.matches {
+        for (name, theirs) in other_last(&more.matches) {
             let own = counted(&mut self.matches, name);
             own.seen += theirs.seen;
             own.tagged += theirs.tagged;
             own.published += theirs.published;
             theirs.statuses.iter().for_each(|(status, count)| *own.statuses.entry(status).or_default() += count);
             theirs.ends.iter().for_each(|(end, count)| *own.ends.entry(end).or_default() += count);
-            theirs.reasons.iter().for_each(|(reason, count)| *counted(&mut own.reasons, reason) += count);
+            other_last(&theirs.reasons).for_each(|(reason, count)| *counted(&mut own.reasons, reason) += count);
         }
     }
 }
@@ -277,9 +279,18 @@ impl MatchCounts {
     }
 }
 
+/// Names beyond those that are counted.
+const OTHER: &str = "other";
+
+/// So that it takes no place from a name.
+fn other_last<T>(map: &BTreeMap<Box<str>, T>) -> impl Iterator<Item = (&str, &T)> {
+    let named = map.iter().filter(|(name, _)| &***name != OTHER).map(|(name, value)| (&**name, value));
+    named.chain(map.get(OTHER).map(|value| (OTHER, value)))
+}
+
 /// The place of a name, or of `other` if there are too many.
 fn counted<'a, T: Default>(map: &'a mut BTreeMap<Box<str>, T>, name: &str) -> &'a mut T {
-    let name = if map.contains_key(name) || map.len() < COUNTED_NAMES { name } else { "other" };
+    let name = if map.contains_key(name) || map.len() < COUNTED_NAMES { name } else { OTHER };
     map.entry(name.into()).or_default()
 }
 
