@@ -161,18 +161,22 @@ impl Frames {
         Ok(frames)
     }
 
+    /// Nothing if the details have expired.
+    fn read_kept(&mut self, frames: usize) -> Result<(), ReadError> {
+        match self.follower.read(frames, &mut self.passed) {
+            Err(ReadError::Journal(JournalError::Released { .. })) => Ok(()),
+            read => read,
+        }
+    }
+
     fn read(&mut self, lsn: Lsn) -> Result<Option<Arc<Outreach>>, ReadError> {
         let next = self.follower.next();
         if next < lsn && lsn.0 - next.0 <= SKIP_FRAMES {
-            self.follower.read((lsn.0 - next.0) as usize, &mut self.passed)?;
+            self.read_kept((lsn.0 - next.0) as usize)?;
         }
         self.passed.clear();
         self.follower.seek(lsn);
-        match self.follower.read(1, &mut self.passed) {
-            // Its details have expired.
-            Err(ReadError::Journal(JournalError::Released { .. })) => return Ok(None),
-            read => read?,
-        }
+        self.read_kept(1)?;
         Ok(match self.passed.pop() {
             Some((at, Frame::Outreach(frame))) if at == lsn => Some(frame),
             _ => None,

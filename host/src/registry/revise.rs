@@ -55,13 +55,25 @@ impl Registry {
         check_paused(&deployment)?;
         let (digest, tried) = self.try_request(business, name, &request)?;
         deployment.check_successor(&tried)?;
-        let (stood, others) = self.stand_still(deployment.id, by)?;
-        let repaired = standing(deployment.id).and_then(|standing| {
-            let backlog = Backlog { standing, of: stood };
+        self.take_over(deployment.id, (business, name, digest), request, tried, standing, by)
+    }
+
+    fn take_over(
+        &self,
+        id: DeploymentId,
+        (business, name, digest): (&str, &str, Digest),
+        request: DeployRequest,
+        tried: Tried,
+        standing: impl FnOnce(DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, Error>,
+        by: &str,
+    ) -> Result<Revised, Error> {
+        let (stood, others) = self.stand_still(id, by)?;
+        let repaired = standing(id).and_then(|standing| {
+            let backlog = Backlog { standing, of: stood.clone() };
             self.activate(business, name, digest, request, tried, Some(backlog), by)
         });
         if repaired.is_err() {
-            self.go_on(deployment.id, others, by);
+            self.go_on(&stood, others, by);
         }
         repaired
     }
@@ -81,12 +93,15 @@ impl Registry {
         Ok((find(&state)?, others))
     }
 
-    /// A repair was refused: those that were paused for it go on.
-    fn go_on(&self, deployment: DeploymentId, shards: ShardSet, by: &str) {
-        if shards.is_empty() {
+    /// A repair was refused: those that were paused for it go on, unless something else has happened to them meanwhile.
+    fn go_on(&self, stood: &Arc<Deployment>, shards: ShardSet, by: &str) {
+        let mut state = self.write();
+        let present = state.deployments.get(&stood.id);
+        if shards.is_empty() || !present.is_some_and(|present| Arc::ptr_eq(present, stood)) {
             return;
         }
-        let resumed = self.commit(&mut self.write(), by, Change::Resumed { deployment, shards });
+        let deployment = stood.id;
+        let resumed = self.commit(&mut state, by, Change::Resumed { deployment, shards });
         if let Err(error) = resumed {
             tracing::error!(deployment = deployment.0, %error, "shards that were paused for a repair still stand");
         }
@@ -328,7 +343,7 @@ mod tests {
         let error = past.registry.repair("b", "d", request(), |_| Ok(standing()), "ops").expect_err("not paused");
         assert!(matches!(error, Error::NotStanding(_)), "{error}");
         past.registry.pause_shards(id, ShardSet(0b11), PauseCause::Fault, "trap").expect("paused");
-        let (_, others) = past.registry.stand_still(id, "ops").expect("all of them");
+        let (stood, others) = past.registry.stand_still(id, "ops").expect("all of them");
         assert_eq!(others, ShardSet::ALL.without(ShardSet(0b11)));
         let mut twice = standing();
         twice.push((ShardSet(0b100), Lsn(5)));
@@ -337,9 +352,33 @@ mod tests {
         let missing = vec![(ShardSet::ALL.without(ShardSet(0b1000)), Lsn(5))];
         let error = activate(&past, &plan(""), missing).expect_err("a shard is missing");
         assert!(matches!(error, Error::Standing { shard: ShardId(3), times: 0 }), "{error}");
-        past.registry.go_on(id, others, "ops");
+        past.registry.go_on(&stood, others, "ops");
         let paused = past.registry.by_id(id).expect("deployed").paused.clone();
         assert_eq!((paused.shards, paused.cause, &*paused.reason), (ShardSet(0b11), PauseCause::Fault, "trap"));
+    }
+
+    #[test]
+    fn a_refused_repair_lets_go_on_what_it_has_stopped_and_nothing_that_others_have() {
+        let past = Past::new();
+        let id = past.deploy("b", "d", &plan(""));
+        past.registry.pause_shards(id, ShardSet(0b11), PauseCause::Fault, "trap").expect("paused");
+        let repair = |standing: &dyn Fn(DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, Error>| {
+            let configured = Configured::stored(&plan("")).expect("a plan");
+            let tried = Tried { envelope: "{}".to_owned(), configured, permissions: Vec::new() };
+            past.registry.take_over(id, ("b", "d", Digest([9; 32])), request(), tried, standing, "ops")
+        };
+        let paused = || past.registry.by_id(id).expect("deployed").paused.shards;
+        repair(&|_| Err(Error::Host("nobody knows".to_owned()))).expect_err("no positions");
+        assert_eq!(paused(), ShardSet(0b11));
+        let quarantined = |id| {
+            past.registry.quarantine(id, 1, "too many faults").expect("quarantined");
+            Ok(standing())
+        };
+        let error = repair(&quarantined).expect_err("it has changed");
+        assert!(matches!(error, Error::NoLongerStanding(_)), "{error}");
+        assert_eq!(paused(), ShardSet::ALL, "a quarantine stays one");
+        repair(&|_| Ok(standing())).expect("mended");
+        assert_eq!(paused(), ShardSet::EMPTY);
     }
 
     #[test]

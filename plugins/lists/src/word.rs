@@ -41,7 +41,10 @@ impl Word {
     /// the event does not count.
     pub(crate) fn after(last: Option<Self>, list: List, listed: bool, time: u64) -> Option<Self> {
         let seen = last.map_or(0, |last| last.since);
-        (time >= seen || list.stops(listed)).then_some(Self { listed, since: time.max(seen) })
+        // What lets through and comes again must not equal what has stopped it.
+        let lets_through = last.is_some_and(|last| !list.stops(last.listed));
+        let least = seen.saturating_add(u64::from(list.stops(listed) && lets_through));
+        (time >= seen || list.stops(listed)).then_some(Self { listed, since: time.max(least) })
     }
 
     /// Stores it; `now` is the time of the input. It is kept for good of who is on the list, or is on it by configuration

@@ -78,8 +78,8 @@ impl Words {
     /// `too_many_words` beyond 100. One about everything always fits if it declines: no word is newer.
     pub(crate) fn say(&mut self, mut word: Word) -> Result<(), Refusal> {
         if word.out {
-            // A phone may be ahead: its earlier word must not beat this one.
-            word.since = word.since.max(self.newest_about(&word.scope));
+            // A phone may be ahead: its earlier word must not beat this one, also when it comes again.
+            word.since = word.since.max(self.behind_all_about(&word.scope));
         }
         if self.words.iter().any(|other| other.since > word.since && word.yields_to(other)) {
             return Ok(());
@@ -93,9 +93,10 @@ impl Words {
         Ok(())
     }
 
-    /// The greatest time of a word about something that the scope is about too; 0 if there is none.
-    fn newest_about(&self, scope: &Scope) -> u64 {
-        self.words.iter().filter(|word| word.scope.meets(scope)).map(|word| word.since).max().unwrap_or(0)
+    /// The least time that no word beats that is about something that the scope is about too, and none that takes back equals.
+    fn behind_all_about(&self, scope: &Scope) -> u64 {
+        let met = self.words.iter().filter(|word| word.scope.meets(scope));
+        met.map(|word| word.since.saturating_add(u64::from(!word.out))).max().unwrap_or(0)
     }
 
     /// The newest word that covers the action; of equally new ones the last.

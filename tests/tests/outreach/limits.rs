@@ -83,6 +83,27 @@ fn what_is_held_takes_no_room_from_the_inbox_and_has_a_bound_of_its_own() {
 }
 
 #[test]
+fn what_comes_into_a_full_inbox_stays_however_old_its_match_is() {
+    const RELEASED: &str = r#"
+        deploy found = herald {}
+        deploy caps = fatigue {"caps": [{"name": "one", "at_most": 1, "window": {"rolling_s": 3600}, "on_exceed": "hold"}]}
+        policy tell {"match": "offer", "message": {"class": "marketing", "channel": "app", "content": {}, "lasts_s": 86400}}
+        policy warn {"match": "alarm", "message": {"class": "critical", "channel": "app", "content": {}, "lasts_s": 86400}}
+        chain caps:marketing
+        event 10:00:00 herald actor=ann {"match": "offer"}
+        ack ann #1
+        event 10:00:01 herald actor=ann {"match": "offer"}
+        event 10:00:02 herald actor=ann {"match": "alarm"}
+        advance 2h
+        inbox ann
+        "#;
+    after(with(|limits| limits.inbox_max_unacked = 1), RELEASED, |run| {
+        let last = run.output.last().expect("an inbox");
+        assert!(last.starts_with("inbox ann #3") && last.contains("policy=tell"), "{:#?}", run.output);
+    });
+}
+
+#[test]
 fn what_waits_for_a_person_is_bounded_in_bytes() {
     const LARGE: &str = r#"
         deploy found = herald {}

@@ -167,4 +167,15 @@ fn x_26_a_repair_over_http_begins_at_the_poison_whose_place_is_told() {
     service.wait_until("everything", |client| numbers(client, "bob") == [3, 4, 5] && numbers(client, "ann") == [2]);
     let failed = client.pages(&format!("/v1/{BUSINESS}/failed-events"), "failed");
     assert_eq!((failed.len(), &failed[0]["revision"]), (1, &json!(3)), "{failed:?}");
+
+    // With nobody's pause but that of the poison: the repair stops the others for a moment.
+    put(&client, mended.as_str().expect("a digest"), json!({})).ok();
+    let second = json!({ "specversion": "1.0", "id": "second", "source": "/app", "type": "herald", "actorid": "ann",
+        "data": { "do": "trap" } });
+    client.try_events(BUSINESS, &[second.to_string()]).expect("an answer").ok();
+    tell(&client, "ann", "offer", 6);
+    service.wait_until("a second pause", |client| shown(client)["paused"]["shards"] == 1);
+    assert_eq!(put(&client, "herald@0.1.0", json!({ "from": "backlog", "on_error": "skip" })).ok()["state"], "active");
+    tell(&client, "bob", "offer", 7);
+    service.wait_until("the rest", |client| numbers(client, "bob") == [3, 4, 5, 7] && numbers(client, "ann") == [2, 6]);
 }

@@ -65,7 +65,7 @@ impl Door {
         let token = self.keys.issue(&user, now, now + TOKEN_MS)?;
         let host = self.address;
         Ok(format!(
-            "GET /v1/{BUSINESS}/users/{person}/actions HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\r\n"
+            "GET /v1/{BUSINESS}/users/{person}/actions HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
         ))
     }
 

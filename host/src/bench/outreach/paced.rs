@@ -34,7 +34,7 @@ pub struct Paced {
 
 /// `rate`: events a second.
 pub fn run(running: &Running, crowd: &Crowd, plan: &Plan, rate: f64) -> anyhow::Result<Paced> {
-    let streams = Streams::open(&running.door, &running.stage.hub, plan.streams)?;
+    let streams = Streams::open(&running.door, &running.stage.hub, plan.streams, plan.events)?;
     let sent = send(running, crowd, plan, rate)?;
     running.decided(plan.events + sent.due.len() as u64, || {})?;
     let waiting = Instant::now();

@@ -9,8 +9,8 @@ use anyhow::Context;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 
-use super::crowd;
 use super::door::Door;
+use super::{STALL, crowd};
 use crate::channels::Hub;
 use crate::tasks::Thread;
 
@@ -25,13 +25,15 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Connects the first persons of the crowd, and waits until the host has them all.
-    pub fn open(door: &Door, hub: &Arc<Hub>, persons: u64) -> anyhow::Result<Streams> {
+    /// Connects the first persons of the crowd, and waits until the host has them all. What has waited for them comes too; messages of
+    /// events below `timed_from` are not counted.
+    pub fn open(door: &Door, hub: &Arc<Hub>, persons: u64, timed_from: u64) -> anyhow::Result<Streams> {
         let requests = (0..persons).map(|number| door.request(&crowd::person(number)));
         let (address, requests) = (door.address, requests.collect::<anyhow::Result<Vec<String>>>()?);
         let received = Arc::new(AtomicU64::new(0));
-        let (count, (opened, open)) = (received.clone(), std::sync::mpsc::channel());
-        let thread = Thread::spawn("bench-streams", move || read_all(address, requests, &count, &opened))?;
+        let (opened, open) = std::sync::mpsc::channel();
+        let timed = Timed { from: timed_from, received: received.clone() };
+        let thread = Thread::spawn("bench-streams", move || read_all(address, requests, &timed, &opened))?;
         // Otherwise the thread says what was wrong.
         if open.recv().is_err() {
             thread.join().context("the streams have failed")??;
@@ -52,18 +54,26 @@ impl Streams {
     }
 }
 
+/// Messages of events from a number on.
+#[derive(Clone)]
+struct Timed {
+    from: u64,
+    received: Arc<AtomicU64>,
+}
+
 fn read_all(
     address: SocketAddr,
     requests: Vec<String>,
-    received: &Arc<AtomicU64>,
+    timed: &Timed,
     opened: &std::sync::mpsc::Sender<()>,
 ) -> anyhow::Result<Times> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut tasks = Vec::with_capacity(requests.len());
         for request in requests {
-            let lines = connect(address, &request).await?;
-            tasks.push(tokio::spawn(read(lines, received.clone())));
+            let connected = tokio::time::timeout(STALL, connect(address, &request)).await;
+            let lines = connected.context("the host opens no stream")??;
+            tasks.push(tokio::spawn(read(lines, timed.clone())));
         }
         // Whoever has gone away waits for nothing.
         let _ = opened.send(());
@@ -92,15 +102,21 @@ async fn connect(address: SocketAddr, request: &str) -> anyhow::Result<Lines<Buf
 }
 
 /// Every message is an event of its own, written in one piece; lengths of chunks are lines between them.
-async fn read(mut lines: Lines<BufReader<TcpStream>>, received: Arc<AtomicU64>) -> anyhow::Result<Times> {
+async fn read(mut lines: Lines<BufReader<TcpStream>>, timed: Timed) -> anyhow::Result<Times> {
     let mut times = Vec::new();
     while let Some(line) = lines.next_line().await? {
         let Some(data) = line.strip_prefix("data:") else { continue };
         let now = Instant::now();
         let message: serde_json::Value = serde_json::from_str(data).context("a message is no JSON")?;
-        let number = crowd::number(&message["fields"].to_string());
-        times.push((number.context("a message names no event")?, now));
-        received.fetch_add(1, Ordering::Release);
+        // The last event of a stream says why it ends.
+        if message.get("fields").is_none() {
+            continue;
+        }
+        let number = crowd::number(&message["fields"].to_string()).context("a message names no event")?;
+        if number >= timed.from {
+            times.push((number, now));
+            timed.received.fetch_add(1, Ordering::Release);
+        }
     }
     Ok(times)
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::crowd;
 use crate::journal::Log;
-use crate::model::outreach::{Decision, Deed, Status};
+use crate::model::outreach::{Cause, Decision, Deed, Status};
 use crate::model::{Frame, Lsn};
 
 /// Frames that are taken at once.
@@ -64,7 +64,11 @@ impl Watch {
         let Frame::Outreach(outreach) = frame else { return };
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         for deed in &outreach.deeds {
+            // What waits is judged again when its person comes.
             let Deed::Decided(decision) = deed else { continue };
+            if decision.cause != Cause::Match {
+                continue;
+            }
             let number = self.number(decision);
             times.extend(number.filter(|number| *number >= self.timed_from).map(|number| (number, now)));
             self.decided.fetch_add(1, Ordering::Release);

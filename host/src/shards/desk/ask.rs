@@ -4,7 +4,7 @@ use super::look::Look;
 use super::person::{Person, all_waiting, tags, was_acknowledged};
 use super::work::Work;
 use crate::model::outreach::{ActionId, Cause, Reached, Report, Reported};
-use crate::model::ports::{Acknowledged, Answering, AskError, PersonView, WhatIf};
+use crate::model::ports::{Acknowledged, Answering, AskError, PersonView, Watch, WhatIf};
 use crate::model::{DeploymentId, Frame, Lsn, ShardSet};
 use crate::shards::worker::{Fatal, Worker};
 
@@ -96,6 +96,12 @@ impl Worker {
     /// Where those shards of a deployment stand that are paused.
     pub fn standing(&mut self, deployment: DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, AskError> {
         self.follow_registry();
+        // A reader may have taken what nobody has appended the outcome of.
+        if let Some(reason) = self.board.unhealthy() {
+            return Err(AskError::Host(
+                format!("a worker has failed, so nobody knows where it stands: {reason}").into(),
+            ));
+        }
         let Some(active) = self.active.get(&deployment) else {
             return Err(AskError::NoDeployment(deployment.0.to_string().into()));
         };

@@ -7,7 +7,7 @@ use super::person::all_waiting;
 use super::work::Work;
 use crate::model::Limits;
 use crate::model::outreach::{
-    Action, Asked, Cause, Channel, Deed, DeliveryEnd, Ended, Offline, Settled, Status, Waiting, WaitingState,
+    Action, ActionId, Asked, Cause, Channel, Deed, DeliveryEnd, Ended, Offline, Settled, Status, Waiting, WaitingState,
 };
 use crate::model::ports::Presence;
 
@@ -38,7 +38,7 @@ fn hold(work: &mut Work, look: &Look, until: u64, limits: &Limits) {
     };
     work.person.keep(&waiting, until.min(look.action.expires), work.lsn);
     work.deeds.push(Deed::Decided(Box::new(look.decision(Status::Held { until }))));
-    make_room(work, limits);
+    make_room(work, look.action.id, limits);
 }
 
 /// The chain lets it pass: it goes its way, if there is one.
@@ -48,7 +48,8 @@ fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Lim
         give_up(work, look, Status::Expired);
         return false;
     }
-    let present = look.cause == Cause::Arrival || presence.is_present(&action.business, &action.person);
+    let present = (look.cause == Cause::Arrival && look.waited_in(&Channel::App))
+        || presence.is_present(&action.business, &action.person);
     let channel = match (&look.channel, &action.offline) {
         (Channel::App, Offline::Drop) if !present => {
             give_up(work, look, Status::Offline);
@@ -82,12 +83,13 @@ fn pass(work: &mut Work, look: &Look, presence: &Arc<dyn Presence>, limits: &Lim
     let waiting = Waiting { action: (*action).clone(), attempt: look.attempt, state, asked: asked(look) };
     work.person.keep(&waiting, wake, work.lsn);
     work.deeds.push(Deed::Decided(Box::new(look.decision(status))));
-    make_room(work, limits);
+    make_room(work, action.id, limits);
     true
 }
 
-/// The oldest entries give way: of the inbox for the inbox, of what is held for what is held.
-fn make_room(work: &mut Work, limits: &Limits) {
+/// The oldest entries give way: of the inbox for the inbox, of what is held for what is held. The one that came last is the last to
+/// go, however old the match is that it comes from.
+fn make_room(work: &mut Work, came: ActionId, limits: &Limits) {
     let bytes = limits.waiting_bytes.min(limits.journal_frame_bytes / 2);
     loop {
         let (count, taken) = work.person.waits();
@@ -107,9 +109,8 @@ fn make_room(work: &mut Work, limits: &Limits) {
         } else {
             return;
         };
-        let Some(oldest) = crowd.into_iter().min_by_key(|waiting| (waiting.action.time, waiting.rank().1)) else {
-            return;
-        };
+        let age = |waiting: &Waiting| (waiting.action.id == came, waiting.action.time, waiting.rank().1);
+        let Some(oldest) = crowd.into_iter().min_by_key(age) else { return };
         end(work, oldest, DeliveryEnd::ExpiredUnacked, reason);
     }
 }
