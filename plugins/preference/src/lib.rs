@@ -12,7 +12,7 @@
 //!
 //! So the last opt-out that covers an action decides, or an opt-in behind it. `since` is the greatest time that was seen: an
 //! opt-out gets that of an earlier word if its own is smaller. After a word from a phone that is ahead (five minutes at
-//! most, else the host does not believe it), an opt-in with a right clock counts once that time has come.
+//! most, else the host does not believe it), an opt-in with a right clock counts once that time is over.
 //!
 //! # Critical messages
 //! Messages of the class `critical` are exempt always: they pass, and nobody can decline them. What makes a message

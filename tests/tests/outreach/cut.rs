@@ -222,8 +222,15 @@ fn a_crash_behind_every_frame_decides_nothing_twice_and_nothing_otherwise() {
         let interrupted = uncut.played.iter().position(|played| played.last > last).unwrap_or(uncut.steps.len());
         let clock = uncut.played.get(interrupted).or(uncut.played.last()).expect("steps").clock;
         let options = options(last.0, 1 + last.0 as usize % 9, workers(last));
+        // How channels end is no state of the host's.
+        let (before, behind) = uncut.steps.split_at(interrupted);
+        let scripted = before.iter().rev().find_map(|step| match step {
+            Step::Channel { end } => Some(*end),
+            _ => None,
+        });
+        let options = RunOptions { log_ends: scripted.unwrap_or_default(), ..options };
         let mut run = Run::open_at(folder.path(), modules(), options, clock).expect("it opens again");
-        for step in &uncut.steps[interrupted..] {
+        for step in behind {
             run.step(step).expect("a step");
         }
         let result = Result::of(&mut run);

@@ -54,7 +54,8 @@ pub struct Counts {
 
 fn options(seed: u64, workers: u64) -> RunOptions {
     let limits = Limits { workers, store_directories: 1, ..small_limits() };
-    RunOptions { limits, batching: Batching::Seeded { seed, most: 1 + seed as usize % 9 }, singly: seed % 11 == 10 }
+    let batching = Batching::Seeded { seed, most: 1 + seed as usize % 9 };
+    RunOptions { limits, batching, singly: seed % 11 == 10, ..RunOptions::default() }
 }
 
 impl Play<'_> {

@@ -23,7 +23,7 @@ use self::person::Open;
 use super::parse::{Advance, BUSINESS, EPOCH, EventStep, Step, Target, format_time};
 use super::render;
 use crate::app::{Host, OpenOptions, open};
-use crate::channels::Script;
+use crate::channels::{Script, ScriptedEnd};
 use crate::journal::Follower;
 use crate::model::outreach::{ActionId, Channel, Deed, Outreach, Status};
 use crate::model::ports::{Submit, Submitted};
@@ -38,11 +38,14 @@ pub struct RunOptions {
     pub batching: Batching,
     /// Every input alone on a fresh instance.
     pub singly: bool,
+    /// How deliveries by `log` end until a step says otherwise.
+    pub log_ends: ScriptedEnd,
 }
 
 impl Default for RunOptions {
     fn default() -> RunOptions {
-        RunOptions { limits: small_limits(), batching: Batching::Seeded { seed: 1, most: 7 }, singly: false }
+        let batching = Batching::Seeded { seed: 1, most: 7 };
+        RunOptions { limits: small_limits(), batching, singly: false, log_ends: ScriptedEnd::Ok }
     }
 }
 
@@ -97,6 +100,7 @@ impl<'m> Run<'m> {
             recorded: captured::Recorded::default(),
             output: Vec::new(),
         };
+        run.script.set(Channel::Log, run.options.log_ends);
         run.start()?;
         Ok(run)
     }
