@@ -98,9 +98,7 @@ impl Worker {
         self.follow_registry();
         // A reader may have taken what nobody has appended the outcome of.
         if let Some(reason) = self.board.unhealthy() {
-            return Err(AskError::Host(
-                format!("a worker has failed, so nobody knows where it stands: {reason}").into(),
-            ));
+            return Err(AskError::Host(format!("a worker has failed, so nobody knows where it stands: {reason}")));
         }
         let Some(active) = self.active.get(&deployment) else {
             return Err(AskError::NoDeployment(deployment.0.to_string().into()));
