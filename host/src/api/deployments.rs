@@ -12,7 +12,7 @@ use super::body::{Deploy, DeploymentList, DeploymentView, Pause, Resume, Rollbac
 use super::extract::{Content, NoParameters, Parameters, Place, json};
 use super::refusal::Refusal;
 use super::view::{self, Known, activated_at};
-use super::{Api, Parts, answered};
+use super::{Api, Parts};
 use crate::model::{DeploymentId, Guard, Lsn, OnError, OnLag, OnQuarantine, ShardSet, Start};
 use crate::registry::{self, DeployRequest, Deployment};
 
@@ -52,13 +52,14 @@ fn stand(parts: &Parts, id: DeploymentId) -> Result<Vec<(ShardSet, Lsn)>, regist
     receiver.recv().map_err(stopped)?.map_err(|error| registry::Error::Host(error.to_string()))
 }
 
-/// Where a paused deployment's shards stand.
+/// As [`stand`], by name.
 async fn standing(api: &Arc<Api>, business: &str, name: &str) -> Result<Vec<(ShardSet, Lsn)>, Refusal> {
     let (of, named) = (business.to_owned(), name.to_owned());
-    let deployment = api.blocking(move |parts| parts.registry.deployment(&of, &named)).await?;
-    let deployment = deployment.ok_or_else(|| registry::Error::NoDeployment(name.to_owned()))?;
-    let standing = answered(|answer| api.parts.ask.standing(deployment.id, answer)).await??;
-    Ok(standing)
+    let stand = move |parts: &Parts| {
+        let deployment = parts.registry.deployment(&of, &named).ok_or(registry::Error::NoDeployment(named))?;
+        stand(parts, deployment.id)
+    };
+    Ok(api.blocking(stand).await??)
 }
 
 #[utoipa::path(post, path = "/v1/{business}/deployments/{name}/rollback", tag = "deployments",
